@@ -41,6 +41,11 @@ const noEnvironment = {
     message: 'Environment variables are read at entry points only.',
 };
 
+const noDoubleCast = {
+    selector: "TSAsExpression > TSAsExpression[typeAnnotation.type='TSUnknownKeyword']",
+    message: 'A cast through unknown switches the type checker off.',
+};
+
 export default tseslint.config(
     { ignores: ['build/', 'build-*/', 'coverage/', 'dist/', 'node_modules/', 'output/', 'prebuilds/'] },
     { linterOptions: { reportUnusedDisableDirectives: 'error', noInlineConfig: true } },
@@ -63,6 +68,7 @@ export default tseslint.config(
             // Numeric loops read better with an index.
             '@typescript-eslint/prefer-for-of': 'off',
             eqeqeq: 'error',
+            'no-restricted-syntax': ['error', noDoubleCast],
         },
     },
     {
@@ -76,7 +82,7 @@ export default tseslint.config(
     {
         files: ['lib/**/*.ts'],
         ignores: ['lib/native/loader.ts', 'lib/cli/**'],
-        rules: { 'no-restricted-syntax': ['error', noEnvironment] },
+        rules: { 'no-restricted-syntax': ['error', noEnvironment, noDoubleCast] },
     },
     ...everyFolder.map(importDirection),
     {
