@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/**
+ * Writes a file so that a reader sees the old content or the whole new one, never a part: temporary file in the same
+ * folder, fsync, rename, fsync of the folder. Whatever fails, the temporary file is removed and the old file stands.
+ *
+ * @throws {Error} the operating system's error, with the path in its message.
+ */
+export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
+    const chunks = typeof content === 'string' ? [new TextEncoder().encode(content)] : content;
+    const temporary = join(
+        dirname(path),
+        `.${basename(path)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`,
+    );
+    let created = false;
+    try {
+        const handle = await open(temporary, 'wx');
+        created = true;
+        try {
+            for (const chunk of chunks) await writeAll(handle, chunk);
+            await handle.sync();
+        } finally {
+            await handle.close();
+        }
+        await rename(temporary, path);
+        created = false;
+        await syncFolder(dirname(path));
+    } catch (cause) {
+        if (created) await unlink(temporary).catch(() => undefined);
+        throw new Error(`cannot write ${path}: ${errorText(cause)}`, { cause });
+    }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+    // One write call takes at most 2 GiB on Linux and may take less than it was given.
+    for (let position = 0; position < bytes.length;) {
+        const length = Math.min(bytes.length - position, 1 << 30);
+        const { bytesWritten } = await handle.write(bytes, position, length);
+        position += bytesWritten;
+    }
+}
+
+/** A rename is durable once the folder is on disk; systems that cannot open folders keep it anyway. */
+async function syncFolder(folder: string): Promise<void> {
+    let handle: FileHandle;
+    try {
+        handle = await open(folder, 'r');
+    } catch {
+        return;
+    }
+    try {
+        await handle.sync();
+    } catch (cause) {
+        // Some network file systems refuse to fsync a folder; the file itself is written by now.
+        if (!isErrno(cause, 'EINVAL') && !isErrno(cause, 'EPERM')) throw cause;
+    } finally {
+        await handle.close();
+    }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+    return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function errorText(error: unknown): string {
+    return error instanceof Error ? error.message : String(error);
+}
