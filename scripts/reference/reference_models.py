@@ -4,9 +4,9 @@ Initial weights come from an integer formula, so that no weight file is needed: 
 (`test/support/hash_init.ts`) and numpy compute the same float32 values. The distribution is that of
 PyTorch's default initialization, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases.
 
-    mix(x)     = the 32-bit finalizer x ^= x >> 16, x *= 0x7feb352d, x ^= x >> 15, x *= 0x846ca68b, x ^= x >> 16
-    h(t, i)    = mix(mix(t + 1) + i)                     mod 2^32, t tensor index, i element index
-    weight(t, i) = float32(((h + 0.5) / 2^31 - 1) * (1 / sqrt(fan_in)))     in float64 up to the cast
+    mix(x)       = x ^= x >> 16, x *= 0x7feb352d, x ^= x >> 15, x *= 0x846ca68b, x ^= x >> 16
+    h(t, i)      = mix(mix(t + 1) + i), all mod 2^32; t tensor index, i element index
+    weight(t, i) = float32(((h + 0.5) / 2^31 - 1) * (1 / sqrt(fan_in))), float64 up to the cast
 
 The tensor index is the position in `model.parameters()`; batch norm keeps weight 1 and bias 0.
 """
@@ -52,10 +52,19 @@ def mlp():
 def cnn():
     """x [N, 1, 28, 28] -> logits [N, 10]; 421,834 + 192 parameters."""
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(3136, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
 
 
 def fill_from_hash(model):
@@ -83,7 +92,7 @@ def read_idx(path):
 
 
 def mnist_train(data_dir, count=None):
-    """-> x float32 [count, 784], normalized in float64 and then cast, y int64 [count]; file order."""
+    """-> x float32 [count, 784], normalized in float64, then cast; y int64 [count]; file order."""
     pixels = read_idx(Path(data_dir) / "train-images-idx3-ubyte")[:count]
     labels = read_idx(Path(data_dir) / "train-labels-idx1-ubyte")[:count]
     x = ((np.arange(256, dtype=np.float64) / 255.0 - MEAN) / STD).astype(np.float32)[pixels]

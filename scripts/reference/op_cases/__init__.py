@@ -1,0 +1,1 @@
+"""One file a family of ops; each has add_cases(golden)."""
