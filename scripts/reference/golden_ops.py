@@ -7,7 +7,7 @@ File: {"torch": version, "rows": [row, ...]}, one row a line:
     op       stem of the op, snake_case
     case     words that say what is special
     inputs   in the order of the op's operands:
-               {dtype, shape, data}   a tensor; data is flat, row-major; NaN, Infinity, -Infinity as words
+               {dtype, shape, data}   flat, row-major; "NaN" "Infinity" "-Infinity" as words
                {scalar}               a number of the host language; integer-valued means Python int
                null                   an operand that is left out
     options  the op's options in camelCase; left out when empty

@@ -29,7 +29,10 @@ EVERY_DTYPE = {
 
 
 def serialize(tensors, metadata=None):
-    buffers = {name: ctypes.create_string_buffer(data, max(len(data), 1)) for name, (_, _, data) in tensors.items()}
+    buffers = {
+        name: ctypes.create_string_buffer(data, max(len(data), 1))
+        for name, (_, _, data) in tensors.items()
+    }
     spec = {
         name: safetensors.TensorSpec(
             dtype=dtype, shape=shape, data_ptr=ctypes.addressof(buffers[name]), data_len=len(data)
@@ -54,8 +57,17 @@ def candidates():
     valid = raw("{" + entry() + "}", four)
     yield "valid", valid
     yield "valid, spaces behind the header", raw("{" + entry() + "}   ", four)
-    yield "valid, spaces inside", raw('{ "w" : { "dtype" : "U8" , "shape" : [ 4 ] , "data_offsets" : [ 0 , 4 ] } }', four)
-    yield "valid, unordered", raw("{" + entry("a", "U8", "[1]", "[3,4]") + "," + entry("b", "U8", "[3]", "[0,3]") + "}", four)
+    yield (
+        "valid, spaces inside",
+        raw('{ "w" : { "dtype" : "U8" , "shape" : [ 4 ] , "data_offsets" : [ 0 , 4 ] } }', four),
+    )
+    yield (
+        "valid, unordered",
+        raw(
+            "{" + entry("a", "U8", "[1]", "[3,4]") + "," + entry("b", "U8", "[3]", "[0,3]") + "}",
+            four,
+        ),
+    )
     yield "valid, escapes in a name", raw("{" + entry("\\u0041\\n\\/\\ud83d\\ude00") + "}", four)
     yield "valid, empty", raw("{}")
     yield "valid, metadata only", raw('{"__metadata__":{"a":"b"}}')
@@ -91,9 +103,18 @@ def candidates():
     yield "shape leading zero", raw("{" + entry(shape="[04]") + "}", four)
     yield "shape string", raw("{" + entry(shape='["4"]') + "}", four)
     yield "shape 2^64", raw("{" + entry(shape="[18446744073709551616]") + "}", four)
-    yield "shape product overflows to 4", raw("{" + entry(shape="[4194305,4194305,211106198978564]") + "}", four)
-    yield "shape product 2^32 * 2^32", raw("{" + entry(shape="[4294967296,4294967296]", offsets="[0,0]") + "}")
-    yield "byte size overflows", raw("{" + entry(dtype="F64", shape="[2305843009213693952]", offsets="[0,0]") + "}")
+    yield (
+        "shape product overflows to 4",
+        raw("{" + entry(shape="[4194305,4194305,211106198978564]") + "}", four),
+    )
+    yield (
+        "shape product 2^32 * 2^32",
+        raw("{" + entry(shape="[4294967296,4294967296]", offsets="[0,0]") + "}"),
+    )
+    yield (
+        "byte size overflows",
+        raw("{" + entry(dtype="F64", shape="[2305843009213693952]", offsets="[0,0]") + "}"),
+    )
     yield "one offset", raw("{" + entry(offsets="[4]") + "}", four)
     yield "three offsets", raw("{" + entry(offsets="[0,4,4]") + "}", four)
     yield "offsets swapped", raw("{" + entry(shape="[0]", offsets="[4,0]") + "}", four)
@@ -102,8 +123,20 @@ def candidates():
     yield "size too small for the shape", raw("{" + entry(shape="[5]") + "}", four)
     yield "size too big for the shape", raw("{" + entry(shape="[3]") + "}", four)
     yield "hole at the start", raw("{" + entry(shape="[3]", offsets="[1,4]") + "}", four)
-    yield "hole in the middle", raw("{" + entry("a", "U8", "[1]", "[0,1]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}", four)
-    yield "overlap", raw("{" + entry("a", "U8", "[3]", "[0,3]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}", four)
+    yield (
+        "hole in the middle",
+        raw(
+            "{" + entry("a", "U8", "[1]", "[0,1]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}",
+            four,
+        ),
+    )
+    yield (
+        "overlap",
+        raw(
+            "{" + entry("a", "U8", "[3]", "[0,3]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}",
+            four,
+        ),
+    )
     yield "same bytes twice", raw("{" + entry("a") + "," + entry("b") + "}", four)
     yield "bytes left over", raw("{" + entry() + "}", four + b"\x00")
     yield "data cut", raw("{" + entry() + "}", four[:3])
@@ -114,8 +147,14 @@ def candidates():
     yield "strict: a tensor twice", raw("{" + entry() + "," + entry() + "}", four)
     yield "strict: metadata twice", raw('{"__metadata__":{},"__metadata__":{}}')
     yield "strict: metadata key twice", raw('{"__metadata__":{"a":"b","a":"c"}}')
-    yield "strict: field twice", raw('{"w":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}}', four)
-    yield "strict: unknown field", raw('{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"x":1}}', four)
+    yield (
+        "strict: field twice",
+        raw('{"w":{"dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4]}}', four),
+    )
+    yield (
+        "strict: unknown field",
+        raw('{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"x":1}}', four),
+    )
     yield "strict: bool byte 2", raw("{" + entry(dtype="BOOL") + "}", four)
     yield "strict: dtype this library lacks", raw("{" + entry(dtype="I8") + "}", four)
     yield "strict: dtype as a long string of F", raw("{" + entry(dtype="F" * 10_000) + "}", four)
