@@ -46,6 +46,12 @@ const noDoubleCast = {
     message: 'A cast through unknown switches the type checker off.',
 };
 
+const noSkippedTest = {
+    selector:
+        'CallExpression[callee.property.name=/^(skip|only)$/] > MemberExpression[object.name=/^(it|describe|context)$/]',
+    message: 'Every test runs.',
+};
+
 export default tseslint.config(
     { ignores: ['build/', 'build-*/', 'coverage/', 'dist/', 'node_modules/', 'output/', 'prebuilds/'] },
     { linterOptions: { reportUnusedDisableDirectives: 'error', noInlineConfig: true } },
@@ -68,6 +74,10 @@ export default tseslint.config(
             // Numeric loops read better with an index.
             '@typescript-eslint/prefer-for-of': 'off',
             eqeqeq: 'error',
+            'no-warning-comments': [
+                'error',
+                { terms: ['todo', 'fixme', 'xxx', 'hack'], location: 'anywhere' },
+            ],
             'no-restricted-syntax': ['error', noDoubleCast],
         },
     },
@@ -77,6 +87,7 @@ export default tseslint.config(
         rules: {
             '@typescript-eslint/no-non-null-assertion': 'off',
             '@typescript-eslint/no-empty-function': 'off',
+            'no-restricted-syntax': ['error', noDoubleCast, noSkippedTest],
         },
     },
     {
