@@ -92,7 +92,7 @@ export default tseslint.config(
     },
     {
         files: ['lib/**/*.ts'],
-        ignores: ['lib/native/loader.ts', 'lib/cli/**'],
+        ignores: ['lib/native/loader.ts', 'lib/native/addon.ts', 'lib/cli/**'],
         rules: { 'no-restricted-syntax': ['error', noEnvironment, noDoubleCast] },
     },
     ...everyFolder.map(importDirection),

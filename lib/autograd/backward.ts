@@ -1,0 +1,242 @@
+import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '../tensor/lifetime.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { checkBackward } from './anomaly.js';
+import { withGradMode } from './grad_mode.js';
+import { nodeOf, type Edge, type GradNode } from './node.js';
+import { tapeServices } from './services.js';
+
+export interface BackwardOptions {
+    /** Keep what the graph saved, for another backward pass. Default: the value of `createGraph`. */
+    retainGraph?: boolean;
+    /** Record the backward pass itself, so that gradients can be differentiated again. */
+    createGraph?: boolean;
+}
+
+/** Every node from which the roots were made, newest first. */
+function reachableNodes(roots: readonly GradNode[]): GradNode[] {
+    const seen = new Set<GradNode>(roots);
+    const pending = [...roots];
+    for (let node = pending.pop(); node; node = pending.pop()) {
+        for (const edge of node.edges) {
+            if (edge?.node && !seen.has(edge.node)) {
+                seen.add(edge.node);
+                pending.push(edge.node);
+            }
+        }
+    }
+    return [...seen].sort((a, b) => b.sequence - a.sequence);
+}
+
+/** Gradients on their way: one slot per output of each node, with the number of places that hold each tensor. */
+class PendingGradients {
+    private readonly slots = new Map<GradNode, (Tensor | null)[]>();
+    private readonly holders = new Map<Tensor, number>();
+    /** Made by this pass and seen by nobody else, so that it may be freed or changed. */
+    readonly owned = new Set<Tensor>();
+
+    constructor(private readonly createGraph: boolean) {}
+
+    hold(x: Tensor): void {
+        this.holders.set(x, (this.holders.get(x) ?? 0) + 1);
+    }
+
+    release(x: Tensor): void {
+        const left = (this.holders.get(x) ?? 1) - 1;
+        if (left > 0) {
+            this.holders.set(x, left);
+            return;
+        }
+        this.holders.delete(x);
+        if (this.owned.delete(x)) x.dispose();
+    }
+
+    add(node: GradNode, index: number, gradient: Tensor): void {
+        let slot = this.slots.get(node);
+        if (!slot) this.slots.set(node, (slot = node.outputs.map(() => null)));
+        const present = slot[index];
+        this.hold(gradient);
+        if (!present) {
+            slot[index] = gradient;
+            return;
+        }
+        const sum = this.make(() => tapeServices().add(present, gradient));
+        this.hold(sum);
+        this.release(present);
+        this.release(gradient);
+        slot[index] = sum;
+    }
+
+    take(node: GradNode): (Tensor | null)[] | undefined {
+        const slot = this.slots.get(node);
+        this.slots.delete(node);
+        return slot;
+    }
+
+    /** Runs `body`; unless the pass is recorded, its result is owned and whatever else it made is freed. */
+    make(body: () => Tensor): Tensor {
+        const [result] = this.makeAll(() => [body()]);
+        if (!result) throw new Error('[backward] a tape service made nothing');
+        return result;
+    }
+
+    makeAll(body: () => readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+        if (this.createGraph) return withGradMode(true, body);
+        const made: ScopeMembers = new Set();
+        enterScope(made);
+        let results: readonly (Tensor | null)[];
+        try {
+            results = withGradMode(false, body);
+        } finally {
+            leaveScope(made);
+        }
+        const wanted = new Set<unknown>(results);
+        for (const item of made) {
+            if (!wanted.has(item)) item.dispose();
+        }
+        // Owned ones stay in the caller's scope, should the pass fail half-way.
+        for (const x of results) {
+            if (x && made.has(x)) {
+                this.owned.add(x);
+                currentScope()?.add(x);
+            }
+        }
+        return results;
+    }
+
+    /** Frees what is left of a pass that failed. */
+    abandon(): void {
+        for (const x of this.owned) x.dispose();
+        this.owned.clear();
+    }
+}
+
+/** Brings a gradient to the shape and dtype of the input that it belongs to. */
+function fit(pending: PendingGradients, op: string, gradient: Tensor, edge: Edge, input: number): Tensor {
+    let result = gradient;
+    if (!sameShape(result.shape, edge.shape)) {
+        const broadcast =
+            result.rank >= edge.shape.length &&
+            edge.shape.every(
+                (size, axis) => size === 1 || size === result.shape[axis + result.rank - edge.shape.length],
+            );
+        if (!broadcast) {
+            throw new Error(
+                `[${op}] backward gave input ${input} a gradient of shape ${shapeText(result.shape)}, ` +
+                    `expected ${shapeText(edge.shape)}`,
+            );
+        }
+        const source = result;
+        result = pending.make(() => tapeServices().sumTo(source, edge.shape));
+    }
+    if (result.dtype !== edge.dtype) {
+        const source = result;
+        result = pending.make(() => tapeServices().cast(source, edge.dtype));
+    }
+    if (result !== gradient) {
+        pending.hold(gradient);
+        pending.release(gradient);
+    }
+    return result;
+}
+
+function applyHooks(node: GradNode, gradients: (Tensor | null)[], pending: PendingGradients): void {
+    gradients.forEach((gradient, index) => {
+        if (!gradient) return;
+        let current = gradient;
+        for (const hook of node.hooks[index] ?? []) {
+            // The hook may keep what it sees.
+            pending.owned.delete(keep(current));
+            current = hook(current) ?? current;
+        }
+        gradients[index] = current;
+        const retained = node.retained[index];
+        if (retained) {
+            pending.owned.delete(keep(current));
+            retained.grad = current;
+        }
+    });
+}
+
+export type LeafSink = (leaf: Tensor, gradient: Tensor, owned: boolean) => void;
+
+function propagate(
+    node: GradNode,
+    gradients: (Tensor | null)[],
+    pending: PendingGradients,
+    createGraph: boolean,
+    sink: LeafSink,
+): void {
+    if (createGraph && !node.differentiable) {
+        throw new Error(
+            `[${node.op}] has no second derivative: its backward is a native kernel; ` +
+                'build it from differentiable ops, or leave createGraph off',
+        );
+    }
+    const context = {
+        saved: node.unpack(),
+        options: node.options,
+        needs: node.edges.map((edge) => edge !== null),
+        shapes: node.shapes,
+    };
+    const results = pending.makeAll(() => node.backward(gradients, context));
+    if (results.length !== node.edges.length) {
+        throw new Error(
+            `[${node.op}] backward gave ${results.length} gradients for ${node.edges.length} inputs`,
+        );
+    }
+    checkBackward(node.op, results);
+    const unused = new Set(results.filter((x) => x !== null));
+    results.forEach((raw, index) => {
+        const edge = node.edges[index];
+        if (!raw || !edge) return;
+        const gradient = fit(pending, node.op, raw, edge, index);
+        if (gradient === raw) unused.delete(raw);
+        if (edge.node) {
+            pending.add(edge.node, edge.outputIndex, gradient);
+        } else if (edge.leaf) {
+            const exclusive =
+                pending.owned.has(gradient) && results.filter((x) => x === gradient).length === 1;
+            if (exclusive) pending.owned.delete(gradient);
+            sink(edge.leaf, gradient, exclusive);
+        }
+    });
+    for (const x of unused) {
+        pending.hold(x);
+        pending.release(x);
+    }
+}
+
+/** Runs the backward pass from the roots; `sink` receives the gradients of leaves. */
+export function runBackward(
+    roots: readonly { readonly tensor: Tensor; readonly gradient: Tensor }[],
+    options: Required<BackwardOptions>,
+    sink: LeafSink,
+): void {
+    const pending = new PendingGradients(options.createGraph);
+    const nodes: GradNode[] = [];
+    for (const { tensor, gradient } of roots) {
+        const node = nodeOf(tensor);
+        if (node) {
+            nodes.push(node);
+            pending.add(node, tensor.outputIndex, gradient);
+        } else {
+            sink(tensor, gradient, false);
+        }
+    }
+    try {
+        for (const node of reachableNodes(nodes)) {
+            const gradients = pending.take(node);
+            if (gradients) {
+                const incoming = gradients.filter((x) => x !== null);
+                applyHooks(node, gradients, pending);
+                propagate(node, gradients, pending, options.createGraph, sink);
+                for (const x of incoming) pending.release(x);
+            }
+            if (!options.retainGraph) node.release();
+        }
+    } catch (error) {
+        pending.abandon();
+        throw error;
+    }
+}

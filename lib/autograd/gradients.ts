@@ -1,0 +1,153 @@
+import { keep } from '../tensor/lifetime.js';
+import { isFloat } from '../tensor/dtype.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { runBackward, type BackwardOptions, type LeafSink } from './backward.js';
+import { withGradMode } from './grad_mode.js';
+import { nodeOf, type GradientHook } from './node.js';
+import { tapeServices } from './services.js';
+
+function rootGradient(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
+    if (!x.needsGrad) {
+        throw new Error(
+            `[${op}] the tensor of shape ${shapeText(x.shape)} does not depend on anything that requires a gradient; ` +
+                'set requiresGrad on a leaf, and compute outside noGrad()',
+        );
+    }
+    if (gradient) {
+        if (!sameShape(gradient.shape, x.shape)) {
+            throw new RangeError(
+                `[${op}] the gradient has shape ${shapeText(gradient.shape)}, the tensor ${shapeText(x.shape)}`,
+            );
+        }
+        return gradient;
+    }
+    if (x.size !== 1) {
+        throw new Error(
+            `[${op}] starts from one element, got shape ${shapeText(x.shape)}; reduce it (sum, mean) or pass a gradient`,
+        );
+    }
+    return withGradMode(false, () => tapeServices().onesLike(x));
+}
+
+function resolved(options: BackwardOptions): Required<BackwardOptions> {
+    const createGraph = options.createGraph ?? false;
+    return { createGraph, retainGraph: options.retainGraph ?? createGraph };
+}
+
+/** Adds to `leaf.grad`. A gradient of the pass's own becomes it; any other is copied, since it may be shared. */
+function accumulate(createGraph: boolean): LeafSink {
+    return (leaf, gradient, exclusive) => {
+        const before = leaf.grad;
+        if (before === null) {
+            const takes = createGraph || (exclusive && gradient.isContiguous);
+            leaf.grad = keep(takes ? gradient : withGradMode(false, () => tapeServices().copy(gradient)));
+            if (!takes && exclusive) gradient.dispose();
+            return;
+        }
+        leaf.grad = keep(withGradMode(createGraph, () => tapeServices().add(before, gradient)));
+        if (createGraph) return;
+        before.dispose();
+        if (exclusive) gradient.dispose();
+    };
+}
+
+/** @internal The body of `Tensor.backward`. */
+export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+    const root = rootGradient('backward', x, gradient);
+    const settings = resolved(options);
+    runBackward([{ tensor: x, gradient: root }], settings, accumulate(settings.createGraph));
+    if (!gradient && !settings.createGraph) root.dispose();
+}
+
+/**
+ * Gradients of `outputs` (summed) with respect to `inputs`, without touching any `.grad`.
+ * An input that the outputs do not depend on gets null.
+ *
+ * @throws Error when an op on the way has no second derivative and `createGraph` asks for one.
+ * @example
+ * import { grad, tensor } from 'nativegrad';
+ * const x = tensor([3], { requiresGrad: true });
+ * const [first] = grad([x.pow(3).sum()], [x], { createGraph: true });
+ * const [second] = grad([first!.sum()], [x]);
+ * console.log(first!.item(), second!.item()); // 27 18
+ */
+export function grad(
+    outputs: readonly Tensor[],
+    inputs: readonly Tensor[],
+    options: BackwardOptions & { gradients?: readonly Tensor[] } = {},
+): (Tensor | null)[] {
+    const settings = resolved(options);
+    const roots = outputs.map((tensor, i) => ({
+        tensor,
+        gradient: rootGradient('grad', tensor, options.gradients?.[i]),
+    }));
+    const leaves = new Set(inputs.filter((x) => nodeOf(x) === null));
+    const collected = new Map<Tensor, Tensor>();
+    const collect = accumulate(settings.createGraph);
+    const sink: LeafSink = (leaf, gradient, exclusive) => {
+        if (!leaves.has(leaf)) {
+            if (exclusive) gradient.dispose();
+            return;
+        }
+        const before = leaf.grad;
+        leaf.grad = collected.get(leaf) ?? null;
+        collect(leaf, gradient, exclusive);
+        if (leaf.grad) collected.set(leaf, leaf.grad);
+        leaf.grad = before;
+    };
+    const undo = inputs.map((x) => watch(x, collected));
+    try {
+        runBackward(roots, settings, sink);
+    } finally {
+        for (const restore of undo) restore();
+    }
+    return inputs.map((x) => collected.get(x) ?? null);
+}
+
+/** Collects the gradient of an intermediate tensor through a hook for one pass. */
+function watch(x: Tensor, collected: Map<Tensor, Tensor>): () => void {
+    const node = nodeOf(x);
+    if (!node) {
+        if (!x.needsGrad)
+            throw new Error(`[grad] an input of shape ${shapeText(x.shape)} does not require a gradient`);
+        return () => undefined;
+    }
+    return addHook(x, (gradient) => {
+        collected.set(x, gradient);
+        return undefined;
+    });
+}
+
+/** @internal Calls `hook` with the gradient of `x` in each backward pass; returns the function that removes it. */
+export function addHook(x: Tensor, hook: GradientHook): () => void {
+    const node = nodeOf(x);
+    if (!node)
+        throw new Error(
+            '[registerHook] the tensor was not made by a recorded op; read .grad of a leaf instead',
+        );
+    const hooks = (node.hooks[x.outputIndex] ??= []);
+    hooks.push(hook);
+    return () => {
+        const at = hooks.indexOf(hook);
+        if (at >= 0) hooks.splice(at, 1);
+    };
+}
+
+/** @internal */
+export function setRequiresGrad(x: Tensor, required: boolean): void {
+    if (required && !isFloat(x.dtype)) {
+        throw new TypeError(`[requiresGrad] only float tensors have gradients, got ${x.dtype}`);
+    }
+    if (nodeOf(x) !== null) {
+        if (!required) throw new Error('[requiresGrad] the tensor is a result of recorded ops; use detach()');
+        return;
+    }
+    x.needsGrad = required;
+}
+
+/** @internal */
+export function retainGrad(x: Tensor): void {
+    const node = nodeOf(x);
+    if (node) node.retained[x.outputIndex] = x;
+}

@@ -1,0 +1,108 @@
+import type { DType } from '../tensor/dtype.js';
+import type { Shape } from '../tensor/shape.js';
+import type { Tensor, TapeLink } from '../tensor/tensor.js';
+
+/** Gradients of an op's inputs, in order; null where there is none. */
+export type Gradients = readonly (Tensor | null)[];
+
+/** What a backward function gets besides the gradients of its outputs. */
+export interface BackwardContext<Options> {
+    /** The tensors that forward saved, in order. */
+    readonly saved: readonly Tensor[];
+    readonly options: Options;
+    /** For each input, whether its gradient is wanted. */
+    readonly needs: readonly boolean[];
+    /** Shapes of the inputs. */
+    readonly shapes: readonly Shape[];
+}
+
+interface SavedTensor {
+    readonly tensor: Tensor;
+    readonly version: number;
+    /** The tape alone holds it, so it is freed with the node. */
+    readonly owned: boolean;
+}
+
+/** One input of a recorded op: the node that made it, or the leaf that collects its gradient. */
+export interface Edge {
+    readonly node: GradNode | null;
+    readonly outputIndex: number;
+    readonly leaf: Tensor | null;
+    readonly shape: Shape;
+    readonly dtype: DType;
+}
+
+export type BackwardFunction = (
+    gradients: readonly (Tensor | null)[],
+    context: BackwardContext<unknown>,
+) => Gradients;
+
+/** A gradient hook: may look at the gradient, or give another one in its place. */
+export type GradientHook = (gradient: Tensor) => Tensor | undefined;
+
+let created = 0;
+
+/** A recorded op. Nodes are numbered in the order of recording, which is a topological order of every graph. */
+export class GradNode implements TapeLink {
+    readonly sequence = created++;
+    readonly hooks: (GradientHook[] | undefined)[] = [];
+    /** Outputs that asked for their gradient to be kept. */
+    readonly retained: (Tensor | undefined)[] = [];
+    private saved: SavedTensor[] | null = [];
+
+    constructor(
+        readonly op: string,
+        readonly edges: readonly (Edge | null)[],
+        readonly shapes: readonly Shape[],
+        readonly options: unknown,
+        readonly backward: BackwardFunction,
+        /** True when backward is written in recorded ops and can itself be differentiated. */
+        readonly differentiable: boolean,
+        readonly outputs: { readonly shape: Shape; readonly dtype: DType }[] = [],
+    ) {}
+
+    save(tensor: Tensor, owned: boolean): void {
+        this.saved?.push({ tensor, version: tensor.version.value, owned });
+    }
+
+    /** The saved tensors; an error when one was changed in place or freed since. */
+    unpack(): Tensor[] {
+        if (this.saved === null) {
+            throw new Error(
+                `[backward] the graph through ${this.op} was already used and freed; ` +
+                    'pass { retainGraph: true } to the first backward()',
+            );
+        }
+        return this.saved.map(({ tensor, version }) => {
+            if (tensor.isDisposed) {
+                throw new Error(
+                    `[backward] a tensor of shape [${tensor.shape.join(', ')}] that ${this.op} needs was disposed before ` +
+                        'backward(); call backward() inside the scope() that made it, or keep() it',
+                );
+            }
+            if (tensor.version.value !== version) {
+                throw new Error(
+                    `[backward] a tensor of shape [${tensor.shape.join(', ')}] that ${this.op} saved was changed in place ` +
+                        `since (version ${version}, now ${tensor.version.value}); use the out-of-place op or clone() first`,
+                );
+            }
+            return tensor;
+        });
+    }
+
+    /** Lets go of what forward saved; what only the tape held is freed now. */
+    release(): void {
+        for (const { tensor, owned } of this.saved ?? []) if (owned) tensor.dispose();
+        this.saved = null;
+    }
+
+    /** Saved tensors, for a scope that ends while the graph lives on. */
+    get savedTensors(): readonly Tensor[] {
+        return this.saved?.map(({ tensor }) => tensor) ?? [];
+    }
+}
+
+/** The node that made `x`, if it was recorded. */
+export function nodeOf(x: Tensor): GradNode | null {
+    return x.tapeLink instanceof GradNode ? x.tapeLink : null;
+}

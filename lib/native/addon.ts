@@ -1,0 +1,54 @@
+import { loadAddon } from './loader.js';
+
+/** Names and orders of the native contract; `lib/native` looks its numbers up here, so neither side can drift. */
+export interface Contract {
+    readonly ops: readonly string[];
+    readonly parameters: Readonly<Record<string, readonly string[]>>;
+    readonly unary: readonly string[];
+    readonly binary: readonly string[];
+    readonly compare: readonly string[];
+}
+
+/** Counters of the memory behind tensors, in bytes and tensors. */
+export interface MemoryStatistics {
+    /** Tensors of this environment (main thread or worker) that native memory is held for. */
+    readonly tensors: number;
+    /** Walks over the handle table, tensors freed by them, and garbage collections asked for. */
+    readonly sweeps: number;
+    readonly swept: number;
+    readonly collections: number;
+    /** Bytes held by tensors of the process, freed bytes kept for reuse, the largest `liveBytes`, the limit (0 = none). */
+    readonly liveBytes: number;
+    readonly cachedBytes: number;
+    readonly peakBytes: number;
+    readonly limitBytes: number;
+}
+
+/** What the addon exports. Tensors cross as integer handles; arguments of ops travel in the attached block. */
+export interface Addon {
+    attach(block: Float64Array): void;
+    run(op: number, ...newTensors: object[]): void;
+    view(newTensor: object): void;
+    strides(handle: number): void;
+    dispose(handle: number): boolean;
+    fromData(newTensor: object, data: NodeJS.TypedArray): void;
+    read(handle: number, target: NodeJS.TypedArray): void;
+    contract(): Contract;
+    memory(): MemoryStatistics;
+    sweep(): number;
+    setMemoryLimit(bytes: number): void;
+    emptyCache(): number;
+    resetPeak(): void;
+    threadCount(): number;
+    setThreadCount(count: number): void;
+    instructionSets(): { best: string; used: string };
+    useInstructionSet(name: string): void;
+    measurePeak(options?: { seconds?: number }): number;
+}
+
+export const native = loadAddon() as Addon;
+
+const forcedInstructionSet = process.env.NATIVEGRAD_ISA;
+if (forcedInstructionSet) native.useInstructionSet(forcedInstructionSet);
+
+export const contract = native.contract();

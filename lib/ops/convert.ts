@@ -1,0 +1,84 @@
+import { defineOp } from '../autograd/define_op.js';
+import { dtypeCode, isFloat, category, promote, type DType } from '../tensor/dtype.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { copyKernel, runNew, type Operand } from './kernels.js';
+
+const castOp = defineOp<readonly [Tensor], { dtype: DType }>({
+    name: 'cast',
+    forward: (_, [x], { dtype }) => runNew('copy', [x], x.shape, dtype),
+    // The tape casts the gradient back to the input's dtype.
+    backward: (dy) => [dy],
+    differentiable: true,
+});
+
+/** x in another dtype; x itself where it has that dtype already. Floats become integers by truncation. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+    dtypeCode(dtype);
+    return x.dtype === dtype ? x : castOp([x], { dtype });
+}
+
+const cloneOp = defineOp({
+    name: 'clone',
+    forward: (_, [x]) => runNew('copy', [x], x.shape, x.dtype),
+    backward: (dy) => [dy],
+    differentiable: true,
+});
+
+/** A copy with storage of its own; differentiable. */
+export function clone(x: Tensor): Tensor {
+    return cloneOp([x], {});
+}
+
+const contiguousOp = defineOp({
+    name: 'contiguous',
+    forward: (_, [x]) => copyKernel(x),
+    backward: (dy) => [dy],
+    differentiable: true,
+});
+
+/** x itself when its elements lie in row-major order, else a copy in which they do. */
+export function contiguous(x: Tensor): Tensor {
+    return x.isContiguous ? x : contiguousOp([x], {});
+}
+
+/** A dtype as a number has it in PyTorch: integers do not make an integer tensor float, fractions do. */
+function numberDtype(value: number): DType {
+    return Number.isInteger(value) ? 'int64' : 'float32';
+}
+
+/**
+ * The dtype of `op(a, b)` by PyTorch's rules: a 0-d tensor or a number changes the dtype of a tensor with dimensions only
+ * when it is of a higher category (bool < integer < float).
+ */
+export function resultDtype(a: Operand, b: Operand): DType {
+    if (typeof a === 'number' && typeof b === 'number') return promote(numberDtype(a), numberDtype(b));
+    const rank = (x: Operand): number => (typeof x === 'number' ? 0 : x.rank === 0 ? 1 : 2);
+    const dtypeOf = (x: Operand): DType => (typeof x === 'number' ? numberDtype(x) : x.dtype);
+    const [strong, weak] = rank(a) >= rank(b) ? [a, b] : [b, a];
+    if (rank(strong) === rank(weak)) return promote(dtypeOf(a), dtypeOf(b));
+    return category(dtypeOf(weak)) > category(dtypeOf(strong)) ? dtypeOf(weak) : dtypeOf(strong);
+}
+
+/** The dtype of a result that is always float: float32 for integers. */
+export function floatDtype(dtype: DType): DType {
+    return isFloat(dtype) ? dtype : 'float32';
+}
+
+/** Anything that `tensor()` takes where an op wants a tensor. */
+export function requireTensor(op: string, x: unknown, what = 'input'): asserts x is Tensor {
+    if (x instanceof Tensor) return;
+    const got = Array.isArray(x) ? 'an array' : x === null ? 'null' : typeof x;
+    throw new TypeError(`[${op}] ${what} must be a Tensor, got ${got}; make one with tensor()`);
+}
+
+export function requireFloat(op: string, x: Tensor): void {
+    if (!isFloat(x.dtype))
+        throw new TypeError(`[${op}] needs a float dtype, got ${x.dtype}; cast with x.to('float32')`);
+}
+
+export function requireSameShape(op: string, a: Tensor, b: Tensor): void {
+    if (!sameShape(a.shape, b.shape)) {
+        throw new RangeError(`[${op}] shapes differ: ${shapeText(a.shape)} and ${shapeText(b.shape)}`);
+    }
+}

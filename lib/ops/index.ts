@@ -1,0 +1,10 @@
+export * from './activation.js';
+export { add, sub, mul, div } from './arithmetic.js';
+export { cast, clone, contiguous } from './convert.js';
+export * from './create.js';
+export * from './in_place.js';
+export { matmul } from './matmul.js';
+export { mean, sum, type Axes } from './reduce.js';
+export * from './shape_ops.js';
+export { detach } from './tape.js';
+export type { Operand } from './kernels.js';

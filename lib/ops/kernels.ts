@@ -1,0 +1,79 @@
+import { binaryCode, compareCode, run, unaryCode } from '../native/call.js';
+import type { DType } from '../tensor/dtype.js';
+import { broadcastShapes, type Shape } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+
+/** A tensor, or a number that stands for a 0-d tensor without a dtype of its own. */
+export type Operand = Tensor | number;
+
+/** Runs an op with one new output. */
+export function runNew(
+    op: string,
+    inputs: readonly Operand[],
+    shape: Shape,
+    dtype: DType,
+    parameters: readonly number[] = [],
+    label = op,
+): Tensor {
+    const out = new Tensor(shape, dtype);
+    run(op, inputs, [out], parameters, label);
+    return out;
+}
+
+/** out = f(x), elementwise, computed in `dtype`; `p0`, `p1` are the function's constants. */
+export function unaryKernel(name: string, x: Tensor, dtype: DType = x.dtype, p0 = 0, p1 = 0): Tensor {
+    return runNew('unary', [x], x.shape, dtype, [unaryCode(name), p0, p1], name);
+}
+
+function operandShape(op: string, a: Operand, b: Operand): Shape {
+    if (typeof a === 'number') return typeof b === 'number' ? [] : b.shape;
+    return typeof b === 'number' ? a.shape : broadcastShapes(op, a.shape, b.shape);
+}
+
+/** out = f(a, b), broadcast, computed in `dtype`. */
+export function binaryKernel(name: string, a: Operand, b: Operand, dtype: DType, p0 = 0): Tensor {
+    return runNew('binary', [a, b], operandShape(name, a, b), dtype, [binaryCode(name), p0], name);
+}
+
+/** out = a ? b, broadcast, as bool. Both operands have one dtype, or one is a number. */
+export function compareKernel(name: string, a: Operand, b: Operand): Tensor {
+    return runNew('compare', [a, b], operandShape(name, a, b), 'bool', [compareCode(name), 0], name);
+}
+
+/** Row-major copy, in another dtype if asked. */
+export function copyKernel(x: Tensor, dtype: DType = x.dtype): Tensor {
+    return runNew('contiguous', [x], x.shape, dtype);
+}
+
+const reduceNames = [
+    'sum',
+    'mean',
+    'prod',
+    'max',
+    'min',
+    'var',
+    'logsumexp',
+    'any',
+    'all',
+    'norm1',
+    'norm2',
+] as const;
+export type ReduceName = (typeof reduceNames)[number];
+
+/** Shape without the axes, or with size 1 there. */
+export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): number[] {
+    if (keepDims) return shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    return shape.filter((_, axis) => !axes.includes(axis));
+}
+
+export function reduceKernel(
+    name: ReduceName,
+    x: Tensor,
+    axes: readonly number[],
+    keepDims: boolean,
+    dtype: DType = x.dtype,
+    p0 = 0,
+): Tensor {
+    const parameters = [reduceNames.indexOf(name), p0, axes.length, ...axes];
+    return runNew('reduce', [x], reducedShape(x.shape, axes, keepDims), dtype, parameters, name);
+}

@@ -1,0 +1,59 @@
+#include <napi.h>
+
+#include <new>
+
+#include "backend/error.h"
+#include "binding/environment.h"
+
+namespace nativegrad {
+
+Environment& environment_of(napi_env env) {
+    void* data = nullptr;
+    if (napi_get_instance_data(env, &data) != napi_ok || data == nullptr) {
+        throw Error(Status::internal, "the addon's environment is gone");
+    }
+    return *static_cast<Environment*>(data);
+}
+
+napi_value throw_into(napi_env env) noexcept {
+    try {
+        throw;
+    } catch (const Error& error) {
+        const char* code = error.status == Status::out_of_memory      ? "ERR_NATIVEGRAD_OUT_OF_MEMORY"
+                           : error.status == Status::invalid_argument ? "ERR_NATIVEGRAD_INVALID_ARGUMENT"
+                                                                      : "ERR_NATIVEGRAD_INTERNAL";
+        napi_throw_error(env, code, error.what());
+    } catch (const std::bad_alloc&) {
+        napi_throw_error(env, "ERR_NATIVEGRAD_OUT_OF_MEMORY", "out of memory");
+    } catch (const std::exception& error) {
+        napi_throw_error(env, "ERR_NATIVEGRAD_INTERNAL", error.what());
+    } catch (...) {
+        napi_throw_error(env, "ERR_NATIVEGRAD_INTERNAL", "unknown native exception");
+    }
+    return nullptr;
+}
+
+void define_function(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+    napi_value function;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function) == napi_ok) {
+        napi_set_named_property(env, exports, name, function);
+    }
+}
+
+}  // namespace nativegrad
+
+NAPI_MODULE_INIT() {
+    using namespace nativegrad;
+    return guarded(env, [&]() -> napi_value {
+        auto* environment = new Environment(env);
+        const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
+        if (napi_set_instance_data(env, environment, finalize, nullptr) != napi_ok) {
+            delete environment;
+            throw Error(Status::internal, "cannot attach the addon to this environment");
+        }
+        define_function(env, exports, "run", &run_function);
+        define_tensor_functions(env, exports);
+        define_system_functions(env, exports);
+        return exports;
+    });
+}

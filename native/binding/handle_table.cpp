@@ -1,0 +1,163 @@
+#include "binding/handle_table.h"
+
+#include <algorithm>
+
+#include "backend/error.h"
+
+namespace nativegrad {
+
+namespace {
+
+constexpr int slot_bits = 24;
+constexpr int64_t slot_mask = (int64_t{1} << slot_bits) - 1;
+constexpr uint32_t generation_limit = uint32_t{1} << (53 - slot_bits);
+
+constexpr int64_t least_byte_threshold = int64_t{64} << 20;
+constexpr int64_t least_insert_threshold = 1 << 15;
+
+// More than half of V8's largest heap, so that the report of it makes V8 collect at once.
+constexpr int64_t external_pressure = int64_t{1} << 42;
+
+}  // namespace
+
+HandleTable::~HandleTable() {
+    for (uint32_t index = 0; index < slots_.size(); ++index) {
+        if (slots_[index].used) free_slot(index);
+    }
+}
+
+Handle HandleTable::insert(napi_value object, StorageRef storage, const TensorView& view, int32_t device) {
+    napi_ref reference = nullptr;
+    if (napi_create_reference(env_, object, 0, &reference) != napi_ok) {
+        throw Error(Status::internal, "cannot make a weak reference to the tensor object");
+    }
+    uint32_t index;
+    if (free_.empty()) {
+        if (static_cast<int64_t>(slots_.size()) > slot_mask) {
+            napi_delete_reference(env_, reference);
+            fail("more than %lld tensors are alive", static_cast<long long>(slot_mask + 1));
+        }
+        index = static_cast<uint32_t>(slots_.size());
+        slots_.push_back({});
+        slots_.back().generation = 1;
+    } else {
+        index = free_.back();
+        free_.pop_back();
+    }
+    TensorSlot& slot = slots_[index];
+    bytes_ += storage->bytes();
+    ++inserted_since_sweep_;
+    ++counters_.tensors;
+    slot.storage = std::move(storage);
+    slot.view = view;
+    slot.device = device;
+    slot.used = true;
+    slot.object = reference;
+    return (static_cast<int64_t>(slot.generation) << slot_bits) | index;
+}
+
+TensorSlot* HandleTable::find(Handle handle) {
+    const int64_t index = handle & slot_mask;
+    if (handle <= 0 || index >= static_cast<int64_t>(slots_.size())) return nullptr;
+    TensorSlot& slot = slots_[static_cast<size_t>(index)];
+    return slot.used && slot.generation == static_cast<uint32_t>(handle >> slot_bits) ? &slot : nullptr;
+}
+
+bool HandleTable::remove(Handle handle) {
+    if (find(handle) == nullptr) return false;
+    free_slot(static_cast<uint32_t>(handle & slot_mask));
+    return true;
+}
+
+void HandleTable::free_slot(uint32_t index) {
+    TensorSlot& slot = slots_[index];
+    napi_delete_reference(env_, slot.object);
+    bytes_ -= slot.storage->bytes();
+    --counters_.tensors;
+    slot.storage.reset();
+    slot.object = nullptr;
+    slot.used = false;
+    if (++slot.generation == generation_limit) slot.generation = 1;
+    free_.push_back(index);
+}
+
+int64_t HandleTable::sweep() {
+    const int64_t before = bytes_;
+    constexpr uint32_t slots_per_scope = 1024;
+    for (uint32_t start = 0; start < slots_.size(); start += slots_per_scope) {
+        // Each live object read back makes a local handle; a scope per chunk keeps their number small.
+        napi_handle_scope scope;
+        if (napi_open_handle_scope(env_, &scope) != napi_ok) break;
+        const uint32_t end =
+            std::min<uint32_t>(static_cast<uint32_t>(slots_.size()), start + slots_per_scope);
+        for (uint32_t index = start; index < end; ++index) {
+            if (!slots_[index].used) continue;
+            napi_value object = nullptr;
+            if (napi_get_reference_value(env_, slots_[index].object, &object) == napi_ok &&
+                object == nullptr) {
+                free_slot(index);
+                ++counters_.swept;
+            }
+        }
+        napi_close_handle_scope(env_, scope);
+    }
+    ++counters_.sweeps;
+    bytes_since_sweep_ = 0;
+    inserted_since_sweep_ = 0;
+    return before - bytes_;
+}
+
+// V8 does not see the memory behind a tensor. Reporting a huge external allocation for a moment makes it
+// collect now.
+void HandleTable::collect() {
+    int64_t total = 0;
+    napi_adjust_external_memory(env_, external_pressure, &total);
+    napi_adjust_external_memory(env_, -external_pressure, &total);
+    ++counters_.collections;
+    sweep();
+}
+
+void HandleTable::make_room(int64_t bytes) {
+    bytes_since_sweep_ += bytes;
+    if (bytes_since_sweep_ < byte_threshold_ && inserted_since_sweep_ < insert_threshold_) return;
+    const int64_t new_bytes = bytes_since_sweep_, new_tensors = inserted_since_sweep_;
+    const int64_t tensors_before = counters_.tensors;
+    const int64_t freed = sweep();
+    if (freed < new_bytes / 2 && tensors_before - counters_.tensors < new_tensors / 2) collect();
+    byte_threshold_ = std::max(least_byte_threshold, bytes_ / 2);
+    insert_threshold_ = std::max(least_insert_threshold, counters_.tensors);
+}
+
+StorageRef HandleTable::allocate(int32_t device, int64_t bytes) {
+    const BackendTable* backend = backend_at(device);
+    if (backend == nullptr) fail("no backend is loaded for device %d", device);
+    make_room(bytes);
+    void* data = backend->allocate(static_cast<size_t>(bytes));
+    if (data == nullptr) {
+        sweep();
+        data = backend->allocate(static_cast<size_t>(bytes));
+    }
+    if (data == nullptr) {
+        collect();
+        data = backend->allocate(static_cast<size_t>(bytes));
+    }
+    if (data == nullptr) {
+        char text[256];
+        std::snprintf(text, sizeof text,
+                      "out of memory on %s: asked for %lld bytes while %lld tensors hold %lld bytes; dispose "
+                      "of tensors, use "
+                      "scope(), make the batch smaller, or raise the limit with setMemoryLimit()",
+                      backend->name, static_cast<long long>(bytes), static_cast<long long>(counters_.tensors),
+                      static_cast<long long>(bytes_));
+        throw Error(Status::out_of_memory, text);
+    }
+    return StorageRef(new Storage(*backend, data, bytes));
+}
+
+HandleStats HandleTable::stats() const {
+    HandleStats result = counters_;
+    result.bytes = bytes_;
+    return result;
+}
+
+}  // namespace nativegrad

@@ -1,0 +1,73 @@
+// The tensors of one environment. A handle is an integer of 53 bits, generation and slot, so a stale one is
+// an error.
+//
+// Each slot keeps a weak reference (count 0, no finalizer) to the tensor's JavaScript object. Node runs no
+// finalizer inside a synchronous loop, but such a reference does read as empty there once V8 has collected
+// the object; so before memory grows past a threshold, `sweep` walks the slots and frees those whose object
+// is gone.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor/storage.h"
+#include "tensor/tensor_view.h"
+
+namespace nativegrad {
+
+using Handle = int64_t;
+
+struct TensorSlot {
+    StorageRef storage;
+    TensorView view;
+    int32_t device;
+    uint32_t generation;
+    bool used;
+    napi_ref object;
+};
+
+struct HandleStats {
+    int64_t tensors, bytes, sweeps, swept, collections;
+};
+
+class HandleTable {
+  public:
+    explicit HandleTable(napi_env env) : env_(env) {}
+    ~HandleTable();
+    HandleTable(const HandleTable&) = delete;
+    HandleTable& operator=(const HandleTable&) = delete;
+
+    // Registers a tensor whose JavaScript object is `object`.
+    Handle insert(napi_value object, StorageRef storage, const TensorView& view, int32_t device);
+
+    // Null when the handle is stale.
+    TensorSlot* find(Handle handle);
+
+    bool remove(Handle handle);
+
+    // New memory under the collection rules; throws Error out_of_memory with the sizes.
+    StorageRef allocate(int32_t device, int64_t bytes);
+
+    // Frees what JavaScript has dropped; returns the bytes given back.
+    int64_t sweep();
+
+    HandleStats stats() const;
+
+  private:
+    void free_slot(uint32_t index);
+    void collect();
+    void make_room(int64_t bytes);
+
+    napi_env env_;
+    std::vector<TensorSlot> slots_;
+    std::vector<uint32_t> free_;
+    int64_t bytes_ = 0;  // of storage reached from this table, counted once per handle that brought it
+    int64_t bytes_since_sweep_ = 0, inserted_since_sweep_ = 0;
+    int64_t byte_threshold_ = int64_t{64} << 20;  // a sweep is due after this much new memory
+    int64_t insert_threshold_ = 1 << 15;          // or this many new tensors; both grow with what is alive
+    HandleStats counters_{};
+};
+
+}  // namespace nativegrad

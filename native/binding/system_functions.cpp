@@ -1,0 +1,178 @@
+// Functions on the addon as a whole: the contract's names, memory, threads, instruction set, measured peak.
+#include <napi.h>
+
+#include <string>
+
+#include "backend/error.h"
+#include "binding/environment.h"
+#include "cpu/allocator.h"
+#include "cpu/kernel_table.h"
+#include "cpu/peak.h"
+#include "cpu/thread_pool.h"
+#include "ops/functions.h"
+
+namespace nativegrad {
+
+namespace {
+
+napi_value guarded_value(napi_env env, napi_callback_info info,
+                         Napi::Value (*body)(const Napi::CallbackInfo&)) {
+    return guarded(env, [&]() -> napi_value { return body(Napi::CallbackInfo(env, info)); });
+}
+
+Napi::Array names(Napi::Env env, std::initializer_list<const char*> list) {
+    Napi::Array result = Napi::Array::New(env, list.size());
+    uint32_t index = 0;
+    for (const char* name : list) result.Set(index++, Napi::String::New(env, name));
+    return result;
+}
+
+struct FieldNames {
+    Napi::Array& list;
+    template <class Field>
+    void operator()(const char* name, Field&) {
+        list.Set(list.Length(), Napi::String::New(list.Env(), name));
+    }
+};
+
+template <class Params>
+Napi::Array field_names(Napi::Env env) {
+    Napi::Array list = Napi::Array::New(env);
+    Params params{};
+    FieldNames visitor{list};
+    params.fields(visitor);
+    return list;
+}
+
+// contract(): the names and orders that lib/native relies on
+Napi::Value contract(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Napi::Object result = Napi::Object::New(env);
+    Napi::Object parameters = Napi::Object::New(env);
+#define X(name, Params, layout) parameters.Set(#name, field_names<Params>(env));
+#include "ops/op_table.def"
+#undef X
+    result.Set("parameters", parameters);
+    result.Set("ops", names(env, {
+#define X(name, Params, layout) #name,
+#include "ops/op_table.def"
+#undef X
+                                 }));
+    result.Set("unary", names(env, {
+#define UNARY(name, formula, integer) #name,
+#include "ops/elementwise_table.def"
+#undef UNARY
+                                   }));
+    result.Set("binary", names(env, {
+#define BINARY(name, formula, integer) #name,
+#include "ops/elementwise_table.def"
+#undef BINARY
+                                    }));
+    result.Set("compare", names(env, {
+#define COMPARE(name, formula) #name,
+#include "ops/elementwise_table.def"
+#undef COMPARE
+                                     }));
+    return result;
+}
+
+// memory(): bytes and counts, of this environment and of the process
+Napi::Value memory(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const HandleStats handles = environment_of(env).handles.stats();
+    const cpu::AllocatorStats allocator = cpu::allocator_stats();
+    Napi::Object result = Napi::Object::New(env);
+    const auto set = [&](const char* name, int64_t value) {
+        result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+    };
+    set("tensors", handles.tensors);
+    set("sweeps", handles.sweeps);
+    set("swept", handles.swept);
+    set("collections", handles.collections);
+    set("liveBytes", allocator.live_bytes);
+    set("cachedBytes", allocator.cached_bytes);
+    set("peakBytes", allocator.peak_bytes);
+    set("limitBytes", allocator.limit_bytes);
+    return result;
+}
+
+Napi::Value sweep(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(environment_of(info.Env()).handles.sweep()));
+}
+
+Napi::Value set_memory_limit(const Napi::CallbackInfo& info) {
+    cpu::set_allocator_limit(info[0].ToNumber().Int64Value());
+    return info.Env().Undefined();
+}
+
+Napi::Value empty_cache(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(cpu::empty_allocator_cache()));
+}
+
+Napi::Value reset_peak(const Napi::CallbackInfo& info) {
+    cpu::reset_allocator_peak();
+    return info.Env().Undefined();
+}
+
+Napi::Value thread_count(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), cpu::thread_count());
+}
+
+Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
+    const int32_t count = info[0].ToNumber().Int32Value();
+    if (count < 1 || count > 1024) fail("[setThreads] expected 1 to 1024 threads, got %d", count);
+    cpu::set_thread_count(count);
+    return info.Env().Undefined();
+}
+
+// instructionSets(): { best, used }
+Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("best", cpu::instruction_set_name(cpu::best_instruction_set()));
+    result.Set("used", cpu::instruction_set_name(cpu::kernels().instruction_set));
+    return result;
+}
+
+Napi::Value use_instruction_set(const Napi::CallbackInfo& info) {
+    const std::string name = info[0].ToString().Utf8Value();
+    for (const auto set :
+         {cpu::InstructionSet::scalar, cpu::InstructionSet::avx2, cpu::InstructionSet::avx512}) {
+        if (name == cpu::instruction_set_name(set)) {
+            cpu::use_instruction_set(set);
+            return info.Env().Undefined();
+        }
+    }
+    fail("[useInstructionSet] expected scalar, avx2 or avx512, got '%s'", name.c_str());
+}
+
+// measurePeak({ seconds }): GFLOP/s of float32 FMAs held in registers on all threads of the pool
+Napi::Value measure_peak(const Napi::CallbackInfo& info) {
+    double seconds = 0.2;
+    if (info[0].IsObject() && info[0].As<Napi::Object>().Get("seconds").IsNumber()) {
+        seconds = info[0].As<Napi::Object>().Get("seconds").ToNumber().DoubleValue();
+    }
+    return Napi::Number::New(info.Env(), cpu::measure_peak(seconds));
+}
+
+template <Napi::Value (*body)(const Napi::CallbackInfo&)>
+napi_value call(napi_env env, napi_callback_info info) {
+    return guarded_value(env, info, body);
+}
+
+}  // namespace
+
+void define_system_functions(napi_env env, napi_value exports) {
+    define_function(env, exports, "contract", &call<contract>);
+    define_function(env, exports, "memory", &call<memory>);
+    define_function(env, exports, "sweep", &call<sweep>);
+    define_function(env, exports, "setMemoryLimit", &call<set_memory_limit>);
+    define_function(env, exports, "emptyCache", &call<empty_cache>);
+    define_function(env, exports, "resetPeak", &call<reset_peak>);
+    define_function(env, exports, "threadCount", &call<thread_count>);
+    define_function(env, exports, "setThreadCount", &call<set_thread_count>);
+    define_function(env, exports, "instructionSets", &call<instruction_sets>);
+    define_function(env, exports, "useInstructionSet", &call<use_instruction_set>);
+    define_function(env, exports, "measurePeak", &call<measure_peak>);
+}
+
+}  // namespace nativegrad

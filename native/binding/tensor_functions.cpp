@@ -1,0 +1,208 @@
+// Functions on single tensors: views, reading, writing, disposal.
+#include <algorithm>
+#include <cstring>
+
+#include "binding/argument_reader.h"
+#include "binding/environment.h"
+
+namespace nativegrad {
+
+namespace {
+
+constexpr size_t max_arguments = 4;
+
+struct Arguments {
+    napi_value values[max_arguments];
+    size_t count = max_arguments;
+
+    Arguments(napi_env env, napi_callback_info info, size_t needed, const char* usage) {
+        napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+        if (count < needed) fail("%s", usage);
+    }
+};
+
+Handle read_handle(napi_env env, napi_value value) {
+    double number = 0;
+    if (napi_get_value_double(env, value, &number) != napi_ok ||
+        !(number > 0 && number <= 9007199254740992.0))
+        return 0;
+    return static_cast<Handle>(number);
+}
+
+TensorSlot& slot_at(napi_env env, napi_value value) {
+    TensorSlot* slot = environment_of(env).handles.find(read_handle(env, value));
+    if (slot == nullptr) fail("a tensor was used after it was disposed");
+    return *slot;
+}
+
+struct Bytes {
+    char* data = nullptr;
+    size_t size = 0;
+};
+
+// The memory of a typed array, valid until JavaScript runs again.
+Bytes bytes_of(napi_env env, napi_value value) {
+    bool is_typed_array = false;
+    napi_is_typedarray(env, value, &is_typed_array);
+    if (!is_typed_array) fail("expected a typed array");
+    napi_typedarray_type type;
+    size_t length = 0;
+    void* data = nullptr;
+    if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok)
+        fail("expected a typed array");
+    size_t item = 1;
+    switch (type) {
+        case napi_int16_array:
+        case napi_uint16_array:
+            item = 2;
+            break;
+        case napi_int32_array:
+        case napi_uint32_array:
+        case napi_float32_array:
+            item = 4;
+            break;
+        case napi_float64_array:
+        case napi_bigint64_array:
+        case napi_biguint64_array:
+            item = 8;
+            break;
+        default:
+            break;
+    }
+    return {static_cast<char*>(data), length * item};
+}
+
+// attach(block: Float64Array)
+napi_value attach(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "attach takes a Float64Array");
+        Environment& environment = environment_of(env);
+        const Bytes bytes = bytes_of(env, arguments.values[0]);
+        if (environment.block_reference != nullptr) napi_delete_reference(env, environment.block_reference);
+        napi_create_reference(env, arguments.values[0], 1, &environment.block_reference);
+        environment.block = reinterpret_cast<double*>(bytes.data);
+        environment.block_length = bytes.size / sizeof(double);
+        return nullptr;
+    });
+}
+
+// Smallest and one past the largest element offset that the view reaches; refuses what leaves the storage.
+void check_bounds(const TensorView& view, int64_t offset, int64_t storage_bytes) {
+    int64_t last = offset;
+    for (int32_t axis = 0; axis < view.rank; ++axis) {
+        if (view.shape[axis] == 0) return;
+        int64_t reach;
+        if (view.strides[axis] < 0 ||
+            __builtin_mul_overflow(view.strides[axis], view.shape[axis] - 1, &reach) ||
+            __builtin_add_overflow(last, reach, &last)) {
+            fail("[view] strides must be non-negative and inside the storage");
+        }
+    }
+    if (offset < 0 || last >= storage_bytes / static_cast<int64_t>(item_size(view.dtype)))
+        fail("[view] reaches outside the storage");
+}
+
+// view(object): block holds handle, element offset relative to it, rank, sizes, strides; on return its handle
+napi_value view(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "[view] takes the new tensor object");
+        Environment& environment = environment_of(env);
+        ArgumentReader reader(environment.block, environment.block_length);
+        TensorSlot* base = environment.handles.find(reader.integer());
+        if (base == nullptr) fail("[view] a tensor was used after it was disposed");
+        const StorageRef storage = base->storage;
+        const int32_t device = base->device;
+        TensorView result = base->view;
+        const int64_t item = static_cast<int64_t>(item_size(result.dtype));
+        const int64_t base_offset =
+            (static_cast<char*>(result.data) - static_cast<char*>(storage->data())) / item;
+        const int64_t offset = base_offset + reader.integer();
+        result.rank = static_cast<int32_t>(reader.integer(0, max_rank, "rank"));
+        for (int32_t axis = 0; axis < result.rank; ++axis)
+            result.shape[axis] = reader.integer(0, INT64_MAX, "size");
+        for (int32_t axis = 0; axis < result.rank; ++axis) result.strides[axis] = reader.integer();
+        check_bounds(result, offset, storage->bytes());
+        result.data = static_cast<char*>(storage->data()) + (element_count(result) == 0 ? 0 : offset * item);
+        environment.block[0] =
+            static_cast<double>(environment.handles.insert(arguments.values[0], storage, result, device));
+        return nullptr;
+    });
+}
+
+// strides(handle): fills the block with the tensor's strides
+napi_value strides(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "strides takes a handle");
+        const TensorView& view = slot_at(env, arguments.values[0]).view;
+        double* block = environment_of(env).block;
+        for (int32_t axis = 0; axis < view.rank; ++axis)
+            block[axis] = static_cast<double>(view.strides[axis]);
+        return nullptr;
+    });
+}
+
+// dispose(handle): true when the handle was alive
+napi_value dispose(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "dispose takes a handle");
+        napi_value result;
+        napi_get_boolean(env, environment_of(env).handles.remove(read_handle(env, arguments.values[0])),
+                         &result);
+        return result;
+    });
+}
+
+// fromData(object, data, device): block holds dtype, rank, sizes; data is a typed array with the elements in
+// row-major order
+napi_value from_data(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 2, "[tensor] takes the new tensor object and its data");
+        Environment& environment = environment_of(env);
+        ArgumentReader reader(environment.block, environment.block_length);
+        TensorView view{};
+        view.dtype = static_cast<DType>(reader.integer(0, dtype_count - 1, "dtype"));
+        view.rank = static_cast<int32_t>(reader.integer(0, max_rank, "rank"));
+        for (int32_t axis = 0; axis < view.rank; ++axis)
+            view.shape[axis] = reader.integer(0, INT64_MAX, "size");
+        const Bytes bytes = bytes_of(env, arguments.values[1]);
+        if (bytes.size != static_cast<size_t>(element_count(view)) * item_size(view.dtype))
+            fail("[tensor] the data has the wrong size");
+        set_row_major_strides(view);
+        StorageRef storage = environment.handles.allocate(0, static_cast<int64_t>(bytes.size));
+        // Allocating may have run the collector, not JavaScript: the array's memory stays where it was.
+        if (storage->backend().copy_from_host(storage->data(), bytes.data, bytes.size) != 0)
+            fail("[tensor] copy to the device failed");
+        view.data = storage->data();
+        environment.block[0] =
+            static_cast<double>(environment.handles.insert(arguments.values[0], std::move(storage), view, 0));
+        return nullptr;
+    });
+}
+
+// read(handle, target): copies the elements of a row-major tensor into a typed array of the same byte size
+napi_value read(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 2, "[data] takes a handle and a typed array");
+        const TensorSlot& slot = slot_at(env, arguments.values[0]);
+        const Bytes bytes = bytes_of(env, arguments.values[1]);
+        const size_t needed = static_cast<size_t>(element_count(slot.view)) * item_size(slot.view.dtype);
+        if (!is_row_major(slot.view) || bytes.size != needed)
+            fail("[data] the tensor is not contiguous or the array has the wrong size");
+        if (slot.storage->backend().copy_to_host(bytes.data, slot.view.data, needed) != 0)
+            fail("[data] copy from the device failed");
+        return nullptr;
+    });
+}
+
+}  // namespace
+
+void define_tensor_functions(napi_env env, napi_value exports) {
+    define_function(env, exports, "attach", &attach);
+    define_function(env, exports, "view", &view);
+    define_function(env, exports, "strides", &strides);
+    define_function(env, exports, "dispose", &dispose);
+    define_function(env, exports, "fromData", &from_data);
+    define_function(env, exports, "read", &read);
+}
+
+}  // namespace nativegrad

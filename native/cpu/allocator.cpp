@@ -1,0 +1,119 @@
+#include "cpu/allocator.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace nativegrad::cpu {
+
+namespace {
+
+constexpr size_t alignment = 64;
+constexpr int steps_per_doubling = 4;
+constexpr int class_count = 40 * steps_per_doubling;
+
+struct SizeClass {
+    int index;
+    size_t bytes;
+};
+
+// Classes are 64 * 2^k * {1, 1.25, 1.5, 1.75}: at most a fifth of a block is waste.
+SizeClass size_class(size_t bytes) {
+    size_t base = alignment;
+    for (int doubling = 0; doubling * steps_per_doubling < class_count; ++doubling, base *= 2) {
+        for (int step = 0; step < steps_per_doubling; ++step) {
+            const size_t raw = base + base / steps_per_doubling * static_cast<size_t>(step);
+            const size_t size = (raw + alignment - 1) / alignment * alignment;
+            if (bytes <= size) return {doubling * steps_per_doubling + step, size};
+        }
+    }
+    throw std::bad_alloc();
+}
+
+struct Pool {
+    std::mutex mutex;
+    std::vector<void*> free_blocks[class_count];
+    AllocatorStats stats{};
+
+    int64_t drop_cache() {
+        const int64_t freed = stats.cached_bytes;
+        for (auto& blocks : free_blocks) {
+            for (void* block : blocks) std::free(block);
+            blocks.clear();
+        }
+        stats.cached_bytes = 0;
+        return freed;
+    }
+};
+
+// Never destroyed: tensors of a worker may outlive static destruction at process exit.
+Pool& pool() {
+    static Pool* const instance = new Pool;
+    return *instance;
+}
+
+}  // namespace
+
+void* allocate(size_t bytes) {
+    if (bytes > (size_t{1} << 45)) return nullptr;
+    const SizeClass size = size_class(bytes == 0 ? 1 : bytes);
+    const int64_t block_bytes = static_cast<int64_t>(size.bytes);
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    if (p.stats.limit_bytes > 0 && p.stats.live_bytes + block_bytes > p.stats.limit_bytes) return nullptr;
+    void* block = nullptr;
+    auto& blocks = p.free_blocks[size.index];
+    if (!blocks.empty()) {
+        block = blocks.back();
+        blocks.pop_back();
+        p.stats.cached_bytes -= block_bytes;
+    } else {
+        const bool over_limit = p.stats.limit_bytes > 0 &&
+                                p.stats.live_bytes + p.stats.cached_bytes + block_bytes > p.stats.limit_bytes;
+        if (over_limit) p.drop_cache();
+        block = std::aligned_alloc(alignment, size.bytes);
+        if (block == nullptr && p.drop_cache() > 0) block = std::aligned_alloc(alignment, size.bytes);
+        if (block == nullptr) return nullptr;
+    }
+    p.stats.live_bytes += block_bytes;
+    if (p.stats.live_bytes > p.stats.peak_bytes) p.stats.peak_bytes = p.stats.live_bytes;
+    return block;
+}
+
+void release(void* data, size_t bytes) {
+    if (data == nullptr) return;
+    const SizeClass size = size_class(bytes == 0 ? 1 : bytes);
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    p.free_blocks[size.index].push_back(data);
+    p.stats.live_bytes -= static_cast<int64_t>(size.bytes);
+    p.stats.cached_bytes += static_cast<int64_t>(size.bytes);
+}
+
+AllocatorStats allocator_stats() {
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    return p.stats;
+}
+
+void set_allocator_limit(int64_t bytes) {
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    p.stats.limit_bytes = bytes;
+    if (bytes > 0 && p.stats.live_bytes + p.stats.cached_bytes > bytes) p.drop_cache();
+}
+
+void reset_allocator_peak() {
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    p.stats.peak_bytes = p.stats.live_bytes;
+}
+
+int64_t empty_allocator_cache() {
+    Pool& p = pool();
+    std::lock_guard<std::mutex> lock(p.mutex);
+    return p.drop_cache();
+}
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,13 @@
+// What the processor can do, and what the operating system saves for it.
+#pragma once
+
+#include <cstdint>
+
+namespace nativegrad::cpu {
+
+enum class InstructionSet : int32_t { scalar, avx2, avx512 };
+
+InstructionSet best_instruction_set();
+const char* instruction_set_name(InstructionSet set);
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,53 @@
+// The kernels of the instruction set in use. Filled with the scalar ones first, then overridden by better
+// ones, so the table is never incomplete.
+#pragma once
+
+#include "cpu/features.h"
+#include "cpu/kernels/convert/convert_kernels.h"
+#include "cpu/kernels/elementwise/elementwise_kernels.h"
+#include "cpu/kernels/gemm/gemm_kernels.h"
+#include "cpu/kernels/optimizer/optimizer_kernels.h"
+#include "cpu/kernels/peak/peak_kernels.h"
+#include "cpu/kernels/reduce/reduce_kernels.h"
+#include "cpu/kernels/softmax/softmax_kernels.h"
+
+namespace nativegrad::cpu {
+
+struct KernelTable {
+    InstructionSet instruction_set;
+    ElementwiseKernels<float> elementwise_f32;
+    ElementwiseKernels<double> elementwise_f64;
+    ElementwiseKernels<int64_t> elementwise_i64;
+    ConvertKernels convert;
+    ReduceKernels reduce;
+    SoftmaxKernels softmax;
+    GemmKernels gemm;
+    OptimizerKernels optimizer;
+    PeakKernels peak;
+};
+
+const KernelTable& kernels();
+
+// Chooses the kernels by hand. Throws Error where the processor lacks the set. Not while other threads
+// compute.
+void use_instruction_set(InstructionSet set);
+
+void register_elementwise_wide(KernelTable& table);
+
+// One registration function per family and instruction set, in kernels/<family>/<family>_<set>.cpp.
+#define NATIVEGRAD_DECLARE_FAMILY(name)       \
+    namespace scalar {                        \
+    void register_##name(KernelTable& table); \
+    }                                         \
+    namespace avx2 {                          \
+    void register_##name(KernelTable& table); \
+    }                                         \
+    namespace avx512 {                        \
+    void register_##name(KernelTable& table); \
+    }
+#define FAMILY(name, has_avx2, has_avx512) NATIVEGRAD_DECLARE_FAMILY(name)
+#include "cpu/kernel_families.def"
+#undef FAMILY
+#undef NATIVEGRAD_DECLARE_FAMILY
+
+}  // namespace nativegrad::cpu

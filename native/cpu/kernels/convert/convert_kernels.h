@@ -1,0 +1,17 @@
+// Contiguous conversions between float and the two-byte types.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/half.h"
+
+namespace nativegrad::cpu {
+
+struct ConvertKernels {
+    void (*f16_to_f32)(const Float16* x, float* y, int64_t n);
+    void (*f32_to_f16)(const float* x, Float16* y, int64_t n);
+    void (*bf16_to_f32)(const BFloat16* x, float* y, int64_t n);
+    void (*f32_to_bf16)(const float* x, BFloat16* y, int64_t n);
+};
+
+}  // namespace nativegrad::cpu

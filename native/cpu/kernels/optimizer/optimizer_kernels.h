@@ -1,0 +1,30 @@
+// Optimizer updates over n contiguous elements, in place.
+#pragma once
+
+#include <cstdint>
+
+namespace nativegrad::cpu {
+
+// Kingma and Ba, "Adam" (2015), in PyTorch's arrangement; the bias corrections are folded into step_size and
+// root_scale: p -= step_size * m / (sqrt(v) * root_scale + epsilon)
+struct AdamStep {
+    double beta1, beta2, epsilon, step_size, root_scale;
+    double decay;   // L2 term added to the gradient
+    double shrink;  // factor on the parameter (decoupled decay), 1 = none
+};
+
+// v = momentum * v + (1 - dampening) * g, p -= lr * (nesterov ? g + momentum * v : v)
+struct SgdStep {
+    double lr, momentum, dampening, decay;
+    int32_t nesterov, first;
+};
+
+struct OptimizerKernels {
+    // largest is the running maximum of v (AMSGrad), or null
+    void (*adam)(const AdamStep& step, float* p, const float* g, float* m, float* v, float* largest,
+                 int64_t n);
+    // velocity is null without momentum
+    void (*sgd)(const SgdStep& step, float* p, const float* g, float* velocity, int64_t n);
+};
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,100 @@
+// Included inside an instruction-set namespace.
+
+struct AdamLanes {
+    F32 beta1, beta2, rest1, rest2, epsilon, step_size, root_scale, decay, shrink;
+
+    explicit AdamLanes(const AdamStep& s)
+        : beta1(s.beta1),
+          beta2(s.beta2),
+          rest1(1.0 - s.beta1),
+          rest2(1.0 - s.beta2),
+          epsilon(s.epsilon),
+          step_size(s.step_size),
+          root_scale(s.root_scale),
+          decay(s.decay),
+          shrink(s.shrink) {}
+
+    void update(F32& p, F32 g, F32& m, F32& v) const {
+        p = p * shrink;
+        g = fma(decay, p, g);
+        m = fma(rest1, g - m, m);
+        v = fma(rest2 * g, g, beta2 * v);
+    }
+    F32 apply(F32 p, F32 m, F32 largest) const {
+        return p - step_size * m / (sqrt(largest) * root_scale + epsilon);
+    }
+};
+
+template <class Load, class Store>
+inline void adam_vector(const AdamLanes& lanes, float* p, const float* g, float* m, float* v, float* largest,
+                        Load load_at, Store store_at) {
+    F32 weight = load_at(p), first = load_at(m), second = load_at(v);
+    lanes.update(weight, load_at(g), first, second);
+    F32 bound = second;
+    if (largest != nullptr) {
+        bound = max(load_at(largest), second);
+        store_at(largest, bound);
+    }
+    store_at(p, lanes.apply(weight, first, bound));
+    store_at(m, first);
+    store_at(v, second);
+}
+
+void adam_f32(const AdamStep& step, float* p, const float* g, float* m, float* v, float* largest, int64_t n) {
+    const AdamLanes lanes(step);
+    int64_t i = 0;
+    for (; i + F32::width <= n; i += F32::width) {
+        adam_vector(
+            lanes, p + i, g + i, m + i, v + i, largest ? largest + i : nullptr,
+            [](const float* from) { return load(from); }, [](float* to, F32 x) { store(to, x); });
+    }
+    const int64_t rest = n - i;
+    if (rest == 0) return;
+    adam_vector(
+        lanes, p + i, g + i, m + i, v + i, largest ? largest + i : nullptr,
+        [rest](const float* from) { return load_part(from, rest); },
+        [rest](float* to, F32 x) { store_part(to, x, rest); });
+}
+
+struct SgdLanes {
+    F32 lr, momentum, keep, decay;
+    bool nesterov, first;
+
+    explicit SgdLanes(const SgdStep& s)
+        : lr(s.lr),
+          momentum(s.momentum),
+          keep(1.0 - s.dampening),
+          decay(s.decay),
+          nesterov(s.nesterov != 0),
+          first(s.first != 0) {}
+};
+
+template <class Load, class Store>
+inline void sgd_vector(const SgdLanes& lanes, float* p, const float* g, float* velocity, Load load_at,
+                       Store store_at) {
+    const F32 weight = load_at(p);
+    F32 direction = fma(lanes.decay, weight, load_at(g));
+    if (velocity != nullptr) {
+        const F32 moved =
+            lanes.first ? direction : fma(lanes.momentum, load_at(velocity), lanes.keep * direction);
+        store_at(velocity, moved);
+        direction = lanes.nesterov ? fma(lanes.momentum, moved, direction) : moved;
+    }
+    store_at(p, fma(-lanes.lr, direction, weight));
+}
+
+void sgd_f32(const SgdStep& step, float* p, const float* g, float* velocity, int64_t n) {
+    const SgdLanes lanes(step);
+    int64_t i = 0;
+    for (; i + F32::width <= n; i += F32::width) {
+        sgd_vector(
+            lanes, p + i, g + i, velocity ? velocity + i : nullptr,
+            [](const float* from) { return load(from); }, [](float* to, F32 x) { store(to, x); });
+    }
+    const int64_t rest = n - i;
+    if (rest == 0) return;
+    sgd_vector(
+        lanes, p + i, g + i, velocity ? velocity + i : nullptr,
+        [rest](const float* from) { return load_part(from, rest); },
+        [rest](float* to, F32 x) { store_part(to, x, rest); });
+}

@@ -1,0 +1,13 @@
+#include "cpu/kernel_table.h"
+#include "cpu/simd/system_headers.h"
+
+namespace nativegrad::cpu::avx2 {
+namespace {
+#include "cpu/simd/simd_avx2.h"
+
+#include "cpu/kernels/peak/peak_loops.h"
+}  // namespace
+
+void register_peak(KernelTable& table) { table.peak = {&multiply_add_f32}; }
+
+}  // namespace nativegrad::cpu::avx2

@@ -1,0 +1,17 @@
+// Reductions of contiguous floats. Sums run in a fixed number of lanes and are joined in a fixed order.
+#pragma once
+
+#include <cstdint>
+
+namespace nativegrad::cpu {
+
+struct ReduceKernels {
+    float (*sum)(const float* x, int64_t n);
+    float (*sum_of_squares)(const float* x, float center, int64_t n);  // sum of (x - center)^2
+    float (*max)(const float* x, int64_t n);                           // NaN wins; n > 0
+    float (*min)(const float* x, int64_t n);
+    // y[j] += x[r * row_stride + j] for r < rows, j < n
+    void (*add_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);
+};
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "cpu/cpu_backend.h"
+#include "cpu/kernel_table.h"
+#include "cpu/ops/operands.h"
+#include "cpu/thread_pool.h"
+
+namespace nativegrad::cpu {
+
+namespace {
+
+constexpr int64_t elements_per_task = 16384;
+
+void adam_f64(const AdamStep& s, double* p, const double* g, double* m, double* v, double* largest,
+              int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        const double weight = p[i] * s.shrink, gradient = g[i] + s.decay * weight;
+        m[i] += (1 - s.beta1) * (gradient - m[i]);
+        v[i] = s.beta2 * v[i] + (1 - s.beta2) * gradient * gradient;
+        if (largest != nullptr) largest[i] = std::max(largest[i], v[i]);
+        const double bound = largest != nullptr ? largest[i] : v[i];
+        p[i] = weight - s.step_size * m[i] / (std::sqrt(bound) * s.root_scale + s.epsilon);
+    }
+}
+
+void sgd_f64(const SgdStep& s, double* p, const double* g, double* velocity, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        double direction = g[i] + s.decay * p[i];
+        if (velocity != nullptr) {
+            velocity[i] = s.first ? direction : s.momentum * velocity[i] + (1 - s.dampening) * direction;
+            direction = s.nesterov ? direction + s.momentum * velocity[i] : velocity[i];
+        }
+        p[i] -= s.lr * direction;
+    }
+}
+
+// Operands of one parameter: the parameter, its gradient and its state, all dense in the same memory order.
+void check_group(const TensorView* group, int32_t size) {
+    for (int32_t i = 0; i < size; ++i) {
+        const bool same_order =
+            std::equal(group[i].strides, group[i].strides + group[i].rank, group[0].strides);
+        if (group[i].dtype != group[0].dtype || element_count(group[i]) != element_count(group[0]) ||
+            !is_dense(group[i]) || (element_count(group[i]) > 1 && !same_order)) {
+            fail("a parameter, its gradient and its state must have one dtype, shape and dense memory order");
+        }
+    }
+}
+
+template <class T>
+T* at(const TensorView& view, int64_t offset) {
+    return static_cast<T*>(view.data) + offset;
+}
+
+// Groups of `size` operands lie one after the other in the outputs: body(group, first element, count) in
+// parallel pieces.
+template <class Body>
+void each_piece(const OpCall& call, int32_t size, const Body& body) {
+    if (call.input_count != 0 || call.output_count % size != 0)
+        fail("takes groups of %d tensors to update", size);
+    for (int32_t first = 0; first < call.output_count; first += size) check_group(call.outputs + first, size);
+    for (int32_t first = 0; first < call.output_count; first += size) {
+        const TensorView* group = call.outputs + first;
+        const int64_t n = element_count(*group);
+        parallel_for((n + elements_per_task - 1) / elements_per_task, [&](int64_t task) {
+            const int64_t start = task * elements_per_task;
+            body(group, start, std::min(elements_per_task, n - start));
+        });
+    }
+}
+
+}  // namespace
+
+// groups of (parameter, gradient, m, v[, largest v]), updated in place
+void adam_step(const OpCall& call, const AdamParams& params) {
+    const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
+    const double step = params.step.values[0], decay = params.weight_decay.values[0];
+    const bool decoupled = params.decoupled != 0, amsgrad = params.amsgrad != 0;
+    const AdamStep s{beta1,
+                     beta2,
+                     params.epsilon.values[0],
+                     lr / (1 - std::pow(beta1, step)),
+                     1 / std::sqrt(1 - std::pow(beta2, step)),
+                     decoupled ? 0 : decay,
+                     decoupled ? 1 - lr * decay : 1};
+    each_piece(call, amsgrad ? 5 : 4, [&](const TensorView* group, int64_t i, int64_t n) {
+        if (group->dtype == DType::float32) {
+            kernels().optimizer.adam(s, at<float>(group[0], i), at<float>(group[1], i),
+                                     at<float>(group[2], i), at<float>(group[3], i),
+                                     amsgrad ? at<float>(group[4], i) : nullptr, n);
+        } else if (group->dtype == DType::float64) {
+            adam_f64(s, at<double>(group[0], i), at<double>(group[1], i), at<double>(group[2], i),
+                     at<double>(group[3], i), amsgrad ? at<double>(group[4], i) : nullptr, n);
+        } else {
+            fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
+        }
+    });
+}
+
+// groups of (parameter, gradient[, velocity]), updated in place
+void sgd_step(const OpCall& call, const SgdParams& params) {
+    const SgdStep s{params.lr.values[0],           params.momentum.values[0], params.dampening.values[0],
+                    params.weight_decay.values[0], params.nesterov,           params.first};
+    const bool has_velocity = s.momentum != 0;
+    each_piece(call, has_velocity ? 3 : 2, [&](const TensorView* group, int64_t i, int64_t n) {
+        if (group->dtype == DType::float32) {
+            kernels().optimizer.sgd(s, at<float>(group[0], i), at<float>(group[1], i),
+                                    has_velocity ? at<float>(group[2], i) : nullptr, n);
+        } else if (group->dtype == DType::float64) {
+            sgd_f64(s, at<double>(group[0], i), at<double>(group[1], i),
+                    has_velocity ? at<double>(group[2], i) : nullptr, n);
+        } else {
+            fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
+        }
+    });
+}
+
+}  // namespace nativegrad::cpu

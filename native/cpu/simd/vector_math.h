@@ -1,0 +1,107 @@
+// exp, log, tanh and their relatives on F32. Included inside an instruction-set namespace after F32.
+// Ranges are reduced as in Cody and Waite, "Software Manual for the Elementary Functions" (1980); the
+// coefficients of exp, log and tanh are those of S. Moshier's Cephes library (single precision). Errors are
+// within 2 ulp.
+
+// 2^n for integer-valued n in [-252, 254], in two factors so that results may be subnormal.
+inline F32 scale_by_power_of_two(F32 x, F32 n) {
+    const I32 whole = to_int(n);
+    const I32 half = shift_right<1>(whole);
+    const F32 first = from_bits(shift_left<23>(half + int_constant(127)));
+    const F32 second = from_bits(shift_left<23>(whole - half + int_constant(127)));
+    return x * first * second;
+}
+
+inline F32 exp(F32 x) {
+    // The operand order keeps NaN: min and max return their second operand for it.
+    x = max(F32(-104.0), min(F32(89.0), x));
+    const F32 n = round_even(x * F32(1.44269504088896341));
+    F32 r = fma(n, F32(-0.693359375), x);
+    r = fma(n, F32(2.12194440e-4), r);
+    F32 p = F32(1.9875691500e-4);
+    p = fma(p, r, F32(1.3981999507e-3));
+    p = fma(p, r, F32(8.3334519073e-3));
+    p = fma(p, r, F32(4.1665795894e-2));
+    p = fma(p, r, F32(1.6666665459e-1));
+    p = fma(p, r, F32(5.0000001201e-1));
+    const F32 y = fma(p, r * r, r) + F32(1.0);
+    return select(is_nan(x), x, scale_by_power_of_two(y, select(is_nan(x), F32(0.0), n)));
+}
+
+inline F32 log(F32 x) {
+    const Mask subnormal = less(x, F32(1.17549435e-38));
+    const F32 normal = select(subnormal, x * F32(8388608.0), x);
+    const I32 bits = bits_of(normal);
+    // Mantissa in [sqrt(1/2), sqrt(2)).
+    const I32 shifted = bits - int_constant(0x3f3504f3);
+    F32 e = to_float(shift_right<23>(shifted));
+    const F32 m = from_bits((shifted & int_constant(0x007fffff)) + int_constant(0x3f3504f3));
+    e = select(subnormal, e - F32(23.0), e);
+    const F32 r = m - F32(1.0);
+    const F32 r2 = r * r;
+    F32 p = F32(7.0376836292e-2);
+    p = fma(p, r, F32(-1.1514610310e-1));
+    p = fma(p, r, F32(1.1676998740e-1));
+    p = fma(p, r, F32(-1.2420140846e-1));
+    p = fma(p, r, F32(1.4249322787e-1));
+    p = fma(p, r, F32(-1.6668057665e-1));
+    p = fma(p, r, F32(2.0000714765e-1));
+    p = fma(p, r, F32(-2.4999993993e-1));
+    p = fma(p, r, F32(3.3333331174e-1));
+    F32 y = p * r * r2;
+    y = fma(e, F32(-2.12194440e-4), y);
+    y = fma(F32(-0.5), r2, y);
+    y = r + y;
+    y = fma(e, F32(0.693359375), y);
+    y = select(equal(x, F32(0.0)), F32(-INFINITY), y);
+    y = select(equal(x, F32(INFINITY)), x, y);
+    return select(less(x, F32(0.0)) | is_nan(x), F32(NAN), y);
+}
+
+inline F32 tanh(F32 x) {
+    const F32 magnitude = abs(x);
+    const F32 x2 = x * x;
+    F32 p = F32(-5.70498872745e-3);
+    p = fma(p, x2, F32(2.06390887954e-2));
+    p = fma(p, x2, F32(-5.37397155531e-2));
+    p = fma(p, x2, F32(1.33314422036e-1));
+    p = fma(p, x2, F32(-3.33332819422e-1));
+    const F32 near_zero = fma(p * x2, x, x);
+    const F32 far = F32(1.0) - F32(2.0) / (exp(magnitude + magnitude) + F32(1.0));
+    const F32 signed_far = select(less(x, F32(0.0)), -far, far);
+    return select(less(magnitude, F32(0.625)), near_zero, signed_far);
+}
+
+inline F32 sigmoid(F32 x) { return F32(1.0) / (F32(1.0) + exp(-x)); }
+
+inline F32 expm1(F32 x) {
+    return map_lanes(x, [](float v) { return ::expm1f(v); });
+}
+inline F32 log1p(F32 x) {
+    return map_lanes(x, [](float v) { return ::log1pf(v); });
+}
+inline F32 log2(F32 x) {
+    return map_lanes(x, [](float v) { return ::log2f(v); });
+}
+inline F32 sin(F32 x) {
+    return map_lanes(x, [](float v) { return ::sinf(v); });
+}
+inline F32 cos(F32 x) {
+    return map_lanes(x, [](float v) { return ::cosf(v); });
+}
+inline F32 tan(F32 x) {
+    return map_lanes(x, [](float v) { return ::tanf(v); });
+}
+inline F32 erf(F32 x) {
+    return map_lanes(x, [](float v) { return ::erff(v); });
+}
+inline F32 pow(F32 x, F32 y) {
+    return map_lanes(x, y, [](float a, float b) { return ::powf(a, b); });
+}
+inline F32 remainder_of(F32 x, F32 y) {
+    return map_lanes(x, y, [](float a, float b) { return ::fmodf(a, b); });
+}
+inline F32 floor_divide(F32 x, F32 y) {
+    return map_lanes(x, y,
+                     [](float a, float b) { return floor_divide_float<float>(a, b, a / b, ::fmodf(a, b)); });
+}

@@ -1,0 +1,174 @@
+#include "cpu/thread_pool.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace nativegrad::cpu {
+
+namespace {
+
+constexpr auto spin_time = std::chrono::microseconds(50);
+
+void pause_briefly() {
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+}
+
+class Pool {
+  public:
+    explicit Pool(int32_t threads) {
+        for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    }
+
+    ~Pool() {
+        {
+            std::lock_guard<std::mutex> lock(sleep_mutex_);
+            stopping_.store(true);
+            epoch_.fetch_add(1);
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    void run(int64_t count, Task task, void* context) {
+        task_ = task;
+        context_ = context;
+        count_ = count;
+        failure_ = nullptr;
+        next_.store(0, std::memory_order_relaxed);
+        active_.store(static_cast<int32_t>(workers_.size()), std::memory_order_relaxed);
+        {
+            // Under the mutex only when someone sleeps; the fence pairs with the sleeper's check.
+            epoch_.fetch_add(1, std::memory_order_seq_cst);
+            if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+                std::lock_guard<std::mutex> lock(sleep_mutex_);
+                wake_.notify_all();
+            }
+        }
+        take_tasks();
+        while (active_.load(std::memory_order_acquire) != 0) pause_briefly();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    void take_tasks() {
+        for (;;) {
+            const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
+            if (index >= count_) return;
+            try {
+                task_(context_, index);
+            } catch (...) {
+                std::lock_guard<std::mutex> lock(failure_mutex_);
+                if (!failure_) failure_ = std::current_exception();
+            }
+        }
+    }
+
+    void work() {
+        uint64_t seen = 0;
+        for (;;) {
+            wait_for_work(seen);
+            seen = epoch_.load(std::memory_order_acquire);
+            if (stopping_.load(std::memory_order_relaxed)) return;
+            take_tasks();
+            active_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    void wait_for_work(uint64_t seen) {
+        const auto start = std::chrono::steady_clock::now();
+        for (int round = 0; epoch_.load(std::memory_order_acquire) == seen; ++round) {
+            pause_briefly();
+            if (round % 64 != 63 || std::chrono::steady_clock::now() - start < spin_time) continue;
+            std::unique_lock<std::mutex> lock(sleep_mutex_);
+            sleepers_.fetch_add(1, std::memory_order_seq_cst);
+            wake_.wait(lock, [&] { return epoch_.load(std::memory_order_seq_cst) != seen; });
+            sleepers_.fetch_sub(1, std::memory_order_relaxed);
+            return;
+        }
+    }
+
+    std::vector<std::thread> workers_;
+    std::mutex sleep_mutex_, failure_mutex_;
+    std::condition_variable wake_;
+    std::atomic<uint64_t> epoch_{0};
+    std::atomic<int64_t> next_{0};
+    std::atomic<int32_t> active_{0}, sleepers_{0};
+    std::atomic<bool> stopping_{false};
+    Task task_ = nullptr;
+    void* context_ = nullptr;
+    int64_t count_ = 0;
+    std::exception_ptr failure_;
+};
+
+struct Shared {
+    std::mutex busy;
+    std::unique_ptr<Pool> pool;
+    std::atomic<int32_t> threads{0};
+};
+
+// Never destroyed: a worker of the pool may still spin when static destructors run.
+Shared& shared() {
+    static Shared* const instance = new Shared;
+    return *instance;
+}
+
+thread_local bool inside_task = false;
+
+}  // namespace
+
+int32_t default_thread_count() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
+}
+
+int32_t thread_count() {
+    Shared& s = shared();
+    if (s.threads.load() == 0) s.threads.store(default_thread_count());
+    return s.threads.load();
+}
+
+void set_thread_count(int32_t count) {
+    Shared& s = shared();
+    std::lock_guard<std::mutex> lock(s.busy);
+    s.threads.store(count);
+    s.pool.reset();
+}
+
+void run_tasks(int64_t count, Task task, void* context) {
+    Shared& s = shared();
+    const bool worthwhile = count > 1 && !inside_task && thread_count() > 1;
+    std::unique_lock<std::mutex> lock(s.busy, std::defer_lock);
+    if (!worthwhile || !lock.try_lock()) {
+        for (int64_t i = 0; i < count; ++i) task(context, i);
+        return;
+    }
+    if (!s.pool) s.pool = std::make_unique<Pool>(thread_count());
+    inside_task = true;
+    try {
+        s.pool->run(count, task, context);
+    } catch (...) {
+        inside_task = false;
+        throw;
+    }
+    inside_task = false;
+}
+
+}  // namespace nativegrad::cpu

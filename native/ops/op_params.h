@@ -1,0 +1,111 @@
+// Parameter structs of the ops: plain data that crosses the plugin ABI.
+//
+// Each struct lists its fields once in `fields`. From that list come the decoder of the argument block, the
+// names that lib/native checks its own order against, and the ABI hash. A ScalarSlot is a hyper-parameter
+// that may differ from model to model and from step to step: never an immediate.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/tensor_view.h"
+
+namespace nativegrad {
+
+struct ScalarSlot {
+    const double* values;  // one per model
+};
+
+// Up to max_rank integers: axes, window sizes, paddings.
+struct IntList {
+    int32_t count;
+    int64_t values[2 * max_rank];
+};
+
+#define NATIVEGRAD_FIELDS(...)    \
+    template <class Visitor>      \
+    void fields(Visitor& visit) { \
+        __VA_ARGS__               \
+    }
+
+struct NoParams {
+    NATIVEGRAD_FIELDS((void)visit;)
+};
+
+struct FillParams {
+    double value;
+    NATIVEGRAD_FIELDS(visit("value", value);)
+};
+
+// out[i] = start + i * step, in the output's dtype
+struct RangeParams {
+    double start, step;
+    NATIVEGRAD_FIELDS(visit("start", start); visit("step", step);)
+};
+
+// function: row of elementwise_table.def; p0 and p1 are its constants (slope, bounds, ...)
+struct UnaryParams {
+    int32_t function;
+    double p0, p1;
+    NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("p1", p1);)
+};
+
+struct BinaryParams {
+    int32_t function;
+    double p0;
+    NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0);)
+};
+
+// axes: sorted, non-negative. p0: correction of var and std.
+struct ReduceParams {
+    int32_t function;
+    double p0;
+    IntList axes;
+    NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("axes", axes);)
+};
+
+struct AxisParams {
+    int64_t axis;
+    NATIVEGRAD_FIELDS(visit("axis", axis);)
+};
+
+// log: 1 = log-softmax
+struct SoftmaxParams {
+    int64_t axis;
+    int32_t log;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("log", log);)
+};
+
+struct CrossEntropyParams {
+    int64_t ignore_index;
+    double label_smoothing;
+    NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index); visit("label_smoothing", label_smoothing);)
+};
+
+// Philox 4x32-10: key = seed, counter = offset + element / 4. distribution: row of random_table.def.
+struct RandomParams {
+    int32_t distribution;
+    double low, high;
+    ScalarSlot seed, offset;
+    NATIVEGRAD_FIELDS(visit("distribution", distribution); visit("low", low); visit("high", high);
+                      visit("seed", seed); visit("offset", offset);)
+};
+
+// step counts from 1. decoupled: 1 = AdamW.
+struct AdamParams {
+    ScalarSlot lr, beta1, beta2, epsilon, weight_decay, step;
+    int32_t decoupled, amsgrad;
+    NATIVEGRAD_FIELDS(visit("lr", lr); visit("beta1", beta1); visit("beta2", beta2);
+                      visit("epsilon", epsilon); visit("weight_decay", weight_decay); visit("step", step);
+                      visit("decoupled", decoupled); visit("amsgrad", amsgrad);)
+};
+
+// first: 1 = the momentum buffer takes the gradient itself, as PyTorch does in the first step.
+struct SgdParams {
+    ScalarSlot lr, momentum, dampening, weight_decay;
+    int32_t nesterov, first;
+    NATIVEGRAD_FIELDS(visit("lr", lr); visit("momentum", momentum); visit("dampening", dampening);
+                      visit("weight_decay", weight_decay); visit("nesterov", nesterov);
+                      visit("first", first);)
+};
+
+}  // namespace nativegrad

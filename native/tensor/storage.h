@@ -1,0 +1,67 @@
+// A counted block of device memory, shared by a tensor and its views, in one environment or several.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "backend/backend.h"
+
+namespace nativegrad {
+
+class Storage {
+  public:
+    Storage(const BackendTable& backend, void* data, int64_t bytes)
+        : backend_(backend), data_(data), bytes_(bytes) {}
+
+    void* data() const { return data_; }
+    int64_t bytes() const { return bytes_; }
+    const BackendTable& backend() const { return backend_; }
+
+    void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+
+    // True when this was the last reference: the memory is back in the allocator and the object is gone.
+    bool release() {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+        backend_.release(data_, static_cast<size_t>(bytes_));
+        delete this;
+        return true;
+    }
+
+  private:
+    ~Storage() = default;
+
+    const BackendTable& backend_;
+    void* data_;
+    int64_t bytes_;
+    std::atomic<int64_t> references_{1};
+};
+
+// Owns one reference.
+class StorageRef {
+  public:
+    StorageRef() = default;
+    explicit StorageRef(Storage* adopted) : storage_(adopted) {}
+    StorageRef(const StorageRef& other) : storage_(other.storage_) {
+        if (storage_ != nullptr) storage_->retain();
+    }
+    StorageRef(StorageRef&& other) noexcept : storage_(std::exchange(other.storage_, nullptr)) {}
+    StorageRef& operator=(StorageRef other) noexcept {
+        std::swap(storage_, other.storage_);
+        return *this;
+    }
+    ~StorageRef() { reset(); }
+
+    Storage* get() const { return storage_; }
+    Storage* operator->() const { return storage_; }
+    explicit operator bool() const { return storage_ != nullptr; }
+
+    void reset() {
+        if (storage_ != nullptr) std::exchange(storage_, nullptr)->release();
+    }
+
+  private:
+    Storage* storage_ = nullptr;
+};
+
+}  // namespace nativegrad

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { detectAnomaly, grad, noGrad, ones, scope, tensor, type Tensor } from '../../lib/index.js';
+
+describe('backward', () => {
+    it('accumulates gradients of a small network', () => {
+        const x = tensor([[1, 2, 3]], { requiresGrad: true });
+        const w = tensor([[1], [-2], [3]], { requiresGrad: true });
+        x.matmul(w).relu().sum().backward();
+        assert.deepEqual(x.grad?.toArray(), [[1, -2, 3]]);
+        x.matmul(w).relu().sum().backward();
+        assert.deepEqual(x.grad?.toArray(), [[2, -4, 6]]);
+        assert.deepEqual(w.grad?.toArray(), [[2], [4], [6]]);
+    });
+
+    it('sums the gradient of a broadcast operand', () => {
+        const bias = ones([3], { requiresGrad: true });
+        ones([4, 3]).mul(2).add(bias).sum().backward();
+        assert.deepEqual(bias.grad?.toArray(), [4, 4, 4]);
+    });
+
+    it('gives second derivatives', () => {
+        const x = tensor([3], { requiresGrad: true });
+        const [first] = grad([x.mul(x).mul(x).sum()], [x], { createGraph: true });
+        const [second] = grad([first!.sum()], [x]);
+        assert.equal(first!.item(), 27);
+        assert.equal(second!.item(), 18);
+    });
+
+    it('runs graphs of 100,000 ops without recursion', () => {
+        const x = ones([1], { requiresGrad: true });
+        let y: Tensor = x;
+        for (let i = 0; i < 100_000; i++) y = y.add(1);
+        y.backward();
+        assert.equal(x.grad?.item(), 1);
+    });
+
+    it('refuses a second pass through a freed graph, and a graph changed in place', () => {
+        const x = ones([2], { requiresGrad: true });
+        const y = x.mul(x);
+        const total = y.sum();
+        total.backward();
+        assert.throws(() => total.backward(), /already used and freed.*retainGraph/);
+        const z = x.mul(2);
+        const product = z.mul(z).sum();
+        z.detach().add_(1);
+        assert.throws(() => product.backward(), /changed in place/);
+    });
+
+    it('refuses in-place changes of leaves outside noGrad', () => {
+        const x = ones([2], { requiresGrad: true });
+        assert.throws(() => x.add_(1), /\[add_\].*noGrad/);
+        noGrad(() => x.add_(1));
+        assert.deepEqual(x.toArray(), [2, 2]);
+    });
+
+    it('names the op behind the first NaN', () => {
+        const x = tensor([0], { requiresGrad: true });
+        assert.throws(() => detectAnomaly(() => x.div(x)), /\[div\] made the first NaN/);
+    });
+
+    it('lets a scope return a loss whose graph is still whole', () => {
+        const w = ones([2, 2], { requiresGrad: true });
+        const loss = scope(() => {
+            const hidden = ones([1, 2]).matmul(w).mul(3).relu();
+            return hidden.mul(hidden).sum();
+        });
+        loss.backward();
+        assert.deepEqual(w.grad?.toArray(), [
+            [36, 36],
+            [36, 36],
+        ]);
+    });
+});
