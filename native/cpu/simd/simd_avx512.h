@@ -1,5 +1,9 @@
-// All of one instruction set, included inside its namespace.
-#include "cpu/simd/f32_avx512.h"
-#include "cpu/simd/map_lanes.h"
-#include "cpu/simd/vector_math.h"
+// All of one instruction set, included inside its namespace. The order matters: each builds on the ones
+// before.
 #include "ops/double_math.h"
+
+#include "cpu/simd/f32_avx512.h"
+
+#include "cpu/simd/map_lanes.h"
+
+#include "cpu/simd/vector_math.h"

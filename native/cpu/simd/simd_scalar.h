@@ -1,4 +1,7 @@
-// All of one instruction set, included inside its namespace.
-#include "cpu/simd/f32_scalar.h"
-#include "cpu/simd/vector_math.h"
+// All of one instruction set, included inside its namespace. The order matters: each builds on the ones
+// before.
 #include "ops/double_math.h"
+
+#include "cpu/simd/f32_scalar.h"
+
+#include "cpu/simd/vector_math.h"
