@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 import { writeFileAtomic } from '../io/atomic_file.js';
+import { makeFolders } from '../io/make_folders.js';
 import { DataFileError } from './data_file_error.js';
 import { unpack } from './read_data_file.js';
 
@@ -50,7 +50,7 @@ export async function downloadMnistFile(path: string, download: MnistDownload): 
 
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
     try {
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolders(dirname(path));
         await writeFileAtomic(path, [bytes]);
     } catch (cause) {
         throw new DataFileError(path, `the download cannot be kept: ${errorText(cause)}`, { cause });
