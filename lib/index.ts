@@ -7,6 +7,7 @@ export {
     type TensorData,
 } from './tensor/tensor.js';
 export { dtypes, type DType } from './tensor/dtype.js';
+export { loadTensors, saveTensors, type NamedTensors, type TensorFile } from './tensor/tensor_file.js';
 export type { Shape } from './tensor/shape.js';
 export { keep } from './tensor/lifetime.js';
 export { Scope, scope } from './autograd/scope.js';
@@ -17,6 +18,16 @@ export { defineOp, type ForwardContext, type OpDefinition } from './autograd/def
 export type { BackwardContext, Gradients } from './autograd/node.js';
 export type { BackwardOptions } from './autograd/backward.js';
 export * from './system.js';
+export {
+    decodeSafetensors,
+    encodeSafetensors,
+    SafetensorsError,
+    type SafetensorsContent,
+    type SafetensorsEntry,
+    type SafetensorsErrorCode,
+} from './io/safetensors.js';
+export * as data from './data/index.js';
+export * as plot from './plot/index.js';
 
 /** Version of this package. */
 export const version = '0.1.0';

@@ -1,0 +1,63 @@
+import { readSafetensorsFile, writeSafetensorsFile } from '../io/safetensors_file.js';
+import type { SafetensorsEntry } from '../io/safetensors.js';
+import { readInto, run } from '../native/call.js';
+import { itemSize } from './dtype.js';
+import { fromStorage, Tensor } from './tensor.js';
+
+/** Tensors by name, as `stateDict()` gives them. */
+export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+
+export interface TensorFile {
+    readonly tensors: Map<string, Tensor>;
+    readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes tensors of any dtype and layout to a safetensors file, atomically. The elements are copied before the function
+ * returns its promise, so a training loop may go on at once.
+ *
+ * @param metadata - texts that travel in the file's header.
+ * @throws {SafetensorsError} where a name cannot be stored.
+ * @throws {Error} where the file cannot be written; the old file stands then.
+ * @example
+ * ```ts
+ * import { loadTensors, saveTensors, tensor } from 'nativegrad';
+ * await saveTensors('weights.safetensors', { w: tensor([1, 2]) }, { note: 'mine' });
+ * const { tensors, metadata } = await loadTensors('weights.safetensors');
+ * console.log(tensors.get('w')?.toArray(), metadata.get('note')); // [ 1, 2 ] mine
+ * ```
+ */
+export async function saveTensors(
+    path: string,
+    tensors: NamedTensors,
+    metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+    const pairs = isMap(tensors) ? [...tensors] : Object.entries(tensors);
+    const entries = pairs.map(([name, x]) => toEntry(name, x));
+    await writeSafetensorsFile(path, entries, metadata);
+}
+
+/**
+ * Reads all tensors of a safetensors file.
+ *
+ * @throws {SafetensorsError} naming the file, the rule that is broken and the place; nothing is loaded then.
+ */
+export async function loadTensors(path: string): Promise<TensorFile> {
+    const { entries, metadata } = await readSafetensorsFile(path);
+    const tensors = new Map<string, Tensor>();
+    for (const { name, dtype, shape, data } of entries) tensors.set(name, fromStorage(data, shape, dtype));
+    return { tensors, metadata };
+}
+
+function isMap(tensors: NamedTensors): tensors is ReadonlyMap<string, Tensor> {
+    return tensors instanceof Map;
+}
+
+function toEntry(name: string, x: Tensor): SafetensorsEntry {
+    const source = x.isContiguous ? x : new Tensor(x.shape, x.dtype);
+    if (source !== x) run('contiguous', [x], [source]);
+    const data = new Uint8Array(x.size * itemSize(x.dtype));
+    readInto(source, data);
+    if (source !== x) source.dispose();
+    return { name, dtype: x.dtype, shape: x.shape, data };
+}
