@@ -207,12 +207,15 @@ function propagate(
     }
 }
 
-/** Runs the backward pass from the roots; `sink` receives the gradients of leaves. */
-export function runBackward(
+/**
+ * The backward pass from the roots, one recorded op between two yields, so that a caller can do something else in between;
+ * `sink` receives the gradients of leaves. Tensors of the pass join the scope that is open at each step.
+ */
+export function* backwardSteps(
     roots: readonly { readonly tensor: Tensor; readonly gradient: Tensor }[],
     options: Required<BackwardOptions>,
     sink: LeafSink,
-): void {
+): Generator<void, void, undefined> {
     const pending = new PendingGradients(options.createGraph);
     const nodes: GradNode[] = [];
     for (const { tensor, gradient } of roots) {
@@ -234,6 +237,7 @@ export function runBackward(
                 for (const x of incoming) pending.release(x);
             }
             if (!options.retainGraph) node.release();
+            yield;
         }
     } catch (error) {
         pending.abandon();

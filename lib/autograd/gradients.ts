@@ -2,7 +2,7 @@ import { keep } from '../tensor/lifetime.js';
 import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { runBackward, type BackwardOptions, type LeafSink } from './backward.js';
+import { backwardSteps, type BackwardOptions, type LeafSink } from './backward.js';
 import { withGradMode } from './grad_mode.js';
 import { nodeOf, type GradientHook } from './node.js';
 import { tapeServices } from './services.js';
@@ -52,12 +52,26 @@ function accumulate(createGraph: boolean): LeafSink {
     };
 }
 
-/** @internal The body of `Tensor.backward`. */
-export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+/** Runs all steps of a pass at once. */
+function finish(steps: Generator<void, void, undefined>): void {
+    while (!steps.next().done);
+}
+
+/** @internal The body of `Tensor.backward`, in steps of one op. */
+export function* backwardInSteps(
+    x: Tensor,
+    gradient?: Tensor,
+    options: BackwardOptions = {},
+): Generator<void, void, undefined> {
     const root = rootGradient('backward', x, gradient);
     const settings = resolved(options);
-    runBackward([{ tensor: x, gradient: root }], settings, accumulate(settings.createGraph));
+    yield* backwardSteps([{ tensor: x, gradient: root }], settings, accumulate(settings.createGraph));
     if (!gradient && !settings.createGraph) root.dispose();
+}
+
+/** @internal */
+export function backward(x: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+    finish(backwardInSteps(x, gradient, options));
 }
 
 /**
@@ -98,7 +112,7 @@ export function grad(
     };
     const undo = inputs.map((x) => watch(x, collected));
     try {
-        runBackward(roots, settings, sink);
+        finish(backwardSteps(roots, settings, sink));
     } finally {
         for (const restore of undo) restore();
     }
