@@ -1,5 +1,16 @@
+export { randomAffine, type AffineAugmentation } from './augment.js';
 export { DataFileError } from './data_file_error.js';
+export { DataLoader, type DataLoaderOptions } from './data_loader.js';
+export {
+    Subset,
+    TensorDataset,
+    type Batch,
+    type Dataset,
+    type Sample,
+    type TensorDatasetOptions,
+} from './dataset.js';
 export { decodeIdx, readIdxFile, type IdxArray, type IdxDType, type IdxValues } from './idx.js';
+export { mnist, MNIST_MEAN, MNIST_STD, type MnistDatasets } from './mnist.js';
 export {
     MNIST_ATTRIBUTION,
     readMnist,
@@ -7,3 +18,4 @@ export {
     type MnistData,
     type MnistOptions,
 } from './mnist_files.js';
+export { permutation, randomSplit } from './shuffle.js';

@@ -90,6 +90,12 @@ struct RandomParams {
                       visit("seed", seed); visit("offset", offset);)
 };
 
+// out = x[index] * scale + shift, in the output's float dtype
+struct BatchGatherParams {
+    double scale, shift;
+    NATIVEGRAD_FIELDS(visit("scale", scale); visit("shift", shift);)
+};
+
 // step counts from 1. decoupled: 1 = AdamW.
 struct AdamParams {
     ScalarSlot lr, beta1, beta2, epsilon, weight_decay, step;

@@ -1,0 +1,81 @@
+import { Breather } from '../support/breathe.js';
+import { batchOf, type Batch, type Dataset } from './dataset.js';
+import { permutation } from './shuffle.js';
+
+export interface DataLoaderOptions {
+    /** Default 1, as in PyTorch. */
+    batchSize?: number;
+    /** A new order every epoch, decided by `seed` and the epoch's number. Default false. */
+    shuffle?: boolean;
+    /** Leave out a last batch that is not full. Default false. */
+    dropLast?: boolean;
+    /** Default 0. */
+    seed?: number;
+    /** Changes a batch before it is handed out, e.g. by augmentation; gets the epoch and the batch's number. */
+    transform?: (batch: Batch, epoch: number, step: number) => Batch;
+}
+
+/**
+ * Batches of a data set. `for await` gives the event loop a turn now and then; `for` does not. Each loop over the loader is
+ * an epoch of its own.
+ *
+ * @throws RangeError for a batch size below 1 or a fractional one.
+ * @example
+ * import { data, tensor } from 'nativegrad';
+ * const set = new data.TensorDataset(tensor([[1], [2], [3]]), tensor([0, 1, 0], { dtype: 'int32' }));
+ * for await (const [x, y] of new data.DataLoader(set, { batchSize: 2 })) console.log(x.shape, y.shape);
+ */
+export class DataLoader {
+    readonly batchSize: number;
+    private readonly shuffle: boolean;
+    private readonly dropLast: boolean;
+    private readonly seed: number;
+    private readonly transform: DataLoaderOptions['transform'];
+    /** Number of the next epoch; set it to repeat or resume one. */
+    epoch = 0;
+
+    constructor(
+        readonly dataset: Dataset,
+        options: DataLoaderOptions = {},
+    ) {
+        const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, transform } = options;
+        if (!Number.isInteger(batchSize) || batchSize < 1) {
+            throw new RangeError(`[DataLoader] batchSize must be a positive integer, got ${batchSize}`);
+        }
+        if (!Number.isSafeInteger(seed) || seed < 0) {
+            throw new RangeError(`[DataLoader] seed must be a non-negative integer, got ${seed}`);
+        }
+        this.batchSize = batchSize;
+        this.shuffle = shuffle;
+        this.dropLast = dropLast;
+        this.seed = seed;
+        this.transform = transform;
+    }
+
+    /** Batches of one epoch. */
+    get length(): number {
+        const batches = this.dataset.length / this.batchSize;
+        return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    }
+
+    *[Symbol.iterator](): Generator<Batch, void, undefined> {
+        const epoch = this.epoch++;
+        const count = this.dataset.length;
+        const order = this.shuffle
+            ? permutation(count, this.seed, epoch)
+            : Int32Array.from({ length: count }, (_, i) => i);
+        for (let step = 0; step < this.length; step++) {
+            const start = step * this.batchSize;
+            const batch = batchOf(this.dataset, order.slice(start, Math.min(count, start + this.batchSize)));
+            yield this.transform ? this.transform(batch, epoch, step) : batch;
+        }
+    }
+
+    async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+        const breather = new Breather();
+        for (const batch of this) {
+            await breather.breatheIfDue();
+            yield batch;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import { batchGather, tensor, zeros } from '../ops/index.js';
+import { keep } from '../tensor/lifetime.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+
+/** One batch: inputs [n, ...] and targets [n, ...]. */
+export type Batch = readonly [inputs: Tensor, targets: Tensor];
+
+/** One sample: tensors of the sample's own shape, or a number for a 0-d target. */
+export type Sample = readonly [input: Tensor, target: Tensor | number];
+
+/** A finite collection of samples. */
+export interface Dataset {
+    readonly length: number;
+    get(index: number): Sample;
+    /** Several samples at once, where that is cheaper than one by one. */
+    batch?(indices: Int32Array): Batch;
+}
+
+export interface TensorDatasetOptions {
+    /** Inputs become float32: x * scale + shift. */
+    scale?: number;
+    shift?: number;
+}
+
+/**
+ * Samples along the first dimension of two tensors. Inputs are kept in their own dtype (bytes stay bytes) and become
+ * float32 in the batch, scaled and shifted on the way.
+ *
+ * @throws RangeError when the tensors have different numbers of samples.
+ */
+export class TensorDataset implements Dataset {
+    readonly length: number;
+
+    constructor(
+        readonly inputs: Tensor,
+        readonly targets: Tensor,
+        private readonly options: TensorDatasetOptions = {},
+    ) {
+        if (inputs.rank < 1 || targets.rank < 1 || inputs.shape[0] !== targets.shape[0]) {
+            throw new RangeError(
+                `[TensorDataset] inputs ${shapeText(inputs.shape)} and targets ${shapeText(targets.shape)} ` +
+                    'must have the same number of samples in their first dimension',
+            );
+        }
+        keep(inputs);
+        keep(targets);
+        this.length = inputs.shape[0] ?? 0;
+    }
+
+    get(index: number): Sample {
+        const [inputs, targets] = this.batch(Int32Array.of(index));
+        return [inputs.select(0, 0), targets.select(0, 0)];
+    }
+
+    batch(indices: Int32Array): Batch {
+        const index = tensor(indices);
+        const inputs = batchGather(this.inputs, index, this.options);
+        const targets = batchGather(this.targets, index, { dtype: this.targets.dtype });
+        index.dispose();
+        return [inputs, targets];
+    }
+}
+
+/** Some of the samples of another data set, in the order of `indices`. */
+export class Subset implements Dataset {
+    readonly length: number;
+
+    constructor(
+        readonly dataset: Dataset,
+        readonly indices: Int32Array,
+    ) {
+        this.length = indices.length;
+        for (const index of indices) {
+            if (index < 0 || index >= dataset.length) {
+                throw new RangeError(`[Subset] index ${index} is outside [0, ${dataset.length})`);
+            }
+        }
+    }
+
+    get(index: number): Sample {
+        return this.dataset.get(this.indices[index] ?? -1);
+    }
+
+    batch(indices: Int32Array): Batch {
+        return batchOf(
+            this.dataset,
+            indices.map((index) => this.indices[index] ?? -1),
+        );
+    }
+}
+
+/** Samples of `values` in one tensor with a new first dimension. */
+function stack(values: readonly (Tensor | number)[], what: string): Tensor {
+    const [first] = values;
+    if (!(first instanceof Tensor)) {
+        return tensor(Int32Array.from(values, (value) => (value instanceof Tensor ? value.item() : value)));
+    }
+    const out = zeros([values.length, ...first.shape], { dtype: first.dtype });
+    values.forEach((value, i) => {
+        if (!(value instanceof Tensor) || !sameShape(value.shape, first.shape)) {
+            const got = value instanceof Tensor ? shapeText(value.shape) : 'a number';
+            throw new RangeError(
+                `[DataLoader] ${what} ${i} has shape ${got}, the first of the batch ${shapeText(first.shape)}`,
+            );
+        }
+        const row = out.select(0, i);
+        row.copy_(value.detach());
+        row.dispose();
+    });
+    return out;
+}
+
+/** The samples at `indices` as one batch. */
+export function batchOf(dataset: Dataset, indices: Int32Array): Batch {
+    if (dataset.batch) return dataset.batch(indices);
+    const samples = Array.from(indices, (index) => dataset.get(index));
+    return [
+        stack(
+            samples.map(([input]) => input),
+            'input',
+        ),
+        stack(
+            samples.map(([, target]) => target),
+            'target',
+        ),
+    ];
+}
