@@ -8,6 +8,9 @@ import { installMethods } from './methods.js';
 /** Checks both sides and computes in the promoted dtype. */
 function binary(name: string, a: Operand, b: Operand, float = false): Tensor {
     const dtype = resultDtype(a, b);
+    if (name === 'sub' && dtype === 'bool') {
+        throw new TypeError("[sub] is not defined for bool; use logicalXor, or cast with x.to('int32')");
+    }
     return binaryKernel(name, a, b, float ? floatDtype(dtype) : dtype);
 }
 

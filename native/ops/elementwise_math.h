@@ -96,7 +96,8 @@ struct FloorDivide {
 };
 
 // backward of y = f(x): a = dy; b = y for relu, sigmoid, tanh; b = x for the others
-NATIVEGRAD_BINARY(ReluBackward, select(less(T(0), b), a, T(0)))
+// As in PyTorch, the gradient passes where x is NaN.
+NATIVEGRAD_BINARY(ReluBackward, select(less_equal(b, T(0)), T(0), a))
 NATIVEGRAD_BINARY(LeakyReluBackward, select(less(T(0), b), a, a* p0))
 NATIVEGRAD_BINARY(EluBackward, select(less(T(0), b), a, a* p0* exp(min(T(0), b))))
 NATIVEGRAD_BINARY(SigmoidBackward, a* b*(T(1) - b))
