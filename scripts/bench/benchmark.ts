@@ -1,3 +1,5 @@
+import type { MnistData } from '../../lib/data/mnist_files.js';
+
 /** One side of a comparison: it can run its work again and again and says how long that took. */
 export interface Subject {
     /** `nativegrad` for ours; the key of the row's `peers` else. */
@@ -10,8 +12,7 @@ export interface Subject {
 /** What our side needs to set itself up. */
 export interface BenchContext {
     readonly threads: number;
-    /** Folder of the raw MNIST files. */
-    readonly data: string;
+    readonly mnist: MnistData;
 }
 
 /** One row of the bench. The peers' variants are those of `pytorch_peer.py`. */

@@ -11,6 +11,7 @@ PyTorch's default initialization, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights
 The tensor index is the position in `model.parameters()`; batch norm keeps weight 1 and bias 0.
 """
 
+import gzip
 import math
 import struct
 from pathlib import Path
@@ -82,8 +83,8 @@ def fill_from_hash(model):
 
 
 def read_idx(path):
-    """IDX file of uint8 -> array of the shape in its header."""
-    raw = Path(path).read_bytes()
+    """IDX file of uint8, or the same with .gz -> array of the shape in its header."""
+    raw = Path(path).read_bytes() if Path(path).exists() else gzip.open(f"{path}.gz").read()
     zero, kind, rank = struct.unpack(">HBB", raw[:4])
     shape = struct.unpack(f">{rank}I", raw[4 : 4 + 4 * rank])
     if zero != 0 or kind != 8:
