@@ -14,6 +14,13 @@ export { Scope, scope } from './autograd/scope.js';
 export { enableGrad, isGradEnabled, noGrad } from './autograd/grad_mode.js';
 export { AnomalyError, detectAnomaly } from './autograd/anomaly.js';
 export { grad } from './autograd/gradients.js';
+export {
+    gradcheck,
+    GradcheckError,
+    gradgradcheck,
+    type CheckedFunction,
+    type GradcheckOptions,
+} from './autograd/gradcheck.js';
 export { defineOp, type ForwardContext, type OpDefinition } from './autograd/define_op.js';
 export type { BackwardContext, Gradients } from './autograd/node.js';
 export type { BackwardOptions } from './autograd/backward.js';

@@ -35,21 +35,26 @@ function resolved(options: BackwardOptions): Required<BackwardOptions> {
     return { createGraph, retainGraph: options.retainGraph ?? createGraph };
 }
 
-/** Adds to `leaf.grad`. A gradient of the pass's own becomes it; any other is copied, since it may be shared. */
-function accumulate(createGraph: boolean): LeafSink {
-    return (leaf, gradient, exclusive) => {
-        const before = leaf.grad;
-        if (before === null) {
-            const takes = createGraph || (exclusive && gradient.isContiguous);
-            leaf.grad = keep(takes ? gradient : withGradMode(false, () => tapeServices().copy(gradient)));
-            if (!takes && exclusive) gradient.dispose();
-            return;
-        }
-        leaf.grad = keep(withGradMode(createGraph, () => tapeServices().add(before, gradient)));
-        if (createGraph) return;
+/** The sum of both. A gradient of the pass's own is taken as it is; any other is copied, since it may be shared. */
+function accumulated(
+    before: Tensor | null,
+    gradient: Tensor,
+    exclusive: boolean,
+    createGraph: boolean,
+): Tensor {
+    if (before === null) {
+        const takes = createGraph || (exclusive && gradient.isContiguous);
+        if (takes) return gradient;
+        const copy = withGradMode(false, () => tapeServices().copy(gradient));
+        if (exclusive) gradient.dispose();
+        return copy;
+    }
+    const sum = withGradMode(createGraph, () => tapeServices().add(before, gradient));
+    if (!createGraph) {
         before.dispose();
         if (exclusive) gradient.dispose();
-    };
+    }
+    return sum;
 }
 
 /** Runs all steps of a pass at once. */
@@ -65,7 +70,10 @@ export function* backwardInSteps(
 ): Generator<void, void, undefined> {
     const root = rootGradient('backward', x, gradient);
     const settings = resolved(options);
-    yield* backwardSteps([{ tensor: x, gradient: root }], settings, accumulate(settings.createGraph));
+    // `.grad` outlives the scope of the step that it was made in.
+    yield* backwardSteps([{ tensor: x, gradient: root }], settings, (leaf, gradient, exclusive) => {
+        leaf.grad = keep(accumulated(leaf.grad, gradient, exclusive, settings.createGraph));
+    });
     if (!gradient && !settings.createGraph) root.dispose();
 }
 
@@ -98,17 +106,13 @@ export function grad(
     }));
     const leaves = new Set(inputs.filter((x) => nodeOf(x) === null));
     const collected = new Map<Tensor, Tensor>();
-    const collect = accumulate(settings.createGraph);
     const sink: LeafSink = (leaf, gradient, exclusive) => {
         if (!leaves.has(leaf)) {
             if (exclusive) gradient.dispose();
             return;
         }
-        const before = leaf.grad;
-        leaf.grad = collected.get(leaf) ?? null;
-        collect(leaf, gradient, exclusive);
-        if (leaf.grad) collected.set(leaf, leaf.grad);
-        leaf.grad = before;
+        const before = collected.get(leaf) ?? null;
+        collected.set(leaf, accumulated(before, gradient, exclusive, settings.createGraph));
     };
     const undo = inputs.map((x) => watch(x, collected));
     try {
