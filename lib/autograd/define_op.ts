@@ -31,6 +31,11 @@ export interface OpDefinition<Inputs extends readonly Tensor[], Options, Result 
     readonly differentiable?: boolean;
 }
 
+const names = new Set<string>();
+
+/** @internal Names of every op made by `defineOp` that has a backward function. */
+export const differentiableOps: ReadonlySet<string> = names;
+
 const unrecorded: ForwardContext = { recording: false, save: () => undefined };
 
 function edgeOf(x: Tensor): Edge | null {
@@ -64,6 +69,7 @@ export function defineOp<
     Result extends Outputs = Tensor,
 >(definition: OpDefinition<Inputs, Options, Result>): (inputs: Inputs, options: Options) => Result {
     const { name } = definition;
+    if (definition.backward) names.add(name);
     return (inputs, options) => {
         const recording =
             definition.backward !== undefined && isGradEnabled() && inputs.some((x) => x.needsGrad);
