@@ -2,6 +2,7 @@ import {
     currentScope,
     enterScope,
     leaveScope,
+    untrack,
     type Disposable,
     type ScopeMembers,
 } from '../tensor/lifetime.js';
@@ -96,6 +97,14 @@ export class Scope {
             return body();
         } finally {
             leaveScope(this.members);
+        }
+    }
+
+    /** Takes tensors over that were made outside: they are freed with this scope. */
+    adopt(tensors: Iterable<Tensor>): void {
+        for (const x of tensors) {
+            untrack(x);
+            this.members.add(x);
         }
     }
 

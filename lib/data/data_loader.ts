@@ -1,5 +1,5 @@
 import { Breather } from '../support/breathe.js';
-import { batchOf, type Batch, type Dataset } from './dataset.js';
+import { batchOf, Subset, TensorDataset, type Batch, type Dataset } from './dataset.js';
 import { permutation } from './shuffle.js';
 
 export interface DataLoaderOptions {
@@ -11,7 +11,10 @@ export interface DataLoaderOptions {
     dropLast?: boolean;
     /** Default 0. */
     seed?: number;
-    /** Changes a batch before it is handed out, e.g. by augmentation; gets the epoch and the batch's number. */
+    /**
+     * Changes a batch before it is handed out, e.g. by augmentation; gets the epoch and the batch's number. Its results
+     * must be new tensors, or those of the batch.
+     */
     transform?: (batch: Batch, epoch: number, step: number) => Batch;
 }
 
@@ -56,6 +59,13 @@ export class DataLoader {
     get length(): number {
         const batches = this.dataset.length / this.batchSize;
         return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    }
+
+    /** True when nobody else holds the tensors of a batch, so that the trainer may free them after the step. */
+    get makesNewTensors(): boolean {
+        let source = this.dataset;
+        while (source instanceof Subset) source = source.dataset;
+        return source instanceof TensorDataset || !source.batch;
     }
 
     *[Symbol.iterator](): Generator<Batch, void, undefined> {

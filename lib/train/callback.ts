@@ -1,0 +1,43 @@
+import type { Tensor } from '../tensor/tensor.js';
+import type { EpochRecord, History } from './history.js';
+
+/** What the trainer needs of a model; `nn.Module` has it. */
+export interface TrainableModel {
+    forward(inputs: Tensor): Tensor;
+    train(): unknown;
+    eval(): unknown;
+    parameters(): Iterable<Tensor>;
+    stateDict(): Map<string, Tensor>;
+    loadStateDict(state: ReadonlyMap<string, Tensor>): unknown;
+}
+
+/** What a callback sees of a running fit. */
+export interface FitContext {
+    readonly model: TrainableModel;
+    readonly epochs: number;
+    /** Steps of one epoch, where the loader knows. */
+    readonly stepsPerEpoch: number | undefined;
+    /** Ends the fit after the running epoch (after the running step, when called from a step). */
+    stop(reason: string): void;
+}
+
+export interface StepRecord {
+    /** Counts from 1. */
+    readonly epoch: number;
+    /** Counts from 1 in each epoch. */
+    readonly step: number;
+    readonly loss: number;
+    /** Means over the epoch so far. */
+    readonly meanLoss: number;
+    readonly meanAccuracy: number | undefined;
+    readonly learningRate: number;
+}
+
+/** Hooks into `Trainer.fit`; each may be asynchronous. `onTrainEnd` is called at every end, also after an error. */
+export interface Callback {
+    onTrainBegin?(context: FitContext): void | Promise<void>;
+    onEpochBegin?(epoch: number, context: FitContext): void | Promise<void>;
+    onStepEnd?(record: StepRecord, context: FitContext): void | Promise<void>;
+    onEpochEnd?(record: EpochRecord, context: FitContext): void | Promise<void>;
+    onTrainEnd?(history: History, context: FitContext): void | Promise<void>;
+}

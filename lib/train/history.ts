@@ -1,0 +1,41 @@
+/** What one epoch gave. Validation figures are there when validation data was given, accuracy for classifications. */
+export interface EpochRecord {
+    /** Counts from 1. */
+    readonly epoch: number;
+    readonly loss: number;
+    readonly accuracy?: number;
+    readonly validationLoss?: number;
+    readonly validationAccuracy?: number;
+    /** At the end of the epoch. */
+    readonly learningRate: number;
+    /** Wall-clock time of training and validation. */
+    readonly seconds: number;
+}
+
+/** A figure of an epoch that a callback can watch. */
+export type MonitoredName = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy';
+
+/** Why a fit ended. `diverged`: the loss became NaN or infinite. */
+export type StopReason = 'completed' | 'early stopping' | 'interrupted' | 'diverged' | 'failed';
+
+/** The course of a fit. */
+export interface History {
+    readonly epochs: readonly EpochRecord[];
+    readonly stopReason: StopReason;
+    /** Steps of the whole fit. */
+    readonly steps: number;
+}
+
+/** The keys of an epoch in files: snake_case, as the command line prints them. */
+export function recordForFile(record: EpochRecord): Record<string, number> {
+    const rows: [string, number | undefined][] = [
+        ['epoch', record.epoch],
+        ['loss', record.loss],
+        ['accuracy', record.accuracy],
+        ['validation_loss', record.validationLoss],
+        ['validation_accuracy', record.validationAccuracy],
+        ['learning_rate', record.learningRate],
+        ['seconds', record.seconds],
+    ];
+    return Object.fromEntries(rows.filter((row): row is [string, number] => row[1] !== undefined));
+}

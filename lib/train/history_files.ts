@@ -1,0 +1,41 @@
+import { appendFile, writeFile } from 'node:fs/promises';
+import type { Callback } from './callback.js';
+import { recordForFile, type EpochRecord } from './history.js';
+
+/** Appends one JSON object per epoch to a file, which it empties at the beginning of a fit. */
+export class JsonLinesHistory implements Callback {
+    constructor(readonly path: string) {}
+
+    async onTrainBegin(): Promise<void> {
+        await writeFile(this.path, '');
+    }
+
+    async onEpochEnd(record: EpochRecord): Promise<void> {
+        await appendFile(this.path, `${JSON.stringify(recordForFile(record))}\n`);
+    }
+}
+
+/** Appends one row per epoch to a CSV file; the first epoch decides the columns. */
+export class CsvHistory implements Callback {
+    private columns: readonly string[] = [];
+
+    constructor(readonly path: string) {}
+
+    async onTrainBegin(): Promise<void> {
+        this.columns = [];
+        await writeFile(this.path, '');
+    }
+
+    async onEpochEnd(record: EpochRecord): Promise<void> {
+        const row = recordForFile(record);
+        let text = '';
+        if (this.columns.length === 0) {
+            this.columns = Object.keys(row);
+            text = `${this.columns.join(',')}\n`;
+        }
+        await appendFile(
+            this.path,
+            `${text}${this.columns.map((name) => String(row[name] ?? '')).join(',')}\n`,
+        );
+    }
+}

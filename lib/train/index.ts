@@ -1,0 +1,14 @@
+export type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
+export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
+export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
+export { CsvHistory, JsonLinesHistory } from './history_files.js';
+export * as metrics from './metrics.js';
+export { Progress } from './progress.js';
+export {
+    Trainer,
+    type Batches,
+    type Evaluation,
+    type FitOptions,
+    type StepOptimizer,
+    type TrainerOptions,
+} from './trainer.js';

@@ -1,0 +1,271 @@
+import { backwardInSteps } from '../autograd/gradients.js';
+import { noGrad } from '../autograd/grad_mode.js';
+import { Scope } from '../autograd/scope.js';
+import { DataLoader, type Batch } from '../data/index.js';
+import { zeros } from '../ops/index.js';
+import { Breather } from '../support/breathe.js';
+import { keep } from '../tensor/lifetime.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Callback, FitContext, TrainableModel } from './callback.js';
+import { EpochTotals } from './epoch_totals.js';
+import type { EpochRecord, History, StopReason } from './history.js';
+
+/** What the trainer needs of an optimizer; those in `optim` have it. */
+export interface StepOptimizer {
+    zeroGrad(): void;
+    step(): void;
+    readonly learningRate: number;
+}
+
+/** A learning-rate schedule; `step` gets the validation loss (the training loss without validation data). */
+export interface StepSchedule {
+    step(metric?: number): void;
+}
+
+/** Batches, again and again: a `DataLoader`, an array, anything that can be iterated each epoch. */
+export type Batches = (Iterable<Batch> | AsyncIterable<Batch>) & { readonly length?: number };
+
+export interface TrainerOptions {
+    model: TrainableModel;
+    optimizer: StepOptimizer;
+    /** Mean loss of a batch from the model's outputs and the targets, e.g. `nn.crossEntropy`. */
+    loss: (outputs: Tensor, targets: Tensor) => Tensor;
+    schedule?: StepSchedule;
+    /** When the schedule steps. Default: epoch. */
+    scheduleInterval?: 'step' | 'epoch';
+    /** Runs between backward and the optimizer's step, e.g. to clip gradients. */
+    beforeStep?: () => void;
+}
+
+export interface FitOptions {
+    epochs: number;
+    /** Evaluated after every epoch. */
+    validation?: Batches;
+    callbacks?: readonly Callback[];
+    /** Ends the fit after the running step; the history says `interrupted`. */
+    signal?: AbortSignal;
+}
+
+export interface Evaluation {
+    readonly loss: number;
+    /** Share of right classes; undefined when the targets are not classes. */
+    readonly accuracy: number | undefined;
+    readonly samples: number;
+}
+
+const knownReasons: readonly string[] = ['early stopping', 'diverged'];
+
+/**
+ * The training loop: batches, steps, validation, callbacks. Tensors of a step are freed at its end; the event loop gets a
+ * turn whenever 8 ms of work have passed, also in the middle of a step.
+ *
+ * @example
+ * import { data, nn, optim, Trainer, randn, tensor } from 'nativegrad';
+ * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
+ * const set = new data.TensorDataset(randn([32, 4]), tensor(new Int32Array(32)));
+ * const trainer = new Trainer({ model, optimizer: new optim.Adam(model.parameters()), loss: nn.crossEntropy });
+ * const history = await trainer.fit(new data.DataLoader(set, { batchSize: 8 }), { epochs: 2 });
+ * console.log(history.stopReason); // completed
+ */
+export class Trainer {
+    private readonly options: Required<
+        Pick<TrainerOptions, 'model' | 'optimizer' | 'loss' | 'scheduleInterval'>
+    > &
+        TrainerOptions;
+    private readonly breather = new Breather();
+    private running = false;
+
+    constructor(options: TrainerOptions) {
+        this.options = { scheduleInterval: 'epoch', ...options };
+    }
+
+    /**
+     * Trains for a number of epochs.
+     *
+     * @throws Error when a fit of this trainer is running already, when a callback throws, or when a batch does not fit.
+     */
+    async fit(batches: Batches, options: FitOptions): Promise<History> {
+        if (!Number.isInteger(options.epochs) || options.epochs < 0) {
+            throw new RangeError(`[fit] epochs must be a non-negative integer, got ${options.epochs}`);
+        }
+        if (this.running)
+            throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
+        this.running = true;
+        const run = new FitRun(this.options.model, batches.length, options);
+        try {
+            await run.call((callback) => callback.onTrainBegin?.(run));
+            for (let epoch = 1; epoch <= options.epochs && !run.stopped; epoch++) {
+                await this.fitEpoch(epoch, batches, run);
+            }
+        } catch (error) {
+            run.reason = 'failed';
+            throw error;
+        } finally {
+            this.running = false;
+            this.options.model.eval();
+            await run.call((callback) => callback.onTrainEnd?.(run.history, run));
+        }
+        return run.history;
+    }
+
+    private async fitEpoch(epoch: number, batches: Batches, run: FitRun): Promise<void> {
+        const begin = performance.now();
+        const { model, optimizer, schedule, scheduleInterval } = this.options;
+        await run.call((callback) => callback.onEpochBegin?.(epoch, run));
+        model.train();
+        const totals = new EpochTotals();
+        let step = 0;
+        await this.eachBatch(batches, async (batch, scope) => {
+            const loss = await this.trainStep(batch, scope, totals);
+            if (scheduleInterval === 'step') schedule?.step();
+            step++;
+            run.steps++;
+            if (!Number.isFinite(loss)) run.stop('diverged');
+            const { loss: meanLoss, accuracy: meanAccuracy } = totals;
+            const record = {
+                epoch,
+                step,
+                loss,
+                meanLoss,
+                meanAccuracy,
+                learningRate: optimizer.learningRate,
+            };
+            await run.call((callback) => callback.onStepEnd?.(record, run));
+            return !run.stopped;
+        });
+        if (run.reason === 'interrupted') return;
+        const validation = run.options.validation ? await this.evaluate(run.options.validation) : undefined;
+        const record: EpochRecord = {
+            epoch,
+            loss: totals.loss,
+            ...(totals.accuracy === undefined ? {} : { accuracy: totals.accuracy }),
+            ...(validation ? { validationLoss: validation.loss } : {}),
+            ...(validation?.accuracy === undefined ? {} : { validationAccuracy: validation.accuracy }),
+            learningRate: optimizer.learningRate,
+            seconds: (performance.now() - begin) / 1000,
+        };
+        if (scheduleInterval === 'epoch') schedule?.step(validation?.loss ?? totals.loss);
+        run.records.push(record);
+        await run.call((callback) => callback.onEpochEnd?.(record, run));
+    }
+
+    /** One step; between its parts, and between the ops of backward, the event loop may have its turn. */
+    private async trainStep([inputs, targets]: Batch, scope: Scope, totals: EpochTotals): Promise<number> {
+        const { model, optimizer, loss: lossOf, beforeStep } = this.options;
+        const { outputs, loss } = scope.run(() => {
+            optimizer.zeroGrad();
+            const result = model.forward(inputs);
+            return { outputs: result, loss: lossOf(result, targets) };
+        });
+        await this.breather.breatheIfDue();
+        const steps = backwardInSteps(loss);
+        while (!scope.run(() => steps.next()).done) await this.breather.breatheIfDue();
+        scope.run(() => {
+            beforeStep?.();
+            optimizer.step();
+        });
+        const value = loss.item();
+        totals.add(value, outputs, targets);
+        return value;
+    }
+
+    /** Mean loss and accuracy, in evaluation mode and without recording. */
+    async evaluate(batches: Batches): Promise<Evaluation> {
+        const totals = new EpochTotals();
+        await this.eachOutput(batches, (outputs, targets) => {
+            totals.add(this.options.loss(outputs, targets).item(), outputs, targets);
+        });
+        return { loss: totals.loss, accuracy: totals.accuracy, samples: totals.samples };
+    }
+
+    /** The model's outputs for all batches, [samples, ...], in evaluation mode and without recording. */
+    async predict(batches: Batches): Promise<Tensor> {
+        const parts: Tensor[] = [];
+        await this.eachOutput(batches, (outputs) => void parts.push(keep(outputs.detach().clone())));
+        const [first] = parts;
+        if (!first) throw new RangeError('[predict] there are no batches');
+        const samples = parts.reduce((count, part) => count + (part.shape[0] ?? 0), 0);
+        const all = zeros([samples, ...first.shape.slice(1)], { dtype: first.dtype });
+        let start = 0;
+        for (const part of parts) {
+            const end = start + (part.shape[0] ?? 0);
+            const rows = all.slice(0, start, end);
+            rows.copy_(part);
+            rows.dispose();
+            part.dispose();
+            start = end;
+        }
+        return all;
+    }
+
+    private async eachOutput(
+        batches: Batches,
+        body: (outputs: Tensor, targets: Tensor) => void,
+    ): Promise<void> {
+        const { model } = this.options;
+        model.eval();
+        await this.eachBatch(batches, ([inputs, targets], scope) => {
+            scope.run(() => noGrad(() => body(model.forward(inputs), targets)));
+            return Promise.resolve(true);
+        });
+    }
+
+    /** Runs `body` on each batch, in a scope that is freed afterwards, until it gives false. */
+    private async eachBatch(
+        batches: Batches,
+        body: (batch: Batch, scope: Scope) => Promise<boolean>,
+    ): Promise<void> {
+        const iterator =
+            Symbol.iterator in batches ? batches[Symbol.iterator]() : batches[Symbol.asyncIterator]();
+        for (;;) {
+            await this.breather.breatheIfDue();
+            const scope = new Scope();
+            try {
+                const next = await iterator.next();
+                if (next.done) return;
+                if (batches instanceof DataLoader && batches.makesNewTensors) scope.adopt(next.value);
+                if (!(await body(next.value, scope))) {
+                    await iterator.return?.();
+                    return;
+                }
+            } finally {
+                scope.dispose();
+            }
+        }
+    }
+}
+
+/** State of one fit. */
+class FitRun implements FitContext {
+    readonly records: EpochRecord[] = [];
+    reason: StopReason = 'completed';
+    steps = 0;
+
+    constructor(
+        readonly model: TrainableModel,
+        readonly stepsPerEpoch: number | undefined,
+        readonly options: FitOptions,
+    ) {}
+
+    get epochs(): number {
+        return this.options.epochs;
+    }
+
+    get stopped(): boolean {
+        if (this.options.signal?.aborted && this.reason === 'completed') this.reason = 'interrupted';
+        return this.reason !== 'completed';
+    }
+
+    stop(reason: string): void {
+        if (!this.stopped)
+            this.reason = knownReasons.includes(reason) ? (reason as StopReason) : 'interrupted';
+    }
+
+    get history(): History {
+        return { epochs: [...this.records], stopReason: this.reason, steps: this.steps };
+    }
+
+    async call(invoke: (callback: Callback) => unknown): Promise<void> {
+        for (const callback of this.options.callbacks ?? []) await invoke(callback);
+    }
+}
