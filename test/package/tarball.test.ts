@@ -153,6 +153,12 @@ describe('package', function () {
         });
     }
 
+    it('has the command nativegrad, whose doctor names the prebuilt addon', async () => {
+        const { code, stdout, stderr } = await run([join(project, 'node_modules/.bin/nativegrad'), 'doctor']);
+        assert.equal(code, 0, stderr);
+        assert.match(stdout, /Addon +.*\/node_modules\/nativegrad\/prebuilds\/.*\.node\n/);
+    });
+
     it('needs the packages for charts and pictures only when they are used', async () => {
         const aside = join(folder, 'aside');
         renameSync(join(project, 'node_modules'), aside);
