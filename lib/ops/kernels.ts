@@ -57,6 +57,10 @@ const reduceNames = [
     'all',
     'norm1',
     'norm2',
+    'norm_p',
+    'abs_max',
+    'abs_min',
+    'count_nonzero',
 ] as const;
 export type ReduceName = (typeof reduceNames)[number];
 

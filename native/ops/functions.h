@@ -38,6 +38,10 @@ enum class ReduceFunction : int32_t {
     all,
     norm1,
     norm2,
+    norm_p,
+    abs_max,
+    abs_min,
+    count_nonzero,
     count
 };
 

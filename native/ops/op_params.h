@@ -68,6 +68,32 @@ struct AxisParams {
     NATIVEGRAD_FIELDS(visit("axis", axis);)
 };
 
+// reverse: 1 = sums run from the end
+struct ScanParams {
+    int64_t axis;
+    int32_t reverse;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("reverse", reverse);)
+};
+
+// skip: an index whose slices are left out; -1 = none
+struct IndexAddParams {
+    int64_t axis, skip;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("skip", skip);)
+};
+
+// wrap: 1 = negative indices count from the end
+struct GatherParams {
+    int64_t axis;
+    int32_t wrap;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("wrap", wrap);)
+};
+
+struct SortParams {
+    int64_t axis;
+    int32_t descending;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("descending", descending);)
+};
+
 // log: 1 = log-softmax
 struct SoftmaxParams {
     int64_t axis;

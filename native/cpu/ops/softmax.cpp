@@ -4,61 +4,11 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
-#include "cpu/ops/block_io.h"
-#include "cpu/ops/operands.h"
-#include "cpu/thread_pool.h"
-#include "cpu/work_buffer.h"
+#include "cpu/ops/axis_rows.h"
 
 namespace nativegrad::cpu {
 
 namespace {
-
-// Rows along one axis of a tensor, read into dense buffers of the compute type.
-struct Rows {
-    int64_t count = 1, length = 0;
-    int32_t axis;
-
-    Rows(const TensorView& shape, int64_t along) : axis(static_cast<int32_t>(along)) {
-        if (along < 0 || along >= shape.rank) fail("axis %d of rank %d", axis, shape.rank);
-        for (int32_t i = 0; i < shape.rank; ++i) {
-            if (i == axis) {
-                length = shape.shape[i];
-            } else {
-                count *= shape.shape[i];
-            }
-        }
-    }
-
-    int64_t offset(const TensorView& view, int64_t row) const {
-        int64_t result = 0;
-        for (int32_t i = view.rank - 1; i >= 0; --i) {
-            if (i == axis) continue;
-            result += row % view.shape[i] * view.strides[i];
-            row /= view.shape[i];
-        }
-        return result;
-    }
-
-    template <class T>
-    void read(const TensorView& view, int64_t row, T* out) const {
-        load_block(view.dtype, element(view, offset(view, row)), view.strides[axis], length, out);
-    }
-    template <class T>
-    void write(const TensorView& view, int64_t row, const T* in) const {
-        store_block(view.dtype, element(view, offset(view, row)), view.strides[axis], length, in);
-    }
-
-    // body(row, buffers) with `buffers` rows of T per call
-    template <class T, class Body>
-    void each(int64_t buffers, const Body& body) const {
-        const int64_t per_task = std::max<int64_t>(1, 8192 / std::max<int64_t>(length, 1));
-        parallel_for((count + per_task - 1) / per_task, [&](int64_t task) {
-            WorkBuffer<T> memory(buffers * length);
-            const int64_t end = std::min(count, (task + 1) * per_task);
-            for (int64_t row = task * per_task; row < end; ++row) body(row, memory.data());
-        });
-    }
-};
 
 template <class T>
 T largest(const T* x, int64_t n) {
@@ -155,11 +105,11 @@ WorkBuffer<T> read_weights(const TensorView* weight, int64_t classes) {
 // x [...] -> y [...], along params.axis
 void softmax(const OpCall& call, const SoftmaxParams& params) {
     expect_operands(call, 1, 1);
-    const Rows rows(call.outputs[0], params.axis);
+    const AxisRows rows(call.outputs[0], params.axis);
     if (rows.length == 0) return;
     with_float_type(call.outputs[0].dtype, [&](auto type) {
         using T = decltype(type);
-        rows.each<T>(2, [&](int64_t row, T* buffer) {
+        rows.each<T>(2 * rows.length, [&](int64_t row, T* buffer) {
             rows.read(call.inputs[0], row, buffer);
             softmax_row(buffer, buffer + rows.length, rows.length, params.log != 0);
             rows.write(call.outputs[0], row, buffer + rows.length);
@@ -170,11 +120,11 @@ void softmax(const OpCall& call, const SoftmaxParams& params) {
 // dy [...], y [...] -> dx [...]
 void softmax_backward(const OpCall& call, const SoftmaxParams& params) {
     expect_operands(call, 2, 1);
-    const Rows rows(call.outputs[0], params.axis);
+    const AxisRows rows(call.outputs[0], params.axis);
     if (rows.length == 0) return;
     with_float_type(call.outputs[0].dtype, [&](auto type) {
         using T = decltype(type);
-        rows.each<T>(2, [&](int64_t row, T* buffer) {
+        rows.each<T>(2 * rows.length, [&](int64_t row, T* buffer) {
             rows.read(call.inputs[0], row, buffer);
             rows.read(call.inputs[1], row, buffer + rows.length);
             softmax_backward_row(buffer + rows.length, buffer, rows.length, params.log != 0);
@@ -190,13 +140,13 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params) {
     const TensorView &x = call.inputs[0], &target = call.inputs[1];
     const TensorView* weight = call.input_count == 3 ? &call.inputs[2] : nullptr;
     check_cross_entropy(x, target, weight);
-    const Rows rows(x, 1);
+    const AxisRows rows(x, 1);
     const int64_t classes = rows.length;
     with_float_type(x.dtype, [&](auto type) {
         using T = decltype(type);
         const WorkBuffer<T> buffer = read_weights<T>(weight, classes);
         const ClassWeights<T> weights(params, weight ? buffer.data() : nullptr, classes);
-        rows.each<T>(1, [&](int64_t row, T* scores) {
+        rows.each<T>(rows.length, [&](int64_t row, T* scores) {
             rows.read(x, row, scores);
             const int64_t label = read_label(target, row, classes, params.ignore_index);
             const T shift = largest(scores, classes);
@@ -223,13 +173,13 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
                      &lse_view = call.inputs[3];
     const TensorView* weight = call.input_count == 5 ? &call.inputs[4] : nullptr;
     check_cross_entropy(x, target, weight);
-    const Rows rows(x, 1);
+    const AxisRows rows(x, 1);
     const int64_t classes = rows.length;
     with_float_type(x.dtype, [&](auto type) {
         using T = decltype(type);
         const WorkBuffer<T> buffer = read_weights<T>(weight, classes);
         const ClassWeights<T> weights(params, weight ? buffer.data() : nullptr, classes);
-        rows.each<T>(2, [&](int64_t row, T* scores) {
+        rows.each<T>(2 * rows.length, [&](int64_t row, T* scores) {
             T* gradient = scores + classes;
             rows.read(x, row, scores);
             const int64_t label = read_label(target, row, classes, params.ignore_index);

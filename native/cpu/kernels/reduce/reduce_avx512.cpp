@@ -9,7 +9,8 @@ namespace {
 }  // namespace
 
 void register_reduce(KernelTable& table) {
-    table.reduce = {&sum_f32, &sum_of_squares_f32, &max_f32, &min_f32, &add_rows_f32};
+    table.reduce = {&sum_f32,      &sum_of_squares_f32,  &max_f32,      &min_f32,
+                    &add_rows_f32, &add_square_rows_f32, &max_rows_f32, &min_rows_f32};
 }
 
 }  // namespace nativegrad::cpu::avx512

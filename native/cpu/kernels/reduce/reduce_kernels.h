@@ -10,8 +10,13 @@ struct ReduceKernels {
     float (*sum_of_squares)(const float* x, float center, int64_t n);  // sum of (x - center)^2
     float (*max)(const float* x, int64_t n);                           // NaN wins; n > 0
     float (*min)(const float* x, int64_t n);
-    // y[j] += x[r * row_stride + j] for r < rows, j < n
-    void (*add_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);
+    // For r < rows, j < n, with v = x[r * row_stride + j]; a column's result does not depend on n.
+    void (*add_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);  // y[j] += v
+    // y[j] += (v - center[j])^2
+    void (*add_square_rows)(const float* x, int64_t row_stride, int64_t rows, const float* center, float* y,
+                            int64_t n);
+    void (*max_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);  // NaN wins
+    void (*min_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);
 };
 
 }  // namespace nativegrad::cpu

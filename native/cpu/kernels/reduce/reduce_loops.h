@@ -55,15 +55,52 @@ struct PickMin {
 float max_f32(const float* x, int64_t n) { return extreme_f32(x, n, PickMax{}); }
 float min_f32(const float* x, int64_t n) { return extreme_f32(x, n, PickMin{}); }
 
-void add_rows_f32(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n) {
-    int64_t j = 0;
-    for (; j + F32::width <= n; j += F32::width) {
-        F32 total = load(y + j);
-        for (int64_t r = 0; r < rows; ++r) total = total + load(x + r * row_stride + j);
-        store(y + j, total);
+// y[j] = step(y[j], x[r, j], j) for every row r, in the order of the rows, several vectors of columns at a
+// time.
+template <int vectors, class Step>
+inline void step_columns(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t j, Step step) {
+    F32 total[vectors];
+    for (int i = 0; i < vectors; ++i) total[i] = load(y + j + i * F32::width);
+    for (int64_t r = 0; r < rows; ++r) {
+        const float* row = x + r * row_stride + j;
+        for (int i = 0; i < vectors; ++i)
+            total[i] = step(total[i], load(row + i * F32::width), j + i * F32::width);
     }
+    for (int i = 0; i < vectors; ++i) store(y + j + i * F32::width, total[i]);
+}
+
+template <class Step, class PartStep>
+inline void step_rows(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n, Step step,
+                      PartStep part_step) {
+    int64_t j = 0;
+    for (; j + 4 * F32::width <= n; j += 4 * F32::width) step_columns<4>(x, row_stride, rows, y, j, step);
+    for (; j + F32::width <= n; j += F32::width) step_columns<1>(x, row_stride, rows, y, j, step);
     if (j == n) return;
     F32 total = load_part(y + j, n - j);
-    for (int64_t r = 0; r < rows; ++r) total = total + load_part(x + r * row_stride + j, n - j);
+    for (int64_t r = 0; r < rows; ++r) total = part_step(total, load_part(x + r * row_stride + j, n - j), j);
     store_part(y + j, total, n - j);
+}
+
+void add_rows_f32(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n) {
+    const auto add = [](F32 total, F32 v, int64_t) { return total + v; };
+    step_rows(x, row_stride, rows, y, n, add, add);
+}
+
+void add_square_rows_f32(const float* x, int64_t row_stride, int64_t rows, const float* center, float* y,
+                         int64_t n) {
+    const auto square = [](F32 d) { return d * d; };
+    step_rows(
+        x, row_stride, rows, y, n,
+        [&](F32 total, F32 v, int64_t j) { return total + square(v - load(center + j)); },
+        [&](F32 total, F32 v, int64_t j) { return total + square(v - load_part(center + j, n - j)); });
+}
+
+void max_rows_f32(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n) {
+    const auto pick = [](F32 best, F32 v, int64_t) { return PickMax{}(best, v); };
+    step_rows(x, row_stride, rows, y, n, pick, pick);
+}
+
+void min_rows_f32(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n) {
+    const auto pick = [](F32 best, F32 v, int64_t) { return PickMin{}(best, v); };
+    step_rows(x, row_stride, rows, y, n, pick, pick);
 }
