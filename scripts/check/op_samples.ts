@@ -1,0 +1,52 @@
+// Fails for an op without a row in test/ops/op_samples.ts: what has no row is neither compared with a reference nor
+// gradient-checked.
+import { readdirSync } from 'node:fs';
+import { differentiableOps } from '../../lib/autograd/define_op.js';
+import { contract } from '../../lib/native/addon.js';
+import * as publicOps from '../../lib/ops/index.js';
+import { opSamples } from '../../test/ops/op_samples.js';
+import { missingSamples, stemOf } from './missing_samples.js';
+
+// Rows of the op table that are no op of their own, with what stands for them.
+const notSampled = new Map([
+    ['unary', 'each function has its own name'],
+    ['binary', 'each function has its own name'],
+    ['compare', 'each function has its own name'],
+    ['reduce', 'each function has its own name'],
+    ['arg_reduce', 'each function has its own name'],
+    ['copy', 'cast and clone'],
+    ['fill', 'the tests of creation'],
+    ['range', 'the tests of creation'],
+    ['random', 'the tests of the generators'],
+    ['batch_gather', 'the tests of the data loader'],
+    ['affine_sample', 'the tests of the augmentation'],
+    ['adam_step', 'the tests of the optimizers'],
+    ['sgd_step', 'the tests of the optimizers'],
+]);
+
+// Files of lib/ops whose functions make tensors, change them in place or only handle them.
+const otherFiles = new Set(['batch', 'create', 'in_place', 'methods', 'random', 'tape']);
+
+async function publicOpNames(): Promise<string[]> {
+    const others = new Set<string>();
+    for (const file of readdirSync('lib/ops')) {
+        const stem = file.replace(/\.ts$/, '');
+        if (!otherFiles.has(stem)) continue;
+        const exports = (await import(`../../lib/ops/${stem}.js`)) as object;
+        for (const name of Object.keys(exports)) others.add(name);
+    }
+    return Object.entries(publicOps as Record<string, unknown>)
+        .filter(([name, value]) => typeof value === 'function' && !others.has(name))
+        .map(([name]) => stemOf(name));
+}
+
+const { ops, unary, binary, compare } = contract;
+const nativeOps = [...ops, ...unary, ...binary, ...compare].filter((name) => !notSampled.has(name));
+const required = [...nativeOps, ...differentiableOps, ...(await publicOpNames())];
+const missing = missingSamples(required, opSamples);
+if (missing.length > 0) {
+    console.error(`ops without a row in test/ops/op_samples.ts: ${missing.join(', ')}`);
+    process.exitCode = 1;
+} else {
+    console.log(`op samples: ${opSamples.length} rows for ${new Set(required).size} ops`);
+}
