@@ -28,6 +28,8 @@ void pause_briefly() {
 #endif
 }
 
+// One job at a time. Its fields are written while the job is closed and nobody is inside, and read by those
+// inside.
 class Pool {
   public:
     explicit Pool(int32_t threads) {
@@ -38,7 +40,7 @@ class Pool {
         {
             std::lock_guard<std::mutex> lock(sleep_mutex_);
             stopping_.store(true);
-            epoch_.fetch_add(1);
+            state_.fetch_add(one_job);
         }
         wake_.notify_all();
         for (auto& worker : workers_) worker.join();
@@ -50,21 +52,37 @@ class Pool {
         count_ = count;
         failure_ = nullptr;
         next_.store(0, std::memory_order_relaxed);
-        active_.store(static_cast<int32_t>(workers_.size()), std::memory_order_relaxed);
-        {
-            // Under the mutex only when someone sleeps; the fence pairs with the sleeper's check.
-            epoch_.fetch_add(1, std::memory_order_seq_cst);
-            if (sleepers_.load(std::memory_order_seq_cst) > 0) {
-                std::lock_guard<std::mutex> lock(sleep_mutex_);
-                wake_.notify_all();
+        // Sequentially consistent, as is the sleeper's side: either it sees the job or we see the sleeper.
+        state_.store((state_.load(std::memory_order_relaxed) + one_job) | open);
+        wake_sleepers(count - 1);
+        take_tasks();
+        // Closing the job here spares us the wait for workers that have not come: they will find nothing to
+        // do.
+        state_.fetch_and(~open, std::memory_order_acq_rel);
+        for (int round = 0; (state_.load(std::memory_order_acquire) & inside) != 0; ++round) {
+            if (round < spins_before_yield) {
+                pause_briefly();
+            } else {
+                std::this_thread::yield();
             }
         }
-        take_tasks();
-        while (active_.load(std::memory_order_acquire) != 0) pause_briefly();
         if (failure_) std::rethrow_exception(failure_);
     }
 
   private:
+    // state_: workers inside the job, whether more may come in, the number of the job
+    static constexpr uint64_t inside = 0xffffffff, open = uint64_t{1} << 32, one_job = uint64_t{1} << 33;
+    static constexpr int spins_before_yield = 4000;
+
+    static uint64_t job_number(uint64_t state) { return state / one_job; }
+
+    void wake_sleepers(int64_t wanted) {
+        int64_t asleep = sleepers_.load();
+        if (asleep == 0) return;
+        std::lock_guard<std::mutex> lock(sleep_mutex_);
+        for (; asleep > 0 && wanted > 0; --asleep, --wanted) wake_.notify_one();
+    }
+
     void take_tasks() {
         for (;;) {
             const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
@@ -81,23 +99,34 @@ class Pool {
     void work() {
         uint64_t seen = 0;
         for (;;) {
-            wait_for_work(seen);
-            seen = epoch_.load(std::memory_order_acquire);
-            if (stopping_.load(std::memory_order_relaxed)) return;
+            wait_for_job(seen);
+            if (stopping_.load()) return;
+            if (!enter(seen)) continue;
             take_tasks();
-            active_.fetch_sub(1, std::memory_order_release);
+            state_.fetch_sub(1, std::memory_order_release);
         }
     }
 
-    void wait_for_work(uint64_t seen) {
+    // Sets `seen` to the newest job; false when it is closed already.
+    bool enter(uint64_t& seen) {
+        uint64_t state = state_.load(std::memory_order_relaxed);
+        do {
+            seen = job_number(state);
+            if ((state & open) == 0) return false;
+        } while (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire,
+                                               std::memory_order_relaxed));
+        return true;
+    }
+
+    void wait_for_job(uint64_t seen) {
         const auto start = std::chrono::steady_clock::now();
-        for (int round = 0; epoch_.load(std::memory_order_acquire) == seen; ++round) {
+        for (int round = 0; job_number(state_.load(std::memory_order_relaxed)) == seen; ++round) {
             pause_briefly();
             if (round % 64 != 63 || std::chrono::steady_clock::now() - start < spin_time) continue;
             std::unique_lock<std::mutex> lock(sleep_mutex_);
-            sleepers_.fetch_add(1, std::memory_order_seq_cst);
-            wake_.wait(lock, [&] { return epoch_.load(std::memory_order_seq_cst) != seen; });
-            sleepers_.fetch_sub(1, std::memory_order_relaxed);
+            sleepers_.fetch_add(1);
+            wake_.wait(lock, [&] { return job_number(state_.load()) != seen; });
+            sleepers_.fetch_sub(1);
             return;
         }
     }
@@ -105,9 +134,9 @@ class Pool {
     std::vector<std::thread> workers_;
     std::mutex sleep_mutex_, failure_mutex_;
     std::condition_variable wake_;
-    std::atomic<uint64_t> epoch_{0};
+    std::atomic<uint64_t> state_{0};
     std::atomic<int64_t> next_{0};
-    std::atomic<int32_t> active_{0}, sleepers_{0};
+    std::atomic<int32_t> sleepers_{0};
     std::atomic<bool> stopping_{false};
     Task task_ = nullptr;
     void* context_ = nullptr;
