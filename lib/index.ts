@@ -1,4 +1,5 @@
 export * from './ops/index.js';
+export * as nn from './nn/index.js';
 export {
     Tensor,
     type Device,

@@ -10,7 +10,7 @@ import {
 import { dtypeCode, type DType } from './dtype.js';
 import { formatTensor } from './format.js';
 import { track, untrack } from './lifetime.js';
-import { isRowMajor, rowMajorStrides, shapeText, sizeOf, type Shape } from './shape.js';
+import { isRowMajor, rowMajorStrides, sameShape, shapeText, sizeOf, type Shape } from './shape.js';
 
 /** Where a tensor's memory lies. */
 export type Device = 'cpu';
@@ -112,6 +112,25 @@ export class Tensor implements TensorRecord {
 
     [Symbol.dispose](): void {
         this.dispose();
+    }
+
+    /**
+     * @internal Becomes a handle to the storage of `source`, in its dtype and layout, so that whoever holds this tensor (an
+     * optimizer, a second module) sees the change. Counts as a write.
+     */
+    adopt(source: Tensor): void {
+        if (!sameShape(source.shape, this.shape)) {
+            throw new RangeError(
+                `[adopt] shapes differ: ${shapeText(this.shape)} and ${shapeText(source.shape)}`,
+            );
+        }
+        const before: TensorRecord = { id: this.id, shape: this.shape, dtypeCode: this.dtypeCode };
+        makeView(this, source, 0, source.strides);
+        disposeRecord(before);
+        (this as { dtype: DType }).dtype = source.dtype;
+        this.knownStrides = source.strides;
+        source.version.value = Math.max(source.version.value, this.version.value) + 1;
+        this.version = source.version;
     }
 
     /** Copies the elements, in row-major order, into a typed array; waits for the device if it is still computing. */

@@ -1,0 +1,10 @@
+export { Module, type Layer, type StateDict } from './module.js';
+export type { BackwardHook, ForwardHook, ForwardPreHook } from './forward_call.js';
+export { Parameter } from './parameter.js';
+export { ModuleDict, ModuleList, Sequential } from './containers.js';
+export { Linear, type LinearOptions } from './linear.js';
+export { Flatten } from './flatten.js';
+export * from './activations.js';
+export { crossEntropy } from './losses/cross_entropy.js';
+export type { CrossEntropyOptions, Reduction } from '../ops/cross_entropy.js';
+export * as init from './init.js';

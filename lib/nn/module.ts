@@ -1,0 +1,348 @@
+import { noGrad } from '../autograd/grad_mode.js';
+import { setRequiresGrad } from '../autograd/gradients.js';
+import { copy_ } from '../ops/in_place.js';
+import { cast } from '../ops/convert.js';
+import { detach } from '../ops/tape.js';
+import { isFloat, type DType } from '../tensor/dtype.js';
+import { keep } from '../tensor/lifetime.js';
+import { sameShape, shapeText, type Shape } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+import { copyModule } from './copy_module.js';
+import {
+    callForward,
+    describeModule,
+    type BackwardHook,
+    type ForwardHook,
+    type ForwardPreHook,
+    type Hooks,
+} from './forward_call.js';
+import { printModule } from './print_module.js';
+import { Parameter } from './parameter.js';
+
+/** Parameters and persistent buffers by their path, in the order of registration. */
+export type StateDict = Map<string, Tensor>;
+
+/** A module from one tensor to one tensor, as `Sequential` chains them. */
+export interface Layer extends Module {
+    forward(x: Tensor): Tensor;
+}
+
+interface Buffer {
+    readonly tensor: Tensor;
+    readonly persistent: boolean;
+}
+
+/**
+ * Base of every layer and network. Properties that hold a `Parameter` or another `Module` are found by themselves, in the
+ * order of their assignment; lists of modules belong into `ModuleList` or `ModuleDict`. Names and semantics are
+ * PyTorch's.
+ *
+ * @example
+ * import { nn, type Tensor, zeros } from 'nativegrad';
+ * class Net extends nn.Module {
+ *     readonly fc1 = new nn.Linear(784, 32);
+ *     readonly fc2 = new nn.Linear(32, 10);
+ *     forward(x: Tensor): Tensor {
+ *         return this.fc2.forward(this.fc1.forward(x).relu());
+ *     }
+ * }
+ * const net = new Net();
+ * console.log(net.forward(zeros([2, 784])).shape); // [2, 10]
+ * console.log([...net.stateDict().keys()]); // fc1.weight, fc1.bias, fc2.weight, fc2.bias
+ */
+export abstract class Module {
+    /** True between `train()` and `eval()`; dropout and batch norm look at it. */
+    training = true;
+    private readonly bufferTable = new Map<string, Buffer>();
+    private readonly hooks: Hooks = { pre: new Set(), forward: new Set(), backward: new Set() };
+
+    constructor() {
+        wrapForward(this);
+    }
+
+    /** Computes the module's output. Called on an instance, it runs the hooks as well. */
+    abstract forward(...inputs: never[]): unknown;
+
+    /** @internal Runs `body` as this module's forward. */
+    runForward(inputs: readonly unknown[], body: (inputs: readonly unknown[]) => unknown): unknown {
+        return callForward(this, this.hooks, inputs, body);
+    }
+
+    /** Direct children with their names. Containers override it. */
+    namedChildren(): [string, Module][] {
+        return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+    }
+
+    /** Direct children. */
+    children(): Module[] {
+        return this.namedChildren().map(([, child]) => child);
+    }
+
+    /** This module ('') and everything below it by path, parents first; a module that appears twice is listed once. */
+    namedModules(): [string, Module][] {
+        const found = new Map<Module, string>();
+        const visit = (module: Module, path: string): void => {
+            if (found.has(module)) return;
+            found.set(module, path);
+            for (const [name, child] of module.namedChildren()) visit(child, path ? `${path}.${name}` : name);
+        };
+        visit(this, '');
+        return [...found].map(([module, path]) => [path, module]);
+    }
+
+    modules(): Module[] {
+        return this.namedModules().map(([, module]) => module);
+    }
+
+    /** @internal Parameters of this module itself, without those of its children. */
+    ownParameters(): [string, Parameter][] {
+        return Object.entries(this).filter(
+            (entry): entry is [string, Parameter] => entry[1] instanceof Parameter,
+        );
+    }
+
+    /** Parameters by path; one that is shared (tied) is listed once, under its first name. */
+    namedParameters(): [string, Parameter][] {
+        const found = new Map<Parameter, string>();
+        for (const [path, module] of this.namedModules()) {
+            for (const [name, parameter] of module.ownParameters()) {
+                if (!found.has(parameter)) found.set(parameter, path ? `${path}.${name}` : name);
+            }
+        }
+        return [...found].map(([parameter, path]) => [path, parameter]);
+    }
+
+    parameters(): Parameter[] {
+        return this.namedParameters().map(([, parameter]) => parameter);
+    }
+
+    /**
+     * Adds a tensor that is part of the state but not learned, such as a running mean. `persistent: false` leaves it out
+     * of `stateDict()`. Returns the tensor.
+     */
+    registerBuffer(name: string, tensor: Tensor, options: { readonly persistent?: boolean } = {}): Tensor {
+        if (name === '' || name.includes('.'))
+            throw new Error(`[registerBuffer] a name must not be empty nor hold a dot, got '${name}'`);
+        this.bufferTable.set(name, { tensor: keep(tensor), persistent: options.persistent ?? true });
+        return tensor;
+    }
+
+    /** The buffer registered under `name` on this module itself. */
+    buffer(name: string): Tensor {
+        const found = this.bufferTable.get(name);
+        if (!found) throw new Error(`[buffer] ${this.constructor.name} has no buffer '${name}'`);
+        return found.tensor;
+    }
+
+    /** Buffers by path, each once. */
+    namedBuffers(): [string, Tensor][] {
+        const found = new Map<Tensor, string>();
+        for (const [path, module] of this.namedModules()) {
+            for (const [name, { tensor }] of module.bufferTable) {
+                if (!found.has(tensor)) found.set(tensor, path ? `${path}.${name}` : name);
+            }
+        }
+        return [...found].map(([tensor, path]) => [path, tensor]);
+    }
+
+    buffers(): Tensor[] {
+        return this.namedBuffers().map(([, tensor]) => tensor);
+    }
+
+    /**
+     * Parameters and persistent buffers under PyTorch's names, as detached tensors that share the module's memory; `clone()`
+     * them for a snapshot. Tied parameters appear under each of their names.
+     */
+    stateDict(): StateDict {
+        const state: StateDict = new Map();
+        for (const [name, tensor] of this.stateEntries('')) state.set(name, detach(tensor));
+        return state;
+    }
+
+    /**
+     * Copies tensors into parameters and buffers, in their own dtype. Either everything fits and is copied, or nothing is.
+     * `strict` (default) refuses missing and unexpected names; without it they are returned.
+     *
+     * @throws Error that lists every missing and unexpected name and every wrong shape.
+     */
+    loadStateDict(
+        state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+        options: { readonly strict?: boolean } = {},
+    ): { missing: string[]; unexpected: string[] } {
+        const given = new Map<string, Tensor>(isMap(state) ? state : Object.entries(state));
+        const own = new Map(this.stateEntries(''));
+        const missing = [...own.keys()].filter((name) => !given.has(name));
+        const unexpected = [...given.keys()].filter((name) => !own.has(name));
+        const problems = shapeProblems(own, given);
+        if (options.strict ?? true) {
+            if (missing.length > 0) problems.push(`missing: ${missing.join(', ')}`);
+            if (unexpected.length > 0) problems.push(`unexpected: ${unexpected.join(', ')}`);
+        }
+        if (problems.length > 0) {
+            throw new Error(
+                `[loadStateDict] the state does not fit ${this.constructor.name}: ${problems.join('; ')}`,
+            );
+        }
+        noGrad(() => {
+            for (const [name, target] of own) {
+                const source = given.get(name);
+                if (source) copy_(target, source);
+            }
+        });
+        return { missing, unexpected };
+    }
+
+    /** Sets the mode of this module and everything below: training (default) or evaluation. */
+    train(mode = true): this {
+        for (const module of this.modules()) module.training = mode;
+        return this;
+    }
+
+    eval(): this {
+        return this.train(false);
+    }
+
+    /** Casts parameters, their gradients and float buffers to a float dtype, in place: whoever holds them sees it. */
+    to(dtype: DType): this {
+        if (!isFloat(dtype)) throw new TypeError(`[to] a module takes a float dtype, got ${dtype}`);
+        for (const tensor of [...this.parameters(), ...this.buffers()]) {
+            if (tensor.dtype === dtype || !isFloat(tensor.dtype)) continue;
+            const { grad } = tensor;
+            noGrad(() => tensor.adopt(cast(tensor, dtype)));
+            if (!grad) continue;
+            tensor.grad = keep(noGrad(() => cast(grad, dtype)));
+            grad.dispose();
+        }
+        return this;
+    }
+
+    /** Stops learning: no parameter requires a gradient until `unfreeze()`. */
+    freeze(): this {
+        return this.setLearning(false);
+    }
+
+    unfreeze(): this {
+        return this.setLearning(true);
+    }
+
+    private setLearning(learns: boolean): this {
+        for (const parameter of this.parameters()) setRequiresGrad(parameter, learns);
+        return this;
+    }
+
+    /** Frees the gradients of all parameters. */
+    zeroGrad(): void {
+        for (const parameter of this.parameters()) {
+            parameter.grad?.dispose();
+            parameter.grad = null;
+        }
+    }
+
+    /**
+     * A deep copy: parameters and buffers with memory of their own, ties kept, no gradients. Properties of other kinds are
+     * shared. A class with `#private` fields must override it.
+     */
+    clone(): this {
+        return copyModule(this);
+    }
+
+    /** Calls `body` on every module below, then on this one. */
+    apply(body: (module: Module) => void): this {
+        for (const child of this.children()) child.apply(body);
+        body(this);
+        return this;
+    }
+
+    /** Calls `hook` before each forward; returns the function that removes it. */
+    registerForwardPreHook(hook: ForwardPreHook): () => void {
+        return addTo(this.hooks.pre, hook);
+    }
+
+    /** Calls `hook` after each forward; returns the function that removes it. */
+    registerForwardHook(hook: ForwardHook): () => void {
+        return addTo(this.hooks.forward, hook);
+    }
+
+    /**
+     * Calls `hook` in each backward pass with the gradients of the module's tensor inputs and outputs (null where there is
+     * none); returns the function that removes it.
+     */
+    registerBackwardHook(hook: BackwardHook): () => void {
+        return addTo(this.hooks.backward, hook);
+    }
+
+    /** Options of this layer for printing, such as `784, 256`. */
+    describe(): string {
+        return '';
+    }
+
+    /** Frees all parameters, gradients and buffers now. */
+    dispose(): void {
+        this.zeroGrad();
+        for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.dispose();
+    }
+
+    [Symbol.dispose](): void {
+        this.dispose();
+    }
+
+    toString(): string {
+        return printModule(this);
+    }
+
+    [Symbol.for('nodejs.util.inspect.custom')](): string {
+        return printModule(this);
+    }
+
+    /** An error about an input's shape that names this layer's path in the running model. */
+    protected shapeError(expected: string, got: Shape, hint: string): RangeError {
+        return new RangeError(
+            `${describeModule(this)}: expected ${expected}, got ${shapeText(got)}${hint ? `; ${hint}` : ''}`,
+        );
+    }
+
+    private stateEntries(prefix: string): [string, Tensor][] {
+        const entries: [string, Tensor][] = this.ownParameters().map(([name, x]) => [prefix + name, x]);
+        for (const [name, { tensor, persistent }] of this.bufferTable) {
+            if (persistent) entries.push([prefix + name, tensor]);
+        }
+        for (const [name, child] of this.namedChildren())
+            entries.push(...child.stateEntries(`${prefix}${name}.`));
+        return entries;
+    }
+}
+
+/** @internal Puts `callForward` around the class's own forward on this instance. */
+export function wrapForward(module: Module): void {
+    const { forward } = Object.getPrototypeOf(module) as {
+        forward: (this: Module, ...inputs: unknown[]) => unknown;
+    };
+    Object.defineProperty(module, 'forward', {
+        configurable: true,
+        writable: true,
+        value: (...inputs: unknown[]) => module.runForward(inputs, (given) => forward.call(module, ...given)),
+    });
+}
+
+function isMap<T>(
+    state: ReadonlyMap<string, T> | Readonly<Record<string, T>>,
+): state is ReadonlyMap<string, T> {
+    return state instanceof Map;
+}
+
+function shapeProblems(own: ReadonlyMap<string, Tensor>, given: ReadonlyMap<string, Tensor>): string[] {
+    const problems: string[] = [];
+    for (const [name, target] of own) {
+        const source = given.get(name);
+        if (source === undefined) continue;
+        if (!(source instanceof Tensor)) problems.push(`${name} is no Tensor`);
+        else if (!sameShape(source.shape, target.shape))
+            problems.push(`${name} is ${shapeText(target.shape)}, got ${shapeText(source.shape)}`);
+    }
+    return problems;
+}
+
+function addTo<T>(hooks: Set<T>, hook: T): () => void {
+    hooks.add(hook);
+    return () => void hooks.delete(hook);
+}

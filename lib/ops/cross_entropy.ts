@@ -1,0 +1,169 @@
+import { defineOp } from '../autograd/define_op.js';
+import { run } from '../native/call.js';
+import { isFloat } from '../tensor/dtype.js';
+import { sameShape, shapeText, sizeOf } from '../tensor/shape.js';
+import { Tensor, viewOf } from '../tensor/tensor.js';
+import { add, div, mul } from './arithmetic.js';
+import { cast, requireTensor } from './convert.js';
+import { binaryKernel, compareKernel, copyKernel, reduceKernel, runNew } from './kernels.js';
+import { full } from './create.js';
+import { sum } from './reduce.js';
+import { permute, reshape, unsqueeze } from './shape_ops.js';
+
+/** How a loss joins its terms. */
+export type Reduction = 'mean' | 'sum' | 'none';
+
+export interface CrossEntropyOptions {
+    /** Default: mean, weighted by the class weights of the targets. */
+    readonly reduction?: Reduction;
+    /** Share of the target that is spread evenly over the classes, in [0, 1]. Default: 0. */
+    readonly labelSmoothing?: number;
+    /** One factor a class [C], in the dtype of the scores. */
+    readonly weight?: Tensor | null;
+    /** Label that counts for nothing. Default: -100. Of no effect on class probabilities. */
+    readonly ignoreIndex?: number;
+}
+
+interface LabelOptions {
+    readonly reduction: Reduction;
+    readonly ignoreIndex: number;
+    readonly labelSmoothing: number;
+}
+
+export function requireReduction(op: string, reduction: Reduction): void {
+    if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'none')
+        throw new TypeError(`[${op}] reduction must be mean, sum or none, got ${String(reduction)}`);
+}
+
+/** What the mean divides by: the weights of the labels that count, or their number. */
+function divisorOf(
+    x: Tensor,
+    labels: Tensor,
+    weight: Tensor | undefined,
+    ignoreIndex: number,
+): Tensor | number {
+    const mayIgnore = labels.dtype !== 'uint8' || ignoreIndex >= 0;
+    if (!mayIgnore && !weight) return labels.size;
+    const counted = compareKernel('not_equal', labels, ignoreIndex);
+    if (!weight) return reduceKernel('sum', counted, [0], false, x.dtype);
+    const inRange = runNew('where', [counted, labels, 0], labels.shape, labels.dtype);
+    const factors = runNew('index_select', [weight, inRange], labels.shape, weight.dtype, [0]);
+    const shares = binaryKernel('mul', factors, copyKernel(counted, x.dtype), x.dtype);
+    return reduceKernel('sum', shares, [0], false);
+}
+
+// scores [N, C], labels [N], (weights [C]) -> loss [] or losses [N]
+const crossEntropyOp = defineOp<readonly Tensor[], LabelOptions>({
+    name: 'cross_entropy',
+    forward: (context, inputs, { reduction, ignoreIndex, labelSmoothing }) => {
+        const [x, labels, weight] = inputs as [Tensor, Tensor, Tensor | undefined];
+        const losses = new Tensor(labels.shape, x.dtype);
+        const logSumExp = new Tensor(labels.shape, x.dtype);
+        run('cross_entropy', inputs, [losses, logSumExp], [ignoreIndex, labelSmoothing]);
+        if (reduction === 'none') {
+            context.save(x, labels, logSumExp, ...(weight ? [weight] : []));
+            return losses;
+        }
+        const total = reduceKernel('sum', losses, [0], false);
+        losses.dispose();
+        if (reduction === 'sum') {
+            context.save(x, labels, logSumExp, ...(weight ? [weight] : []));
+            return total;
+        }
+        const divisor = divisorOf(x, labels, weight, ignoreIndex);
+        const mean = binaryKernel('div', total, divisor, x.dtype);
+        total.dispose();
+        const shared = typeof divisor === 'number' ? full([], divisor, { dtype: x.dtype }) : divisor;
+        context.save(x, labels, logSumExp, ...(weight ? [weight] : []), shared);
+        return mean;
+    },
+    backward: (dy, { saved, options, shapes }) => {
+        const divisor = options.reduction === 'mean' ? saved[shapes.length + 1] : undefined;
+        const scaled = divisor ? binaryKernel('div', dy, divisor, dy.dtype) : dy;
+        const [x, labels] = saved as [Tensor, Tensor];
+        const dLosses = scaled.rank === 0 ? viewOf(scaled, labels.shape, [0]) : scaled;
+        const inputs = [dLosses, ...saved.slice(0, shapes.length + 1)];
+        const parameters = [options.ignoreIndex, options.labelSmoothing];
+        const dx = runNew('cross_entropy_backward', inputs, x.shape, x.dtype, parameters);
+        return [dx, ...shapes.slice(1).map(() => null)];
+    },
+});
+
+/** Brings classes to the last of two dimensions: [N, C, d...] -> [N * d..., C], [C] -> [1, C]. */
+function rowsOfClasses(x: Tensor): Tensor {
+    if (x.rank === 1) return unsqueeze(x, 0);
+    if (x.rank === 2) return x;
+    const order = [0, ...x.shape.slice(2).map((_, i) => i + 2), 1];
+    return reshape(permute(x, order), [-1, x.shape[1] ?? 1]);
+}
+
+function requireWeight(x: Tensor, weight: Tensor | null | undefined, classes: number): Tensor | undefined {
+    if (!weight) return undefined;
+    requireTensor('cross_entropy', weight, 'the class weights');
+    if (!sameShape(weight.shape, [classes]) || !isFloat(weight.dtype)) {
+        throw new RangeError(
+            `[cross_entropy] class weights must be a float tensor [${classes}] for scores ${shapeText(x.shape)}, ` +
+                `got ${weight.dtype} ${shapeText(weight.shape)}`,
+        );
+    }
+    return weight;
+}
+
+/** Cross entropy against one label a row; see `crossEntropy` in lib/nn, which also takes probabilities. */
+export function labelCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+    const classes = x.shape[x.rank === 1 ? 0 : 1] ?? 0;
+    const expected = x.rank === 1 ? [] : [...x.shape.slice(0, 1), ...x.shape.slice(2)];
+    if (!sameShape(labels.shape, expected)) {
+        throw new RangeError(
+            `[cross_entropy] labels must be ${shapeText(expected)} for scores ${shapeText(x.shape)}, got ` +
+                `${shapeText(labels.shape)}; for probabilities or one-hot rows pass ${shapeText(x.shape)}`,
+        );
+    }
+    if (isFloat(labels.dtype) || labels.dtype === 'bool') {
+        throw new TypeError(
+            `[cross_entropy] labels must be integers, got ${labels.dtype}; cast with y.to('int64')`,
+        );
+    }
+    const weight = requireWeight(x, options.weight, classes);
+    const rows = rowsOfClasses(x);
+    const flat = labels.rank === 1 ? labels : reshape(labels, [sizeOf(labels.shape)]);
+    const loss = crossEntropyOp(weight ? [rows, flat, weight] : [rows, flat], {
+        reduction: options.reduction ?? 'mean',
+        ignoreIndex: options.ignoreIndex ?? -100,
+        labelSmoothing: options.labelSmoothing ?? 0,
+    });
+    return loss.rank === 1 && labels.rank !== 1 ? reshape(loss, labels.shape) : loss;
+}
+
+const logSoftmaxOp = defineOp<readonly [Tensor], { axis: number }>({
+    name: 'log_softmax',
+    forward: (context, [x], { axis }) => {
+        const y = runNew('softmax', [x], x.shape, x.dtype, [axis, 1]);
+        context.save(y);
+        return y;
+    },
+    backward: (dy, { saved: [y], options: { axis } }) => [
+        runNew('softmax_backward', [dy, y], y.shape, y.dtype, [axis, 1]),
+    ],
+});
+
+/** Cross entropy against probabilities or one-hot rows in the shape of the scores. */
+export function probabilityCrossEntropy(
+    x: Tensor,
+    probabilities: Tensor,
+    options: CrossEntropyOptions = {},
+): Tensor {
+    const axis = x.rank === 1 ? 0 : 1;
+    const classes = x.shape[axis] ?? 1;
+    const weight = requireWeight(x, options.weight, classes);
+    const smoothing = options.labelSmoothing ?? 0;
+    let target = cast(probabilities, x.dtype);
+    if (smoothing > 0) target = add(mul(target, 1 - smoothing), smoothing / classes);
+    const perClass = x.shape.map((_, i) => (i === axis ? classes : 1));
+    if (weight) target = mul(target, reshape(weight, perClass));
+    const losses = mul(sum(mul(logSoftmaxOp([x], { axis }), target), axis), -1);
+    const reduction = options.reduction ?? 'mean';
+    if (reduction === 'none') return losses;
+    const total = sum(losses);
+    return reduction === 'sum' ? total : div(total, losses.size);
+}
