@@ -1,5 +1,6 @@
 export * from './ops/index.js';
 export * as nn from './nn/index.js';
+export * as optim from './optim/index.js';
 export {
     Tensor,
     type Device,

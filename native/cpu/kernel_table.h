@@ -21,8 +21,7 @@ struct KernelTable {
     ConvertKernels convert;
     ReduceKernels reduce;
     SoftmaxKernels softmax;
-    GemmKernels<float> gemm_f32;
-    GemmKernels<double> gemm_f64;
+    GemmKernels gemm;
     OptimizerKernels optimizer;
     PeakKernels peak;
 };

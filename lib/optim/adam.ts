@@ -1,0 +1,91 @@
+import {
+    Optimizer,
+    requireOption,
+    type CommonOptions,
+    type ParamGroup,
+    type Parameters,
+    type Update,
+} from './optimizer.js';
+
+export interface AdamOptions extends CommonOptions {
+    /** Decay of the two moments. Default: [0.9, 0.999]. */
+    betas?: readonly [number, number];
+    /** Added to the root of the second moment. Default: 1e-8. */
+    eps?: number;
+    /** Divide by the largest second moment so far (Reddi et al. 2018). Default: false. */
+    amsgrad?: boolean;
+}
+
+abstract class AdamFamily extends Optimizer<AdamOptions> {
+    protected abstract readonly decoupled: boolean;
+
+    protected override checkOptions({ lr, betas, eps, weightDecay }: Required<AdamOptions>): void {
+        requireOption(this.label, 'lr', lr, lr >= 0, 'at least 0');
+        betas.forEach((beta, i) =>
+            requireOption(this.label, `betas[${i}]`, beta, beta >= 0 && beta < 1, 'in [0, 1)'),
+        );
+        requireOption(this.label, 'eps', eps, eps >= 0, 'at least 0');
+        requireOption(this.label, 'weightDecay', weightDecay, weightDecay >= 0, 'at least 0');
+    }
+
+    protected override stateNames({ amsgrad }: ParamGroup<AdamOptions>): readonly string[] {
+        return amsgrad ? ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'] : ['exp_avg', 'exp_avg_sq'];
+    }
+
+    protected override update(updates: readonly Update[], group: ParamGroup<AdamOptions>): void {
+        const { lr, betas, eps, weightDecay, amsgrad } = group;
+        // Parameters that sat out some steps have a bias correction of their own.
+        for (const step of new Set(updates.map(({ state }) => state.step))) {
+            this.runGroups(
+                'adam_step',
+                updates.filter(({ state }) => state.step === step),
+                this.stateNames(group),
+                [lr, ...betas, eps, weightDecay, step, this.decoupled ? 1 : 0, amsgrad ? 1 : 0],
+            );
+        }
+    }
+}
+
+/**
+ * Adam (Kingma and Ba 2015), with PyTorch's defaults: lr 1e-3, betas (0.9, 0.999), eps 1e-8, no weight decay.
+ *
+ *     m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+ *
+ * `weightDecay` is added to the gradient (g += decay * p); `AdamW` decouples it.
+ *
+ * @throws Error for no, repeated or non-leaf parameters; RangeError for options out of range.
+ * @example
+ * import { nn, ones, optim } from 'nativegrad';
+ * const model = new nn.Linear(4, 1);
+ * const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+ * const loss = model.forward(ones([2, 4])).sum();
+ * optimizer.zeroGrad();
+ * loss.backward();
+ * optimizer.step();
+ */
+export class Adam extends AdamFamily {
+    protected override readonly decoupled = false;
+
+    constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
+        super('Adam', parameters, withDefaults(options, 0));
+    }
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019): p -= lr * decay * p before the step. Default decay: 0.01.
+ *
+ * @example
+ * import { nn, optim } from 'nativegrad';
+ * const optimizer = new optim.AdamW(new nn.Linear(4, 1).parameters(), { lr: 1e-3, weightDecay: 0.05 });
+ */
+export class AdamW extends AdamFamily {
+    protected override readonly decoupled = true;
+
+    constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
+        super('AdamW', parameters, withDefaults(options, 0.01));
+    }
+}
+
+function withDefaults(options: AdamOptions, weightDecay: number): Required<AdamOptions> {
+    return { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false, ...options };
+}

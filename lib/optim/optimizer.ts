@@ -1,0 +1,295 @@
+import { nodeOf } from '../autograd/node.js';
+import { noGrad } from '../autograd/grad_mode.js';
+import { run } from '../native/call.js';
+import { contiguous } from '../ops/convert.js';
+import { zerosLike } from '../ops/create.js';
+import { copyKernel } from '../ops/kernels.js';
+import { keep } from '../tensor/lifetime.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
+
+/** Options that every optimizer has. */
+export interface CommonOptions {
+    /** Learning rate. */
+    lr?: number;
+    /** Strength of the pull towards zero. */
+    weightDecay?: number;
+}
+
+/** Parameters that share options; schedules change `lr` here between steps. */
+export type ParamGroup<Options> = Required<Options> & { params: Tensor[] };
+
+/** What the constructor takes: parameters, or groups with options of their own. */
+export type Parameters<Options> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor> } & Options>;
+
+/** Memory of one parameter: step count and moment tensors. */
+export interface ParameterState {
+    step: number;
+    readonly tensors: Map<string, Tensor>;
+}
+
+/** State of an optimizer; parameters are named by their position over all groups. */
+export interface OptimizerState {
+    readonly state: Readonly<
+        Record<string, { readonly step: number; readonly tensors: Readonly<Record<string, Tensor>> }>
+    >;
+    readonly paramGroups: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** A parameter that has a gradient, with its state, ready for one native call. */
+export interface Update {
+    readonly parameter: Tensor;
+    readonly gradient: Tensor;
+    readonly state: ParameterState;
+    /** The state tensors were made for this step. */
+    readonly fresh: boolean;
+}
+
+const maxOperands = 128;
+
+/** Base of the optimizers: parameter groups, state, gradients. */
+export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
+    readonly paramGroups: ParamGroup<Options>[] = [];
+    protected readonly state = new Map<Tensor, ParameterState>();
+
+    constructor(
+        protected readonly label: string,
+        parameters: Parameters<Options>,
+        private readonly defaults: Required<Options>,
+    ) {
+        this.checkOptions(defaults);
+        const items = [...parameters];
+        if (items.length === 0) throw new Error(`[${label}] got no parameters`);
+        if (items.every((item) => item instanceof Tensor)) {
+            this.addGroup(items, {});
+            return;
+        }
+        for (const item of items) {
+            if (item instanceof Tensor)
+                throw new TypeError(`[${label}] pass either parameters or groups, not both`);
+            this.addParamGroup(item);
+        }
+    }
+
+    /** Adds parameters with options of their own; what they leave out is the constructor's. */
+    addParamGroup(group: { params: Iterable<Tensor> } & Options): void {
+        this.addGroup([...group.params], group);
+    }
+
+    private addGroup(params: Tensor[], group: object): void {
+        if (params.length === 0) throw new Error(`[${this.label}] a parameter group is empty`);
+        const taken = new Set(this.paramGroups.flatMap((other) => other.params));
+        for (const parameter of params) {
+            this.checkParameter(parameter);
+            if (taken.has(parameter))
+                throw new Error(
+                    `[${this.label}] a parameter of shape ${shapeText(parameter.shape)} appears twice; ` +
+                        'module.parameters() lists shared ones once',
+                );
+            taken.add(parameter);
+        }
+        const options: ParamGroup<Options> = { ...this.defaults, ...definedOptions(group), params };
+        this.checkOptions(options);
+        this.paramGroups.push(options);
+    }
+
+    /** Every parameter, group by group. */
+    get parameters(): Tensor[] {
+        return this.paramGroups.flatMap(({ params }) => params);
+    }
+
+    /**
+     * Forgets the gradients. `setToNone` (default) frees them, so `clone()` one that you want to keep; otherwise they are
+     * filled with zeros.
+     */
+    zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
+        for (const parameter of this.parameters) {
+            const { grad } = parameter;
+            if (!grad) continue;
+            if (options.setToNone ?? true) {
+                parameter.grad = null;
+                grad.dispose();
+            } else {
+                noGrad(() => grad.zero_());
+            }
+        }
+    }
+
+    /**
+     * Changes the parameters by their gradients; those without one stay as they are. With a `closure`, calls it first and
+     * returns its loss.
+     */
+    step(): void;
+    step<T>(closure: () => T): T;
+    step<T>(closure?: () => T): T | undefined {
+        const result = closure?.();
+        for (const group of this.paramGroups) {
+            const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
+            if (updates.length > 0) this.update(updates, group);
+        }
+        return result;
+    }
+
+    /** Options and state, with tensors that share the optimizer's memory; `clone()` them for a snapshot. */
+    stateDict(): OptimizerState {
+        const state: Record<string, { step: number; tensors: Record<string, Tensor> }> = {};
+        this.parameters.forEach((parameter, index) => {
+            const own = this.state.get(parameter);
+            if (own) state[index] = { step: own.step, tensors: Object.fromEntries(own.tensors) };
+        });
+        let next = 0;
+        const paramGroups = this.paramGroups.map((group) => ({
+            ...group,
+            params: group.params.map(() => next++),
+        }));
+        return { state, paramGroups };
+    }
+
+    /**
+     * Takes over options and a copy of the state of an optimizer over parameters of the same shapes.
+     *
+     * @throws Error, before anything is changed, when groups, parameters or shapes differ.
+     */
+    loadStateDict(saved: OptimizerState): void {
+        const parameters = this.parameters;
+        const sizes = (groups: readonly { readonly params?: unknown }[]): string =>
+            groups.map(({ params }) => (Array.isArray(params) ? params.length : 0)).join(', ');
+        if (sizes(saved.paramGroups) !== sizes(this.paramGroups)) {
+            throw new Error(
+                `[${this.label}] the state has groups of ${sizes(saved.paramGroups)} parameters, ` +
+                    `this optimizer of ${sizes(this.paramGroups)}`,
+            );
+        }
+        for (const [index, { tensors }] of Object.entries(saved.state)) {
+            const parameter = parameters[Number(index)];
+            for (const [name, tensor] of Object.entries(tensors)) {
+                if (parameter && sameShape(tensor.shape, parameter.shape)) continue;
+                throw new Error(
+                    `[${this.label}] ${name} of parameter ${index} has shape ${shapeText(tensor.shape)}, ` +
+                        `expected ${parameter ? shapeText(parameter.shape) : 'no such parameter'}`,
+                );
+            }
+        }
+        const merged = this.paramGroups.map((group, i) => {
+            const options = { ...group, ...definedOptions(saved.paramGroups[i] ?? {}), params: group.params };
+            this.checkOptions(options);
+            return options;
+        });
+        this.paramGroups.forEach((group, i) => Object.assign(group, merged[i]));
+        this.clearState();
+        for (const [index, { step, tensors }] of Object.entries(saved.state)) {
+            const parameter = parameters[Number(index)];
+            if (!parameter) continue;
+            const copies = Object.entries(tensors).map(([name, x]): [string, Tensor] => [
+                name,
+                keep(copyKernel(x, parameter.dtype)),
+            ]);
+            this.state.set(parameter, { step, tensors: new Map(copies) });
+        }
+    }
+
+    /** Frees the state; the parameters stay. */
+    dispose(): void {
+        this.clearState();
+    }
+
+    [Symbol.dispose](): void {
+        this.dispose();
+    }
+
+    /** Throws for options out of range. */
+    protected abstract checkOptions(options: Required<Options>): void;
+
+    /** Names of the tensors that this group keeps for each parameter. */
+    protected abstract stateNames(group: ParamGroup<Options>): readonly string[];
+
+    /** Applies one step to parameters of one group. */
+    protected abstract update(updates: readonly Update[], group: ParamGroup<Options>): void;
+
+    /** One native call for every 128 operands; each update hands over parameter, gradient and state, in this order. */
+    protected runGroups(
+        op: string,
+        updates: readonly Update[],
+        names: readonly string[],
+        parameters: readonly number[],
+    ): void {
+        const perCall = Math.floor(maxOperands / (2 + names.length));
+        for (let first = 0; first < updates.length; first += perCall) {
+            const operands: Tensor[] = [];
+            const copies: Tensor[] = [];
+            for (const { parameter, gradient, state } of updates.slice(first, first + perCall)) {
+                const aligned = alignGradient(gradient, parameter);
+                if (aligned !== gradient) copies.push(aligned);
+                operands.push(parameter, aligned, ...names.map((name) => requireState(state, name)));
+                parameter.version.value++;
+            }
+            run(op, [], operands, parameters, this.label);
+            for (const copy of copies) copy.dispose();
+        }
+    }
+
+    private updateOf(parameter: Tensor, group: ParamGroup<Options>): Update[] {
+        const gradient = parameter.grad;
+        if (!gradient) return [];
+        let state = this.state.get(parameter);
+        if (!state) this.state.set(parameter, (state = { step: 0, tensors: new Map() }));
+        let fresh = false;
+        for (const name of this.stateNames(group)) {
+            if (state.tensors.has(name)) continue;
+            state.tensors.set(name, keep(zerosLike(parameter)));
+            fresh = true;
+        }
+        state.step++;
+        return [{ parameter, gradient, state, fresh }];
+    }
+
+    private clearState(): void {
+        for (const { tensors } of this.state.values())
+            for (const tensor of tensors.values()) tensor.dispose();
+        this.state.clear();
+    }
+
+    private checkParameter(parameter: unknown): void {
+        if (!(parameter instanceof Tensor))
+            throw new TypeError(`[${this.label}] parameters must be Tensors, got ${typeof parameter}`);
+        if (nodeOf(parameter) !== null)
+            throw new Error(
+                `[${this.label}] a tensor of shape ${shapeText(parameter.shape)} is the result of recorded ops; ` +
+                    'only leaves can be optimized',
+            );
+        if (parameter.dtype !== 'float32' && parameter.dtype !== 'float64')
+            throw new TypeError(
+                `[${this.label}] parameters must be float32 or float64, got ${parameter.dtype}`,
+            );
+    }
+}
+
+function requireState(state: ParameterState, name: string): Tensor {
+    const tensor = state.tensors.get(name);
+    if (!tensor) throw new Error(`[optimizer] state '${name}' is missing`);
+    return tensor;
+}
+
+/** The kernels walk memory, so a gradient must lie as its parameter does. */
+function alignGradient(gradient: Tensor, parameter: Tensor): Tensor {
+    const same = parameter.strides.every(
+        (stride, axis) => stride === gradient.strides[axis] || (parameter.shape[axis] ?? 1) <= 1,
+    );
+    return same ? gradient : noGrad(() => contiguous(gradient));
+}
+
+function definedOptions<T extends object>(options: T): T {
+    return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** @internal */
+export function requireOption(
+    label: string,
+    name: string,
+    value: number,
+    valid: boolean,
+    rule: string,
+): void {
+    if (!valid || typeof value !== 'number')
+        throw new RangeError(`[${label}] ${name} must be ${rule}, got ${String(value)}`);
+}

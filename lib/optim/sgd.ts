@@ -1,0 +1,65 @@
+import {
+    Optimizer,
+    requireOption,
+    type CommonOptions,
+    type ParamGroup,
+    type Parameters,
+    type Update,
+} from './optimizer.js';
+
+export interface SGDOptions extends CommonOptions {
+    /** Share of the last velocity that stays. Default: 0. */
+    momentum?: number;
+    /** Share of the gradient that does not enter the velocity. Default: 0. */
+    dampening?: number;
+    /** Look ahead along the velocity (Sutskever et al. 2013). Default: false. */
+    nesterov?: boolean;
+}
+
+/**
+ * Stochastic gradient descent, as in PyTorch; lr 1e-3 by default:
+ *
+ *     g += decay p;  u = momentum u + (1 - dampening) g (u = g in the first step);  p -= lr u
+ *
+ * with Nesterov p -= lr (g + momentum u).
+ *
+ * @throws Error for no, repeated or non-leaf parameters; RangeError for options out of range.
+ * @example
+ * import { nn, optim } from 'nativegrad';
+ * const optimizer = new optim.SGD(new nn.Linear(4, 1).parameters(), { lr: 0.1, momentum: 0.9, nesterov: true });
+ */
+export class SGD extends Optimizer<SGDOptions> {
+    constructor(parameters: Parameters<SGDOptions>, options: SGDOptions = {}) {
+        super('SGD', parameters, {
+            lr: 1e-3,
+            weightDecay: 0,
+            momentum: 0,
+            dampening: 0,
+            nesterov: false,
+            ...options,
+        });
+    }
+
+    protected override checkOptions(options: Required<SGDOptions>): void {
+        const { lr, momentum, dampening, weightDecay, nesterov } = options;
+        requireOption(this.label, 'lr', lr, lr >= 0, 'at least 0');
+        requireOption(this.label, 'momentum', momentum, momentum >= 0, 'at least 0');
+        requireOption(this.label, 'weightDecay', weightDecay, weightDecay >= 0, 'at least 0');
+        if (nesterov && (momentum === 0 || dampening !== 0))
+            throw new RangeError('[SGD] nesterov needs a momentum above 0 and no dampening');
+    }
+
+    protected override stateNames({ momentum }: ParamGroup<SGDOptions>): readonly string[] {
+        return momentum === 0 ? [] : ['momentum_buffer'];
+    }
+
+    protected override update(updates: readonly Update[], group: ParamGroup<SGDOptions>): void {
+        const { lr, momentum, dampening, weightDecay, nesterov } = group;
+        for (const first of [true, false]) {
+            const share = updates.filter(({ fresh }) => fresh === first);
+            if (share.length === 0) continue;
+            const parameters = [lr, momentum, dampening, weightDecay, nesterov ? 1 : 0, first ? 1 : 0];
+            this.runGroups('sgd_step', share, this.stateNames(group), parameters);
+        }
+    }
+}
