@@ -36,7 +36,7 @@ export {
     type SafetensorsErrorCode,
 } from './io/safetensors.js';
 export * as data from './data/index.js';
-export * from './train/index.js';
+export * as train from './train/index.js';
 export * as plot from './plot/index.js';
 
 /** Version of this package. */

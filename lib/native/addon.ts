@@ -24,9 +24,9 @@ export interface MemoryStatistics {
     readonly limitBytes: number;
 }
 
-/** What the addon exports. Tensors cross as integer handles; arguments of ops travel in the attached block. */
+/** What the addon exports. Tensors cross as integer handles; arguments of ops travel in one block. */
 export interface Addon {
-    attach(block: Float64Array): void;
+    block(): Float64Array;
     run(op: number, ...newTensors: object[]): void;
     view(newTensor: object): void;
     strides(handle: number): void;

@@ -8,8 +8,7 @@ export interface TensorRecord {
 }
 
 /** The argument block: everything that an op call passes, without a crossing per value. */
-const block = new Float64Array(4096);
-native.attach(block);
+const block = native.block();
 
 const opCodes = new Map(contract.ops.map((name, code) => [name, code]));
 

@@ -2,7 +2,7 @@ export type { Callback, FitContext, StepRecord, TrainableModel } from './callbac
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
 export { CsvHistory, JsonLinesHistory } from './history_files.js';
-export * as metrics from './metrics.js';
+export * from './metrics.js';
 export { Progress } from './progress.js';
 export {
     Trainer,

@@ -60,10 +60,10 @@ const knownReasons: readonly string[] = ['early stopping', 'diverged'];
  * turn whenever 8 ms of work have passed, also in the middle of a step.
  *
  * @example
- * import { data, nn, optim, Trainer, randn, tensor } from 'nativegrad';
+ * import { data, nn, optim, randn, tensor, train } from 'nativegrad';
  * const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
  * const set = new data.TensorDataset(randn([32, 4]), tensor(new Int32Array(32)));
- * const trainer = new Trainer({ model, optimizer: new optim.Adam(model.parameters()), loss: nn.crossEntropy });
+ * const trainer = new train.Trainer({ model, optimizer: new optim.Adam(model.parameters()), loss: nn.crossEntropy });
  * const history = await trainer.fit(new data.DataLoader(set, { batchSize: 8 }), { epochs: 2 });
  * console.log(history.stopReason); // completed
  */

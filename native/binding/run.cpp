@@ -205,7 +205,7 @@ napi_value run_function(napi_env env, napi_callback_info info) {
             fail("run takes an op code and the objects of new tensors");
         }
         Environment& environment = environment_of(env);
-        if (environment.block == nullptr) fail("attach an argument block first");
+        if (environment.block == nullptr) fail("ask for the argument block first");
         const OpCode code = static_cast<OpCode>(op);
         try {
             run(env, environment, code, arguments + 1, count - 1);

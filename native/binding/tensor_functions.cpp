@@ -72,17 +72,28 @@ Bytes bytes_of(napi_env env, napi_value value) {
     return {static_cast<char*>(data), length * item};
 }
 
-// attach(block: Float64Array)
-napi_value attach(napi_env env, napi_callback_info info) {
+constexpr size_t block_length = 4096;
+
+// block(): the environment's argument block, a Float64Array that is made by the first call and shared by all
+// others, so that two copies of the library in one environment do not cut each other off
+napi_value block(napi_env env, napi_callback_info) {
     return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 1, "attach takes a Float64Array");
         Environment& environment = environment_of(env);
-        const Bytes bytes = bytes_of(env, arguments.values[0]);
-        if (environment.block_reference != nullptr) napi_delete_reference(env, environment.block_reference);
-        napi_create_reference(env, arguments.values[0], 1, &environment.block_reference);
-        environment.block = reinterpret_cast<double*>(bytes.data);
-        environment.block_length = bytes.size / sizeof(double);
-        return nullptr;
+        napi_value array = nullptr;
+        if (environment.block_reference != nullptr) {
+            napi_get_reference_value(env, environment.block_reference, &array);
+            return array;
+        }
+        napi_value buffer;
+        void* data = nullptr;
+        const bool made =
+            napi_create_arraybuffer(env, block_length * sizeof(double), &data, &buffer) == napi_ok &&
+            napi_create_typedarray(env, napi_float64_array, block_length, buffer, 0, &array) == napi_ok &&
+            napi_create_reference(env, array, 1, &environment.block_reference) == napi_ok;
+        if (!made) throw Error(Status::out_of_memory, "no memory left for the argument block");
+        environment.block = static_cast<double*>(data);
+        environment.block_length = block_length;
+        return array;
     });
 }
 
@@ -197,7 +208,7 @@ napi_value read(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void define_tensor_functions(napi_env env, napi_value exports) {
-    define_function(env, exports, "attach", &attach);
+    define_function(env, exports, "block", &block);
     define_function(env, exports, "view", &view);
     define_function(env, exports, "strides", &strides);
     define_function(env, exports, "dispose", &dispose);

@@ -2,19 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-    CsvHistory,
-    data,
-    EarlyStopping,
-    JsonLinesHistory,
-    memory,
-    noGrad,
-    Progress,
-    tensor,
-    Trainer,
-    type Callback,
-    type Tensor,
-} from '../../lib/index.js';
+import { data, memory, noGrad, tensor, train, type Tensor } from '../../lib/index.js';
+
+const { CsvHistory, EarlyStopping, JsonLinesHistory, Progress, Trainer } = train;
+type Callback = train.Callback;
 
 /** y = x w: one parameter, plain gradient descent. */
 class Line {
@@ -57,7 +48,12 @@ const squared = (outputs: Tensor, targets: Tensor): Tensor => {
     return difference.mul(difference).mean();
 };
 
-function setup(slope = 2): { model: Line; optimizer: Descent; trainer: Trainer; loader: data.DataLoader } {
+function setup(slope = 2): {
+    model: Line;
+    optimizer: Descent;
+    trainer: train.Trainer;
+    loader: data.DataLoader;
+} {
     const model = new Line();
     const optimizer = new Descent(model.w);
     const x = tensor([[1], [2], [-1], [0.5]]);
