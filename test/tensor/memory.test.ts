@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+    emptyCache,
+    keep,
+    memory,
+    ones,
+    Scope,
+    scope,
+    setMemoryLimit,
+    tensor,
+    type Tensor,
+} from '../../lib/index.js';
+import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
+
+const megabyte = 2 ** 20;
+
+describe('memory', () => {
+    afterEach(() => setMemoryLimit(0));
+
+    it('comes back in a synchronous loop without any dispose', () => {
+        emptyCache();
+        setMemoryLimit(memory().liveBytes + 200 * megabyte);
+        for (let i = 0; i < 6000; i++) ones([megabyte / 16]);
+        assert.ok(memory().liveBytes < 250 * megabyte);
+    });
+
+    it('comes back between microtasks', async () => {
+        setMemoryLimit(memory().liveBytes + 200 * megabyte);
+        for (let i = 0; i < 1500; i++) await Promise.resolve(ones([megabyte / 4]));
+        assert.ok(memory().swept > 0);
+    });
+
+    it('is freed at once by dispose, and a view keeps it', () => {
+        const before = memory().liveBytes;
+        const x = ones([megabyte]);
+        const view = x.reshape([1024, -1]);
+        x.dispose();
+        assert.ok(memory().liveBytes >= before + 4 * megabyte);
+        assert.equal(view.sum().item(), megabyte);
+        view.dispose();
+        assert.ok(memory().liveBytes < before + 4 * megabyte);
+    });
+
+    it('says how much was asked for and held when the limit is reached, and goes on', () => {
+        const held: Tensor[] = [];
+        setMemoryLimit(memory().liveBytes + 32 * megabyte);
+        assert.throws(
+            () => {
+                for (;;) held.push(ones([megabyte]));
+            },
+            (error: Error & { code?: string }) =>
+                error.code === 'ERR_NATIVEGRAD_OUT_OF_MEMORY' &&
+                /asked for 4194304 bytes.*setMemoryLimit/.test(error.message),
+        );
+        for (const x of held) x.dispose();
+        assert.equal(ones([megabyte]).sum().item(), megabyte);
+        assert.throws(() => setMemoryLimit(-1), /\[setMemoryLimit\]/);
+    });
+
+    it('refuses sizes that no machine has', () => {
+        assert.throws(() => ones([2 ** 50]), /out of memory|too large/);
+        assert.throws(() => ones([2 ** 31, 2 ** 31]), /too large/);
+    });
+});
+
+describe('scope', () => {
+    it('frees what is not returned or kept', () => {
+        let inner: Tensor | undefined;
+        let kept: Tensor | undefined;
+        const { a, list } = scope(() => {
+            inner = ones([2]);
+            kept = keep(ones([2]));
+            return { a: inner.add(1), list: [ones([1])] };
+        });
+        assert.equal(inner!.isDisposed, true);
+        assert.equal(kept!.isDisposed, false);
+        assert.deepEqual(a.toArray(), [2, 2]);
+        assert.deepEqual(list[0].toArray(), [1]);
+        assert.throws(() => inner!.add(1), /\[add\] input 0 of shape \[2\] was used after it was disposed/);
+    });
+
+    it('nests, frees on errors, and refuses promises', () => {
+        let made: Tensor | undefined;
+        assert.throws(
+            () =>
+                scope(() => {
+                    made = ones([1]);
+                    throw new Error('stop');
+                }),
+            /stop/,
+        );
+        assert.equal(made!.isDisposed, true);
+        let outer: Tensor | undefined;
+        scope(() => {
+            outer = scope(() => ones([1]));
+            assert.equal(outer.isDisposed, false);
+        });
+        assert.equal(outer!.isDisposed, true);
+        assert.throws(() => scope(() => Promise.resolve(1)), /\[scope\].*new Scope\(\)/);
+    });
+
+    it('can be entered again between awaits', async () => {
+        const owner = new Scope();
+        const first = owner.run(() => ones([1]));
+        await Promise.resolve();
+        const between = ones([1]);
+        const second = owner.run(() => first.add(1));
+        owner.dispose();
+        assert.deepEqual([first.isDisposed, second.isDisposed, between.isDisposed], [true, true, false]);
+    });
+
+    it('works with using', () => {
+        let escaped: Tensor | undefined;
+        {
+            using x = tensor([1, 2]);
+            escaped = x;
+        }
+        assert.equal(escaped.isDisposed, true);
+    });
+});
+
+describe('a training loop without a single dispose', function () {
+    this.timeout(120_000);
+
+    for (const kind of ['asynchronous', 'synchronous']) {
+        it(`stays at its size: ${kind}`, () => {
+            const script = new URL('../support/leak_loop.mjs', import.meta.url);
+            const { stdout, stderr, status } = spawnSync(
+                process.execPath,
+                [script.pathname, compiledLibrary(), kind],
+                {
+                    encoding: 'utf8',
+                    env: compiledEnvironment(),
+                },
+            );
+            assert.equal(status, 0, stderr);
+            const { early, late } = JSON.parse(stdout) as { early: number; late: number };
+            assert.ok(late <= 1.3 * early, `RSS ${early} bytes at step 100, ${late} at step 2,000`);
+        });
+    }
+});
