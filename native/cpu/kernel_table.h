@@ -21,7 +21,8 @@ struct KernelTable {
     ConvertKernels convert;
     ReduceKernels reduce;
     SoftmaxKernels softmax;
-    GemmKernels gemm;
+    GemmKernels<float> gemm_f32;
+    GemmKernels<double> gemm_f64;
     OptimizerKernels optimizer;
     PeakKernels peak;
 };

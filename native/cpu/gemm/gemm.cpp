@@ -1,7 +1,10 @@
 #include "cpu/gemm/gemm.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "cpu/gemm/gemm_loops.h"
+#include "cpu/gemm/gemm_tuning.h"
 #include "cpu/kernel_table.h"
 #include "cpu/thread_pool.h"
 #include "cpu/work_buffer.h"
@@ -10,87 +13,124 @@ namespace nativegrad::cpu {
 
 namespace {
 
-// Tuning numbers: a K block of both panels fits the second-level cache.
-constexpr int64_t k_block = 512;
-constexpr int64_t m_block = 112;
-constexpr int64_t n_block = 256;
+int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1) / step; }
 
-int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-
-// panel[p * width + i] = x(first + i, p), zeros past count
 template <class T>
-void pack_panel(const T* x, int64_t lane_stride, int64_t k_stride, int64_t count, int64_t width, int64_t k,
-                T* panel) {
-    for (int64_t p = 0; p < k; ++p) {
-        for (int64_t i = 0; i < count; ++i) panel[p * width + i] = x[i * lane_stride + p * k_stride];
-        for (int64_t i = count; i < width; ++i) panel[p * width + i] = T(0);
+Matrix<T> transposed(const Matrix<T>& x) {
+    return {x.data, x.column_stride, x.row_stride};
+}
+
+// Vector multiply-adds, and vectors to pack, when the columns of C run along the vectors.
+template <class T>
+int64_t cost(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, const Matrix<T>& b) {
+    const int64_t vectors = divide_up(n, kernels.width);
+    return vectors * k * (m + (b.column_stride == 1 ? 0 : gemm_tuning::transpose_cost));
+}
+
+// How the region of C is cut into tasks.
+struct Grid {
+    int64_t rows, columns;
+};
+
+Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, int64_t tile_rows) {
+    Grid grid{divide_up(m, gemm_tuning::row_block), divide_up(n, gemm_tuning::column_block)};
+    const int64_t threads = thread_count();
+    if (threads == 1 || gemm_runs_inline(m, n, k)) return grid;
+    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    const int64_t wanted = static_cast<int64_t>(std::clamp<double>(
+        work / gemm_tuning::task_work, 2, static_cast<double>(threads * gemm_tuning::tasks_per_thread)));
+    while (grid.rows * grid.columns < wanted) {
+        const int64_t rows_left = m / (grid.rows * tile_rows),
+                      columns_left = n / (grid.columns * tile_columns);
+        if (rows_left < 2 && columns_left < 2) break;
+        // A panel of B serves all rows of a task, so columns are cut first.
+        if (columns_left >= 2 && columns_left * 8 >= rows_left) {
+            grid.columns *= 2;
+        } else {
+            grid.rows *= 2;
+        }
     }
+    return grid;
+}
+
+// C^T = B^T A^T into a buffer, turned around on its way to c.
+template <class T>
+void multiply_turned(const GemmProblem<T>& problem, Range rows, Range columns, T* c, int64_t c_row,
+                     const T* bias) {
+    const int64_t stride = columns.size();
+    WorkBuffer<T> buffer(rows.size() * stride);
+    for (int64_t i = 0; bias != nullptr && i < rows.size(); ++i) {
+        std::fill_n(buffer.data() + i * stride, stride, bias[rows.begin + i]);
+    }
+    multiply_region(problem, rows, columns, buffer.data(), stride, bias != nullptr);
+    problem.kernels.transpose(buffer.data(), stride, rows.size(), stride,
+                              c + columns.begin * c_row + rows.begin, c_row);
 }
 
 template <class T>
-void pack(const T* x, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t width, int64_t k,
-          T* packed) {
-    const int64_t panels = (lanes + width - 1) / width;
-    parallel_for(panels, [&](int64_t panel) {
-        const int64_t first = panel * width;
-        pack_panel(x + first * lane_stride, lane_stride, k_stride, std::min(width, lanes - first), width, k,
-                   packed + panel * width * k);
+void multiply_straight(const GemmProblem<T>& problem, Range rows, Range columns, T* c, int64_t c_row,
+                       const T* bias) {
+    T* to = c + rows.begin * c_row + columns.begin;
+    for (int64_t i = 0; bias != nullptr && i < rows.size(); ++i) {
+        std::copy_n(bias + columns.begin, columns.size(), to + i * c_row);
+    }
+    multiply_region(problem, rows, columns, to, c_row, bias != nullptr);
+}
+
+template <class T>
+void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, Matrix<T> a, Matrix<T> b,
+                T* c, int64_t c_row, const T* bias) {
+    if (m == 0 || n == 0) return;
+    if (n == 1) b.column_stride = 1;
+    if (m == 1) a.row_stride = 1;
+    const bool turned =
+        cost(kernels, n, m, k, transposed(a)) + m * n / kernels.width * gemm_tuning::transpose_cost <
+        cost(kernels, m, n, k, b);
+    if (turned) {
+        std::swap(m, n);
+        std::swap(a, b);
+        a = transposed(a);
+        b = transposed(b);
+    }
+    constexpr int64_t bytes = sizeof(T);
+    const bool packs_b =
+        b.column_stride != 1 || gemm_tuning::packs_columns(m, n, k, b.row_stride * bytes, bytes);
+    GemmProblem<T> problem{kernels, k, a, b, 0, false, packs_b};
+    problem.vectors = gemm_tuning::tile_vectors(kernels, m, divide_up(n, kernels.width));
+    problem.packs_a = gemm_tuning::packs_rows(n, a.row_stride * bytes, a.column_stride * bytes);
+    const Grid grid = choose_grid(m, n, k, problem.tile_columns(), kernels.tile_rows[problem.vectors]);
+    const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
+    parallel_for(grid.rows * grid.columns, [&](int64_t task) {
+        const Range rows = part_of(m, grid.rows, task / grid.columns);
+        const Range panels = part_of(tiles, grid.columns, task % grid.columns);
+        const Range columns{panels.begin * tile, std::min(n, panels.end * tile)};
+        if (rows.size() == 0 || columns.size() <= 0) return;
+        (turned ? multiply_turned<T> : multiply_straight<T>)(problem, rows, columns, c, c_row, bias);
     });
-}
-
-template <class T>
-void gemm_packed(const GemmMicroKernel<T>& micro, int64_t m, int64_t n, int64_t k, const Matrix<T>& a,
-                 const Matrix<T>& b, T* c, int64_t ldc) {
-    const int64_t mc = round_up(m_block, micro.mr), nc = round_up(n_block, micro.nr);
-    const int64_t row_blocks = (m + mc - 1) / mc, column_blocks = (n + nc - 1) / nc;
-    const int64_t deepest = std::min(k, k_block);
-    WorkBuffer<T> packed_a(round_up(m, micro.mr) * deepest), packed_b(round_up(n, micro.nr) * deepest);
-    for (int64_t start = 0; start < k; start += k_block) {
-        const int64_t depth = std::min(k_block, k - start);
-        pack(a.data + start * a.column_stride, a.row_stride, a.column_stride, m, micro.mr, depth,
-             packed_a.data());
-        pack(b.data + start * b.row_stride, b.column_stride, b.row_stride, n, micro.nr, depth,
-             packed_b.data());
-        parallel_for(row_blocks * column_blocks, [&](int64_t task) {
-            const int64_t row_end = std::min(m, (task / column_blocks + 1) * mc);
-            const int64_t column_end = std::min(n, (task % column_blocks + 1) * nc);
-            for (int64_t j = task % column_blocks * nc; j < column_end; j += micro.nr) {
-                for (int64_t i = task / column_blocks * mc; i < row_end; i += micro.mr) {
-                    micro.run(depth, packed_a.data() + i * depth, packed_b.data() + j * depth,
-                              c + i * ldc + j, ldc, std::min(micro.mr, m - i), std::min(micro.nr, n - j),
-                              start > 0);
-                }
-            }
-        });
-    }
-}
-
-template <class T>
-bool wrote_zeros(int64_t m, int64_t n, int64_t k, T* c, int64_t ldc) {
-    if (k > 0) return false;
-    for (int64_t i = 0; i < m; ++i) std::fill(c + i * ldc, c + i * ldc + n, T(0));
-    return true;
 }
 
 }  // namespace
 
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<float>& a, const Matrix<float>& b, float* c,
-          int64_t c_row_stride) {
-    if (!wrote_zeros(m, n, k, c, c_row_stride))
-        gemm_packed(kernels().gemm.f32, m, n, k, a, b, c, c_row_stride);
+bool gemm_runs_inline(int64_t m, int64_t n, int64_t k) {
+    return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <
+           static_cast<double>(gemm_tuning::inline_work);
 }
 
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<double>& a, const Matrix<double>& b, double* c,
-          int64_t c_row_stride) {
-    if (!wrote_zeros(m, n, k, c, c_row_stride))
-        gemm_packed(kernels().gemm.f64, m, n, k, a, b, c, c_row_stride);
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float* c, int64_t c_row_stride,
+          const float* bias) {
+    gemm_float(kernels().gemm_f32, m, n, k, a, b, c, c_row_stride, bias);
 }
 
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<int64_t>& a, const Matrix<int64_t>& b, int64_t* c,
-          int64_t c_row_stride) {
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double* c,
+          int64_t c_row_stride, const double* bias) {
+    gemm_float(kernels().gemm_f64, m, n, k, a, b, c, c_row_stride, bias);
+}
+
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,
+          int64_t c_row_stride, const int64_t* bias) {
     parallel_for(m, [&](int64_t i) {
         for (int64_t j = 0; j < n; ++j) {
-            uint64_t sum = 0;
+            uint64_t sum = bias == nullptr ? 0 : static_cast<uint64_t>(bias[j]);
             for (int64_t p = 0; p < k; ++p) {
                 sum += static_cast<uint64_t>(a.data[i * a.row_stride + p * a.column_stride]) *
                        static_cast<uint64_t>(b.data[p * b.row_stride + j * b.column_stride]);

@@ -1,4 +1,8 @@
-// Matrix product C[m, n] = A[m, k] B[k, n] with any strides of A and B.
+// Matrix product C[m, n] = A[m, k] B[k, n] (+ bias[n]) with any strides of A and B.
+//
+// The order of the sums depends on k alone: blocks of k_block products, each one chain of multiply-adds from
+// 0, are added up in order (bias first). So a value depends neither on its place, nor on the tile, path or
+// thread that made it, nor on the strides.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +15,15 @@ struct Matrix {
     int64_t row_stride, column_stride;
 };
 
-// c is row-major with the given row stride. k = 0 writes zeros. The order of the sums depends on the shapes
-// alone.
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<float>& a, const Matrix<float>& b, float* c,
-          int64_t c_row_stride);
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<double>& a, const Matrix<double>& b, double* c,
-          int64_t c_row_stride);
-void gemm(int64_t m, int64_t n, int64_t k, const Matrix<int64_t>& a, const Matrix<int64_t>& b, int64_t* c,
-          int64_t c_row_stride);
+// c is row-major with the given row stride. k = 0 writes zeros (or the bias). bias may be null.
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float* c, int64_t c_row_stride,
+          const float* bias = nullptr);
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double* c,
+          int64_t c_row_stride, const double* bias = nullptr);
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,
+          int64_t c_row_stride, const int64_t* bias = nullptr);
+
+// True where one product is too small to be worth more than one thread.
+bool gemm_runs_inline(int64_t m, int64_t n, int64_t k);
 
 }  // namespace nativegrad::cpu

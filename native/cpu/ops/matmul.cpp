@@ -5,6 +5,7 @@
 #include "cpu/gemm/gemm.h"
 #include "cpu/ops/block_io.h"
 #include "cpu/ops/operands.h"
+#include "cpu/thread_pool.h"
 
 namespace nativegrad::cpu {
 
@@ -52,6 +53,12 @@ void multiply(int64_t m, int64_t n, int64_t k, const Matrix<T>& a, const Matrix<
         store_block(out.dtype, element(out, offset + i * row_stride), 1, n, product.data() + i * n);
 }
 
+// 0 where one product fills the threads by itself.
+int64_t batches_per_task(int64_t m, int64_t n, int64_t k) {
+    if (!gemm_runs_inline(m, n, k)) return 0;
+    return std::max<int64_t>(1, 400000 / std::max<int64_t>(1, m * n * k));
+}
+
 }  // namespace
 
 // a [..., M, K], b [..., K, N] -> out [..., M, N]; the leading dimensions broadcast
@@ -77,7 +84,7 @@ void matmul(const OpCall& call, const NoParams&) {
 
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
-        for (int64_t batch = 0; batch < batches; ++batch) {
+        const auto multiply_batch = [&](int64_t batch) {
             int64_t rest = batch, at_a = 0, at_b = 0, at_out = 0;
             for (int32_t axis = r - 3; axis >= 0; --axis) {
                 const int64_t index = rest % out.shape[axis];
@@ -88,7 +95,15 @@ void matmul(const OpCall& call, const NoParams&) {
             }
             MatrixOperand<T> left(a, at_a), right(b, at_b);
             multiply(m, n, k, left.get(), right.get(), out, at_out);
-        }
+        };
+        // Small matrices keep the threads busy side by side, large ones one after the other.
+        const int64_t per_task = batches_per_task(m, n, k);
+        const int64_t tasks = per_task == 0 ? 0 : (batches + per_task - 1) / per_task;
+        parallel_for(tasks, [&](int64_t task) {
+            const int64_t end = std::min(batches, (task + 1) * per_task);
+            for (int64_t batch = task * per_task; batch < end; ++batch) multiply_batch(batch);
+        });
+        for (int64_t batch = 0; per_task == 0 && batch < batches; ++batch) multiply_batch(batch);
     });
 }
 

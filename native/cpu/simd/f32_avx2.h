@@ -1,6 +1,7 @@
 // Eight floats. Included inside an instruction-set namespace.
 
 struct F32 {
+    using Element = float;
     static constexpr int64_t width = 8;
     __m256 v;
     F32() = default;

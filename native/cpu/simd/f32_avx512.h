@@ -1,6 +1,7 @@
 // Sixteen floats. Included inside an instruction-set namespace.
 
 struct F32 {
+    using Element = float;
     static constexpr int64_t width = 16;
     __m512 v;
     F32() = default;

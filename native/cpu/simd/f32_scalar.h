@@ -3,6 +3,7 @@
 // x86 does.
 
 struct F32 {
+    using Element = float;
     static constexpr int64_t width = 1;
     float v;
     F32() = default;

@@ -7,3 +7,7 @@
 #include "cpu/simd/map_lanes.h"
 
 #include "cpu/simd/vector_math.h"
+
+#include "cpu/simd/f64_avx2.h"
+
+#include "cpu/simd/transpose_avx2.h"

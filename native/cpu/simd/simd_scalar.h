@@ -5,3 +5,7 @@
 #include "cpu/simd/f32_scalar.h"
 
 #include "cpu/simd/vector_math.h"
+
+#include "cpu/simd/f64_scalar.h"
+
+#include "cpu/simd/transpose_scalar.h"

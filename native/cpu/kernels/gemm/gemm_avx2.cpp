@@ -6,12 +6,11 @@ namespace {
 #include "cpu/simd/simd_avx2.h"
 
 #include "cpu/kernels/gemm/gemm_micro.h"
-#include "cpu/kernels/gemm/gemm_micro_f64.h"
 }  // namespace
 
 void register_gemm(KernelTable& table) {
-    table.gemm.f32 = {6, 2 * F32::width, &gemm_f32_micro<6, 2>};
-    table.gemm.f64 = {f64_mr, f64_nr, &gemm_f64_micro};
+    fill_gemm<F32, 12, 6, 4, 3>(table.gemm_f32);
+    fill_gemm<F64, 12, 6, 4, 3>(table.gemm_f64);
 }
 
 }  // namespace nativegrad::cpu::avx2

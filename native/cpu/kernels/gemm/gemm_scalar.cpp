@@ -6,12 +6,11 @@ namespace {
 #include "cpu/simd/simd_scalar.h"
 
 #include "cpu/kernels/gemm/gemm_micro.h"
-#include "cpu/kernels/gemm/gemm_micro_f64.h"
 }  // namespace
 
 void register_gemm(KernelTable& table) {
-    table.gemm.f32 = {4, 8 * F32::width, &gemm_f32_micro<4, 8>};
-    table.gemm.f64 = {f64_mr, f64_nr, &gemm_f64_micro};
+    fill_gemm<F32, 8, 4, 3, 3>(table.gemm_f32);
+    fill_gemm<F64, 8, 4, 3, 3>(table.gemm_f64);
 }
 
 }  // namespace nativegrad::cpu::scalar

@@ -1,0 +1,47 @@
+// Numbers of the matrix product that were found by measuring (Zen 4, see bench/NOTES.md); none of them
+// changes a result but k_block.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/kernels/gemm/gemm_kernels.h"
+
+namespace nativegrad::cpu::gemm_tuning {
+
+// Products per chain: a panel of B stays in the first two caches, and long sums lose fewer bits.
+constexpr int64_t k_block = 384;
+
+// Rows of A that are packed at a time: with k_block columns they take a third of the second-level cache.
+constexpr int64_t row_block = 252;
+constexpr int64_t column_block = 1024;
+
+// Multiply-adds below which a fork costs more than it gains, and of one task above.
+constexpr int64_t inline_work = 400'000;
+constexpr int64_t task_work = 2'000'000;
+constexpr int64_t tasks_per_thread = 4;
+
+// Cycles to pack or transpose a vector, when a multiply-add of one takes 1.
+constexpr int64_t transpose_cost = 6;
+
+// Packing the rows of A pays where their stride puts them all into one set of the first-level cache.
+inline bool packs_rows(int64_t n, int64_t row_stride_bytes, int64_t step_stride_bytes) {
+    return n >= 128 && row_stride_bytes != 0 && row_stride_bytes % 4096 == 0 && step_stride_bytes < 4096;
+}
+
+// Packing the columns of B, where their rows are contiguous, pays where B outgrows the second-level cache.
+inline bool packs_columns(int64_t m, int64_t n, int64_t k, int64_t step_stride_bytes, int64_t element_bytes) {
+    return m >= 64 &&
+           (k * n * element_bytes > (int64_t{1} << 20) || (step_stride_bytes % 4096 == 0 && k >= 64));
+}
+
+// Vectors of columns in a tile for a product of that many rows and vectors of columns.
+template <class T>
+int32_t tile_vectors(const GemmKernels<T>& kernels, int64_t rows, int64_t vectors) {
+    if (vectors == 1) return 1;
+    if (vectors == 3 || (rows <= kernels.tile_rows[3] && vectors > 3)) return 3;
+    if (vectors >= 4 && rows <= kernels.tile_rows[4]) return 4;
+    return 2;
+}
+
+}  // namespace nativegrad::cpu::gemm_tuning

@@ -1,0 +1,4 @@
+// rows[i] lane j <-> rows[j] lane i of a square of vectors. Included inside an instruction-set namespace.
+
+inline void transpose_square(F32*) {}
+inline void transpose_square(F64*) {}
