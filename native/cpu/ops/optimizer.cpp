@@ -36,13 +36,20 @@ void sgd_f64(const SgdStep& s, double* p, const double* g, double* velocity, int
     }
 }
 
+// True when both walk the same memory order; the strides of dimensions of size 1 say nothing.
+bool same_order(const TensorView& a, const TensorView& b) {
+    if (a.rank != b.rank) return false;
+    for (int32_t axis = 0; axis < a.rank; ++axis) {
+        if (a.shape[axis] != b.shape[axis]) return false;
+        if (a.shape[axis] > 1 && a.strides[axis] != b.strides[axis]) return false;
+    }
+    return true;
+}
+
 // Operands of one parameter: the parameter, its gradient and its state, all dense in the same memory order.
 void check_group(const TensorView* group, int32_t size) {
     for (int32_t i = 0; i < size; ++i) {
-        const bool same_order =
-            std::equal(group[i].strides, group[i].strides + group[i].rank, group[0].strides);
-        if (group[i].dtype != group[0].dtype || element_count(group[i]) != element_count(group[0]) ||
-            !is_dense(group[i]) || (element_count(group[i]) > 1 && !same_order)) {
+        if (group[i].dtype != group[0].dtype || !is_dense(group[i]) || !same_order(group[i], group[0])) {
             fail("a parameter, its gradient and its state must have one dtype, shape and dense memory order");
         }
     }
