@@ -48,7 +48,7 @@ interface Buffer {
  * }
  * const net = new Net();
  * console.log(net.forward(zeros([2, 784])).shape); // [2, 10]
- * console.log([...net.stateDict().keys()]); // fc1.weight, fc1.bias, fc2.weight, fc2.bias
+ * console.log([...net.stateDict().keys()]); // ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
  */
 export abstract class Module {
     /** True between `train()` and `eval()`; dropout and batch norm look at it. */

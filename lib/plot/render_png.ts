@@ -14,7 +14,7 @@ const FONT_PACKAGE = '@expo-google-fonts/arimo';
  * import { plot } from 'nativegrad';
  * const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
  * const png = await plot.renderPng(svg);
- * console.log(png[1] === 0x50); // true: 'P' of PNG
+ * console.log(png[1] === 0x50); // true
  * ```
  */
 export async function renderPng(svg: string, options: { scale?: number } = {}): Promise<Uint8Array> {
