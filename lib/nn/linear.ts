@@ -2,9 +2,7 @@ import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { sizeOf } from '../tensor/shape.js';
 import { zeros } from '../ops/create.js';
-import { matmul } from '../ops/matmul.js';
-import { add } from '../ops/arithmetic.js';
-import { reshape, transpose } from '../ops/shape_ops.js';
+import { linear } from '../ops/linear.js';
 import { defaultInit, type InitOptions } from './init.js';
 import { Module, type Layer } from './module.js';
 import { requireSizes } from './options.js';
@@ -46,11 +44,7 @@ export class Linear extends Module implements Layer {
     forward(x: Tensor): Tensor {
         if (x.rank === 0 || x.shape[x.rank - 1] !== this.inFeatures)
             throw this.shapeError(`[*, ${this.inFeatures}]`, x.shape, this.hint(x));
-        // One product of matrices instead of a batch of small ones.
-        const rows = x.rank > 2 ? reshape(x, [-1, this.inFeatures]) : x;
-        const product = matmul(rows, transpose(this.weight));
-        const y = this.bias ? add(product, this.bias) : product;
-        return x.rank > 2 ? reshape(y, [...x.shape.slice(0, -1), this.outFeatures]) : y;
+        return linear(x, this.weight, this.bias);
     }
 
     private hint(x: Tensor): string {

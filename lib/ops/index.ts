@@ -4,6 +4,7 @@ export { cast, clone, contiguous } from './convert.js';
 export * from './create.js';
 export * from './in_place.js';
 export { affineSample, batchGather, type BatchGatherOptions } from './batch.js';
+export { linear } from './linear.js';
 export { matmul } from './matmul.js';
 export { mean, sum, type Axes } from './reduce.js';
 export * from './shape_ops.js';

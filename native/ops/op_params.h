@@ -94,6 +94,12 @@ struct SortParams {
     NATIVEGRAD_FIELDS(visit("axis", axis); visit("descending", descending);)
 };
 
+// 1 = that operand is taken with its last two dimensions swapped
+struct MatmulParams {
+    int32_t transpose_a, transpose_b;
+    NATIVEGRAD_FIELDS(visit("transpose_a", transpose_a); visit("transpose_b", transpose_b);)
+};
+
 // log: 1 = log-softmax
 struct SoftmaxParams {
     int64_t axis;

@@ -1,0 +1,55 @@
+// Matrices of any dtype as the product wants them: in the compute type, at any strides.
+#pragma once
+
+#include <vector>
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/ops/block_io.h"
+#include "cpu/ops/operands.h"
+
+namespace nativegrad::cpu {
+
+// A matrix operand in the compute type, converted into a dense buffer where its storage is another type.
+template <class T>
+class MatrixOperand {
+  public:
+    MatrixOperand(const TensorView& view, int64_t offset) : view_(view), offset_(offset) {}
+
+    Matrix<T> get() {
+        const int32_t r = view_.rank;
+        const int64_t row_stride = view_.strides[r - 2], column_stride = view_.strides[r - 1];
+        if (view_.dtype == own_dtype<T>()) {
+            return {static_cast<const T*>(static_cast<void*>(element(view_, offset_))), row_stride,
+                    column_stride};
+        }
+        const int64_t rows = view_.shape[r - 2], columns = view_.shape[r - 1];
+        buffer_.resize(static_cast<size_t>(rows * columns));
+        for (int64_t i = 0; i < rows; ++i) {
+            load_block(view_.dtype, element(view_, offset_ + i * row_stride), column_stride, columns,
+                       buffer_.data() + i * columns);
+        }
+        return {buffer_.data(), columns, 1};
+    }
+
+  private:
+    const TensorView& view_;
+    int64_t offset_;
+    std::vector<T> buffer_;
+};
+
+// Writes a b (+ bias) to the matrix of `out` at the element offset.
+template <class T>
+void multiply(int64_t m, int64_t n, int64_t k, const Matrix<T>& a, const Matrix<T>& b, const TensorView& out,
+              int64_t offset, const T* bias = nullptr) {
+    const int64_t row_stride = out.strides[out.rank - 2];
+    if (out.dtype == own_dtype<T>()) {
+        gemm(m, n, k, a, b, static_cast<T*>(static_cast<void*>(element(out, offset))), row_stride, bias);
+        return;
+    }
+    std::vector<T> product(static_cast<size_t>(m * n));
+    gemm(m, n, k, a, b, product.data(), n, bias);
+    for (int64_t i = 0; i < m; ++i)
+        store_block(out.dtype, element(out, offset + i * row_stride), 1, n, product.data() + i * n);
+}
+
+}  // namespace nativegrad::cpu
