@@ -17,11 +17,7 @@ class Error : public std::runtime_error {
     Status status;
 };
 
-#if defined(__GNUC__)
-__attribute__((format(printf, 1, 2)))
-#endif
-[[noreturn]] inline void
-fail(const char* format, ...) {
+[[noreturn, gnu::format(printf, 1, 2)]] inline void fail(const char* format, ...) {
     char text[900];
     va_list arguments;
     va_start(arguments, format);
