@@ -170,8 +170,8 @@ describe('module', () => {
         assert.throws(
             () => net.forward(wide),
             (error: Error) =>
-                error.message.startsWith("Linear 'fc1': [matmul] dtypes differ") &&
-                error.stack!.includes("Linear 'fc1': [matmul]"),
+                error.message.startsWith("Linear 'fc1': [linear] dtypes differ") &&
+                error.stack!.includes("Linear 'fc1': [linear]"),
         );
     });
 });
