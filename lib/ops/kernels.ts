@@ -81,3 +81,14 @@ export function reduceKernel(
     const parameters = [reduceNames.indexOf(name), p0, axes.length, ...axes];
     return runNew('reduce', [x], reducedShape(x.shape, axes, keepDims), dtype, parameters, name);
 }
+
+/** One result over all elements. */
+export function fullReduceKernel(name: ReduceName, x: Tensor, dtype: DType = x.dtype): Tensor {
+    return reduceKernel(
+        name,
+        x,
+        x.shape.map((_, axis) => axis),
+        false,
+        dtype,
+    );
+}

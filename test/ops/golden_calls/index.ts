@@ -1,6 +1,8 @@
 import * as ng from '../../../lib/index.js';
 import type { DType } from '../../../lib/index.js';
-import { binary, reduction, tensorAt, unary, type GoldenCalls } from './call.js';
+import { binary, tensorAt, unary, type GoldenCalls } from './call.js';
+import { reductionCalls } from './reduce.js';
+import { indexCalls, shapeCalls } from './shape.js';
 
 const arithmetic: GoldenCalls = {
     add: binary(ng.add),
@@ -11,14 +13,15 @@ const arithmetic: GoldenCalls = {
     cast: (operands, { dtype }) => ng.cast(tensorAt(operands, 0), dtype as DType),
 };
 
-const reductions: GoldenCalls = {
-    sum: reduction(ng.sum),
-    mean: reduction(ng.mean),
-};
-
 const matrix: GoldenCalls = {
     matmul: ([a, b]) => ng.matmul(tensorAt([a], 0), tensorAt([b], 0)),
 };
 
 /** Every op of ops.json that the library has; PENDING of golden_ops.test.ts lists the others. */
-export const goldenCalls: GoldenCalls = { ...arithmetic, ...reductions, ...matrix };
+export const goldenCalls: GoldenCalls = {
+    ...arithmetic,
+    ...reductionCalls,
+    ...matrix,
+    ...shapeCalls,
+    ...indexCalls,
+};
