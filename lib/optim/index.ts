@@ -6,4 +6,18 @@ export {
     type Parameters,
 } from './optimizer.js';
 export { Adam, AdamW, type AdamOptions } from './adam.js';
+export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export { SGD, type SGDOptions } from './sgd.js';
+export { clipGradNorm, clipGradValue, type ClipGradNormOptions } from './clip.js';
+export { Schedule, type ScheduledOptimizer, type ScheduleState } from './schedule.js';
+export {
+    ChainedLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    SequentialLR,
+    StepLR,
+} from './schedules.js';
+export { OneCycleLR, type OneCycleOptions } from './one_cycle.js';
+export { ReduceLROnPlateau, type PlateauOptions } from './plateau.js';

@@ -146,4 +146,13 @@ struct SgdParams {
                       visit("first", first);)
 };
 
+// centered: 1 = the running mean of the gradient is kept and taken off. has_velocity: 1 = momentum is kept.
+struct RmspropParams {
+    ScalarSlot lr, alpha, epsilon, weight_decay, momentum;
+    int32_t centered, has_velocity;
+    NATIVEGRAD_FIELDS(visit("lr", lr); visit("alpha", alpha); visit("epsilon", epsilon);
+                      visit("weight_decay", weight_decay); visit("momentum", momentum);
+                      visit("centered", centered); visit("has_velocity", has_velocity);)
+};
+
 }  // namespace nativegrad

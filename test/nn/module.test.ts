@@ -239,7 +239,7 @@ describe('containers', () => {
         assert.throws(() => dict.get('c'), /no module 'c' among a, b/);
         assert.throws(() => dict.set('x.y', new nn.ReLU()), /nor hold a dot/);
         assert.throws(() => dict.forward(), /has no forward/);
-        const list = new nn.ModuleList([new nn.ReLU()]);
+        const list = new nn.ModuleList<nn.Layer>([new nn.ReLU()]);
         assert.equal(list.append(new nn.Linear(2, 2)).length, 2);
         assert.equal(list.at(-1).constructor, nn.Linear);
         assert.throws(() => list.at(2), /no module 2 among 2/);

@@ -113,6 +113,7 @@ describe('optimizer', () => {
         for (const make of [
             (p: Tensor) => new optim.Adam([p], { lr: 0.1, amsgrad: true }),
             (p: Tensor) => new optim.SGD([p], { lr: 0.1, momentum: 0.9 }),
+            (p: Tensor) => new optim.RMSprop([p], { momentum: 0.5, centered: true }),
         ]) {
             const whole = parameter([1, -2]);
             train(whole, make(whole), 6);

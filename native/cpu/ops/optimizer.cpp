@@ -36,6 +36,23 @@ void sgd_f64(const SgdStep& s, double* p, const double* g, double* velocity, int
     }
 }
 
+void rmsprop_f64(const RmspropStep& s, double* p, const double* g, double* square, double* mean,
+                 double* velocity, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        const double gradient = g[i] + s.decay * p[i];
+        square[i] = s.alpha * square[i] + (1 - s.alpha) * gradient * gradient;
+        double variance = square[i];
+        if (mean != nullptr) {
+            mean[i] += (1 - s.alpha) * (gradient - mean[i]);
+            variance -= mean[i] * mean[i];
+            if (variance < 0) variance = 0;
+        }
+        double direction = gradient / (std::sqrt(variance) + s.epsilon);
+        if (velocity != nullptr) direction = velocity[i] = s.momentum * velocity[i] + direction;
+        p[i] -= s.lr * direction;
+    }
+}
+
 // True when both walk the same memory order; the strides of dimensions of size 1 say nothing.
 bool same_order(const TensorView& a, const TensorView& b) {
     if (a.rank != b.rank) return false;
@@ -117,6 +134,27 @@ void sgd_step(const OpCall& call, const SgdParams& params) {
         } else if (group->dtype == DType::float64) {
             sgd_f64(s, at<double>(group[0], i), at<double>(group[1], i),
                     has_velocity ? at<double>(group[2], i) : nullptr, n);
+        } else {
+            fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
+        }
+    });
+}
+
+// groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
+void rmsprop_step(const OpCall& call, const RmspropParams& params) {
+    const RmspropStep s{params.lr.values[0], params.alpha.values[0], params.epsilon.values[0],
+                        params.weight_decay.values[0], params.momentum.values[0]};
+    const bool centered = params.centered != 0, has_velocity = params.has_velocity != 0;
+    const int32_t velocity = centered ? 4 : 3;
+    each_piece(call, velocity + (has_velocity ? 1 : 0), [&](const TensorView* group, int64_t i, int64_t n) {
+        if (group->dtype == DType::float32) {
+            kernels().optimizer.rmsprop(s, at<float>(group[0], i), at<float>(group[1], i),
+                                        at<float>(group[2], i), centered ? at<float>(group[3], i) : nullptr,
+                                        has_velocity ? at<float>(group[velocity], i) : nullptr, n);
+        } else if (group->dtype == DType::float64) {
+            rmsprop_f64(s, at<double>(group[0], i), at<double>(group[1], i), at<double>(group[2], i),
+                        centered ? at<double>(group[3], i) : nullptr,
+                        has_velocity ? at<double>(group[velocity], i) : nullptr, n);
         } else {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }

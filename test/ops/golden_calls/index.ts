@@ -1,6 +1,8 @@
 import * as ng from '../../../lib/index.js';
 import type { DType } from '../../../lib/index.js';
 import { binary, tensorAt, unary, type GoldenCalls } from './call.js';
+import { lossCalls } from './losses.js';
+import { optimizerCalls } from './optimizers.js';
 import { reductionCalls } from './reduce.js';
 import { indexCalls, shapeCalls } from './shape.js';
 
@@ -24,4 +26,6 @@ export const goldenCalls: GoldenCalls = {
     ...matrix,
     ...shapeCalls,
     ...indexCalls,
+    ...lossCalls,
+    ...optimizerCalls,
 };

@@ -19,12 +19,21 @@ struct SgdStep {
     int32_t nesterov, first;
 };
 
+// Tieleman and Hinton, RMSProp (2012), as in PyTorch: s = alpha s + (1 - alpha) g^2, a = alpha a + (1 -
+// alpha) g, u = momentum u + g / (sqrt(s - a^2) + epsilon), p -= lr u
+struct RmspropStep {
+    double lr, alpha, epsilon, decay, momentum;
+};
+
 struct OptimizerKernels {
     // largest is the running maximum of v (AMSGrad), or null
     void (*adam)(const AdamStep& step, float* p, const float* g, float* m, float* v, float* largest,
                  int64_t n);
     // velocity is null without momentum
     void (*sgd)(const SgdStep& step, float* p, const float* g, float* velocity, int64_t n);
+    // mean is the running mean of g (centered), velocity that of the steps (momentum), or null
+    void (*rmsprop)(const RmspropStep& step, float* p, const float* g, float* square, float* mean,
+                    float* velocity, int64_t n);
 };
 
 }  // namespace nativegrad::cpu

@@ -98,3 +98,52 @@ void sgd_f32(const SgdStep& step, float* p, const float* g, float* velocity, int
         [rest](const float* from) { return load_part(from, rest); },
         [rest](float* to, F32 x) { store_part(to, x, rest); });
 }
+
+struct RmspropLanes {
+    F32 lr, alpha, rest, epsilon, decay, momentum;
+
+    explicit RmspropLanes(const RmspropStep& s)
+        : lr(s.lr),
+          alpha(s.alpha),
+          rest(1.0 - s.alpha),
+          epsilon(s.epsilon),
+          decay(s.decay),
+          momentum(s.momentum) {}
+};
+
+template <class Load, class Store>
+inline void rmsprop_vector(const RmspropLanes& lanes, float* p, const float* g, float* square, float* mean,
+                           float* velocity, Load load_at, Store store_at) {
+    const F32 weight = load_at(p), gradient = fma(lanes.decay, weight, load_at(g));
+    F32 variance = fma(lanes.rest * gradient, gradient, lanes.alpha * load_at(square));
+    store_at(square, variance);
+    if (mean != nullptr) {
+        const F32 before = load_at(mean), average = fma(lanes.rest, gradient - before, before);
+        store_at(mean, average);
+        // Rounding may bring the difference below zero.
+        variance = max(F32(0.0), variance - average * average);
+    }
+    F32 direction = gradient / (sqrt(variance) + lanes.epsilon);
+    if (velocity != nullptr) {
+        direction = fma(lanes.momentum, load_at(velocity), direction);
+        store_at(velocity, direction);
+    }
+    store_at(p, fma(-lanes.lr, direction, weight));
+}
+
+void rmsprop_f32(const RmspropStep& step, float* p, const float* g, float* square, float* mean,
+                 float* velocity, int64_t n) {
+    const RmspropLanes lanes(step);
+    int64_t i = 0;
+    for (; i + F32::width <= n; i += F32::width) {
+        rmsprop_vector(
+            lanes, p + i, g + i, square + i, mean ? mean + i : nullptr, velocity ? velocity + i : nullptr,
+            [](const float* from) { return load(from); }, [](float* to, F32 x) { store(to, x); });
+    }
+    const int64_t rest = n - i;
+    if (rest == 0) return;
+    rmsprop_vector(
+        lanes, p + i, g + i, square + i, mean ? mean + i : nullptr, velocity ? velocity + i : nullptr,
+        [rest](const float* from) { return load_part(from, rest); },
+        [rest](float* to, F32 x) { store_part(to, x, rest); });
+}
