@@ -67,6 +67,11 @@ class PendingGradients {
         slot[index] = sum;
     }
 
+    /** True when a leaf may take x as its gradient: no one else holds it, and no other tensor can share its storage. */
+    isExclusive(x: Tensor): boolean {
+        return this.owned.has(x) && !x.isView && (this.holders.get(x) ?? 0) <= 1;
+    }
+
     take(node: GradNode): (Tensor | null)[] | undefined {
         const slot = this.slots.get(node);
         this.slots.delete(node);
@@ -196,7 +201,7 @@ function propagate(
             pending.add(edge.node, edge.outputIndex, gradient);
         } else if (edge.leaf) {
             const exclusive =
-                pending.owned.has(gradient) && results.filter((x) => x === gradient).length === 1;
+                results.filter((x) => x === gradient).length === 1 && pending.isExclusive(gradient);
             if (exclusive) pending.owned.delete(gradient);
             sink(edge.leaf, gradient, exclusive);
         }

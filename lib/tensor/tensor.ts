@@ -58,6 +58,8 @@ export class Tensor implements TensorRecord {
     version: VersionCounter;
     /** @internal */
     needsGrad = false;
+    /** @internal True when it was made to share another tensor's storage. */
+    readonly isView: boolean;
     private knownStrides: readonly number[] | null;
 
     /** @internal Use `tensor()`, `zeros()` and their relatives. */
@@ -70,6 +72,7 @@ export class Tensor implements TensorRecord {
         this.dtype = dtype;
         this.device = 'cpu';
         this.version = options.version ?? { value: 0 };
+        this.isView = options.version !== undefined;
         this.knownStrides = options.strides ?? null;
         track(this);
     }

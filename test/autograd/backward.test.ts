@@ -70,4 +70,25 @@ describe('backward', () => {
             [36, 36],
         ]);
     });
+
+    it('gives leaves gradients that share nothing', () => {
+        const [a, b, c] = [ones([2, 2]), ones([4, 1]), ones([4])] as const;
+        for (const x of [a, b, c]) x.requiresGrad = true;
+        const flat = a.reshape([4]).add(b.reshape([4])).add(c);
+        flat.mul(flat.detach()).sum().backward();
+        noGrad(() => a.grad?.mul_(7));
+        assert.deepEqual(b.grad?.toArray(), [[3], [3], [3], [3]]);
+        assert.deepEqual(c.grad?.toArray(), [3, 3, 3, 3]);
+    });
+
+    it('accumulates into a leaf while its gradient is still on its way elsewhere', () => {
+        const w = ones([2], { requiresGrad: true });
+        const v = ones([2], { requiresGrad: true });
+        // The gradient of the sum goes to the clone, on to w, and to the older product with v.
+        const older = v.mul(3);
+        const total = older.add(w.clone().clone());
+        total.add(w).sum().backward();
+        assert.deepEqual(w.grad?.toArray(), [2, 2]);
+        assert.deepEqual(v.grad?.toArray(), [3, 3]);
+    });
 });
