@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 
 import { findMnistPackage } from '../data/mnist_files.js';
 import { AddonLoadError, addonPath } from '../native/loader.js';
+import { cudaReason } from './device.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
@@ -36,7 +36,7 @@ const INSTRUCTION_SETS = ['scalar', 'avx2', 'avx512'];
 /** Prints what this installation found; exit code 1 where the addon cannot be used. */
 export async function doctorCommand(raw: RawFlags, streams: Streams): Promise<number> {
     const report = await examine();
-    streams.out(raw.json === true ? `${JSON.stringify(report)}\n` : reportText(report));
+    streams.out.write(raw.json === true ? `${JSON.stringify(report)}\n` : reportText(report));
     return report.addon.loaded ? EXIT.done : EXIT.failed;
 }
 
@@ -74,16 +74,6 @@ async function examineAddon(): Promise<AddonState> {
             threads: undefined,
         };
     }
-}
-
-/** This version computes on the CPU alone; say whether that wastes a GPU. */
-function cudaReason(): string {
-    const missing = 'this version of nativegrad has no CUDA backend';
-    const driver = '/proc/driver/nvidia/version';
-    if (!existsSync(driver)) return `${missing}, and no NVIDIA driver was found`;
-    const version =
-        /Kernel Module\D+(\d[\d.]*)/.exec(readFileSync(driver, 'utf8'))?.[1] ?? 'of unknown version';
-    return `${missing}; NVIDIA driver ${version} was found`;
 }
 
 function reportText(report: DoctorReport): string {

@@ -16,7 +16,6 @@ export const EVALUATE_FLAGS = {
         max: 1024,
     }),
     device: choiceFlag('where to compute', 'auto', ['cpu', 'cuda', 'auto']),
-    outputDir: pathFlag('folder for downloaded data', '<dir>', 'output'),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 

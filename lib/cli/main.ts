@@ -1,5 +1,4 @@
 #!/usr/bin/env node
 import { runCommandLine } from './program.js';
-import { processStreams } from './streams.js';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), processStreams);
+process.exitCode = await runCommandLine(process.argv.slice(2), { out: process.stdout, err: process.stderr });

@@ -1,6 +1,7 @@
 import { DataFileError } from '../data/data_file_error.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
+import { ModelFileError } from '../train/model_file_error.js';
 import { parseCommandLine } from './command_line.js';
 import type { CommandName } from './command_line.js';
 import { EXIT } from './exit_codes.js';
@@ -12,7 +13,9 @@ import { UsageError } from './usage_error.js';
 type Command = (raw: RawFlags, streams: Streams) => Promise<number>;
 
 // Loaded when asked for: help and flag errors need no addon.
-const COMMANDS: Readonly<Partial<Record<CommandName, () => Promise<Command>>>> = {
+const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
+    train: async () => (await import('./train_command.js')).trainCommand,
+    evaluate: async () => (await import('./evaluate_command.js')).evaluateCommand,
     doctor: async () => (await import('./doctor_command.js')).doctorCommand,
 };
 
@@ -24,7 +27,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     try {
         const request = parseCommandLine(argv, packageVersion());
         if ('print' in request) {
-            streams.out(request.print);
+            streams.out.write(request.print);
             return EXIT.done;
         }
         const load = COMMANDS[request.command];
@@ -37,17 +40,19 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     }
 }
 
-function reportError(error: unknown, streams: Streams): number {
-    const isUsers =
-        error instanceof UsageError || error instanceof DataFileError || error instanceof SafetensorsError;
-    if (isUsers) {
-        streams.err(`nativegrad: ${error.message.replace(/\s+/g, ' ')}\n`);
+function reportError(error: unknown, { err }: Streams): number {
+    if (error instanceof Error && isUsers(error)) {
+        err.write(`nativegrad: ${error.message.replace(/\s+/g, ' ')}\n`);
         return EXIT.usage;
     }
-    if (error instanceof AddonLoadError) streams.err(`${error.message}\n`);
+    if (error instanceof AddonLoadError) err.write(`${error.message}\n`);
     else
-        streams.err(
-            `nativegrad: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-        );
+        err.write(`nativegrad: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return EXIT.failed;
+}
+
+/** What the user can mend: flags, files, and whatever the operating system refuses (`syscall` is set then). */
+function isUsers(error: Error): boolean {
+    const kinds = [UsageError, DataFileError, SafetensorsError, ModelFileError];
+    return kinds.some((kind) => error instanceof kind) || 'syscall' in error;
 }

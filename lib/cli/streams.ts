@@ -1,10 +1,10 @@
-/** Where a command writes; the tests give their own. Each call writes whole lines. */
-export interface Streams {
-    readonly out: (text: string) => void;
-    readonly err: (text: string) => void;
+/** A place to write to; a terminal says so. */
+export interface OutputStream extends NodeJS.WritableStream {
+    isTTY?: boolean;
 }
 
-export const processStreams: Streams = {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-};
+/** Where a command writes; the tests give their own. */
+export interface Streams {
+    readonly out: OutputStream;
+    readonly err: OutputStream;
+}

@@ -12,3 +12,15 @@ export {
     type StepOptimizer,
     type TrainerOptions,
 } from './trainer.js';
+export { buildClassifier, initializeClassifier, type ClassifierInit } from './classifier.js';
+export { classifierDataset } from './classifier_data.js';
+export { classifierLoss } from './classifier_loss.js';
+export {
+    mnistSpec,
+    parseClassifierSpec,
+    ClassifierSpecError,
+    type ClassifierSpec,
+} from './classifier_spec.js';
+export { loadClassifier, saveClassifier } from './model_file.js';
+export { ModelFileError } from './model_file_error.js';
+export { scoreClassifier, type ClassifierLoss, type Score } from './score.js';

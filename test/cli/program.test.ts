@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import type { DoctorReport } from '../../lib/cli/doctor_command.js';
@@ -11,11 +12,20 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
     version: string;
 };
 
+class Collector extends Writable {
+    text = '';
+
+    override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+        this.text += chunk.toString();
+        done();
+    }
+}
+
 async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-    let out = '';
-    let err = '';
-    const code = await runCommandLine(argv, { out: (text) => (out += text), err: (text) => (err += text) });
-    return { code, out, err };
+    const out = new Collector();
+    const err = new Collector();
+    const code = await runCommandLine(argv, { out, err });
+    return { code, out: out.text, err: err.text };
 }
 
 describe('program', () => {

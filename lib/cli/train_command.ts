@@ -1,0 +1,215 @@
+import { DataLoader, randomSplit, readMnist } from '../data/index.js';
+import type { DigitSet, Subset, TensorDataset } from '../data/index.js';
+import { setThreads, threads } from '../system.js';
+import { Progress } from '../train/progress.js';
+import { JsonLinesHistory } from '../train/history_files.js';
+import type { History } from '../train/history.js';
+import { classifierDataset } from '../train/classifier_data.js';
+import { classifierLoss } from '../train/classifier_loss.js';
+import { saveClassifier } from '../train/model_file.js';
+import { scoreClassifier } from '../train/score.js';
+import type { Score } from '../train/score.js';
+import { cacheFolder } from './cache_folder.js';
+import { chooseDevice } from './device.js';
+import { EXIT } from './exit_codes.js';
+import type { RawFlags } from './flags.js';
+import { flagName } from './flags.js';
+import { listenForInterrupt } from './interrupt.js';
+import { packageVersion } from './package_version.js';
+import { chooseSamples, writePictures } from './pictures.js';
+import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
+import { createRunFolder, writeJson } from './run_folder.js';
+import type { RunFolder } from './run_folder.js';
+import type { OutputStream, Streams } from './streams.js';
+import { readTrainConfig, unusedFlags } from './train_flags.js';
+import type { TrainConfig } from './train_flags.js';
+import { setUpTraining, specOf } from './training_setup.js';
+import type { Training } from './training_setup.js';
+import { UsageError } from './usage_error.js';
+
+const SCORE_BATCH = 256;
+const IMAGE_SIDE = 28;
+
+/** Trains as the flags say and writes a run folder; everything that can be refused is refused before it is made. */
+export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
+    const config = readTrainConfig(raw);
+    const log = config.json ? err : out;
+    const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
+    unusedFlags(raw, config).forEach(warn);
+    const device = chooseDevice(config.device);
+    if (config.threads !== undefined) setThreads(config.threads);
+    const data = await readMnist({
+        folder: config.data,
+        cacheFolder: cacheFolder(),
+        onMessage: (text) => void log.write(`${text}\n`),
+    });
+    const spec = specOf(config);
+    const { training: trainingSet, validation } = split(classifierDataset(data.train, spec), config);
+    const training = setUpTraining(config, spec, trainingSet.length);
+    const folder = await createRunFolder(config);
+    await writeJson(folder.file('config.json'), configForFile(config, device));
+    log.write(
+        `${data.attribution}\n${describeRun(config, folder, trainingSet.length, validation?.length ?? 0)}\n`,
+    );
+
+    const interrupt = listenForInterrupt(warn);
+    const begin = performance.now();
+    const history = await fit(training, trainingSet, validation, config, folder, log, interrupt.signal);
+    const seconds = (performance.now() - begin) / 1000;
+    const modelPath = folder.file(`${config.modelName}.safetensors`);
+    await saveClassifier(modelPath, training.model, spec, { 'nativegrad.version': packageVersion() });
+
+    const loader = new DataLoader(classifierDataset(data.test, spec), { batchSize: SCORE_BATCH });
+    const score = await scoreClassifier(
+        training.model,
+        loader,
+        classifierLoss(config.loss),
+        CLASS_NAMES.length,
+    );
+    const result = {
+        ...evaluationResult(score, CLASS_NAMES),
+        ...summary(history),
+        seconds,
+        device,
+        threads: threads(),
+        run_dir: folder.path,
+        model_path: modelPath,
+    };
+    await writeJson(folder.file('metrics.json'), result);
+    await drawPictures(folder, config, data.test, history, score, warn);
+    interrupt.release();
+    if (config.json) out.write(`${JSON.stringify(result)}\n`);
+    else
+        out.write(
+            `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
+        );
+    if (history.stopReason === 'diverged') {
+        warn('the loss became NaN or infinite; try a smaller --learning_rate or --gradient_clip 1');
+        return EXIT.failed;
+    }
+    return interrupt.exitCode ?? EXIT.done;
+}
+
+function split(
+    data: TensorDataset,
+    config: TrainConfig,
+): { training: Subset; validation: Subset | undefined } {
+    const total = data.length;
+    const held = Math.round(total * config.validationSplit);
+    if (held >= total) {
+        const detail = `leaves nothing of the ${total} training images to train on`;
+        throw new UsageError(`--validation_split ${config.validationSplit} ${detail}`);
+    }
+    const [training, validation] = randomSplit(data, [total - held, held], config.seed);
+    if (training === undefined) throw new RangeError('[split] randomSplit gave no parts');
+    return { training, validation: held === 0 ? undefined : validation };
+}
+
+function fit(
+    training: Training,
+    trainingSet: Subset,
+    validation: Subset | undefined,
+    config: TrainConfig,
+    folder: RunFolder,
+    log: OutputStream,
+    signal: AbortSignal,
+): Promise<History> {
+    const { batchSize, seed, epochs } = config;
+    const loader = new DataLoader(trainingSet, {
+        batchSize,
+        seed,
+        shuffle: true,
+        dropLast: training.dropLast,
+    });
+    const callbacks = [new JsonLinesHistory(folder.file('history.jsonl')), new Progress(log)];
+    return training.trainer.fit(loader, {
+        epochs,
+        callbacks,
+        signal,
+        ...(validation ? { validation: new DataLoader(validation, { batchSize: SCORE_BATCH }) } : {}),
+    });
+}
+
+interface Summary {
+    readonly validation_accuracy: number | null;
+    readonly validation_loss: number | null;
+    readonly epochs: number;
+    readonly epoch_seconds: readonly number[];
+    readonly stop_reason: string;
+    readonly interrupted: boolean;
+}
+
+function summary({ epochs, stopReason }: History): Summary {
+    const last = epochs.at(-1);
+    return {
+        validation_accuracy: last?.validationAccuracy ?? null,
+        validation_loss: last?.validationLoss ?? null,
+        epochs: epochs.length,
+        epoch_seconds: epochs.map((epoch) => epoch.seconds),
+        stop_reason: stopReason,
+        interrupted: stopReason === 'interrupted',
+    };
+}
+
+async function drawPictures(
+    folder: RunFolder,
+    config: TrainConfig,
+    test: DigitSet,
+    history: History,
+    score: Score,
+    warn: (text: string) => void,
+): Promise<void> {
+    const { labels, predictions, probabilities, report } = score;
+    const samples = chooseSamples(labels, predictions).map((index) => {
+        const [label, predicted] = [labels[index] ?? 0, predictions[index] ?? 0];
+        const size = IMAGE_SIDE ** 2;
+        const pixels = test.images.subarray(index * size, (index + 1) * size);
+        const confidence = probabilities[index * CLASS_NAMES.length + predicted] ?? 0;
+        return {
+            pixels,
+            label: CLASS_NAMES[label] ?? '',
+            predicted: CLASS_NAMES[predicted] ?? '',
+            confidence,
+        };
+    });
+    const pictures = {
+        title: `Training of ${folder.name}`,
+        lossLabel: config.loss === 'cce' ? 'Cross-entropy (nats)' : 'Mean squared error',
+        curve: history.epochs.map((epoch) => ({
+            epoch: epoch.epoch,
+            loss: epoch.loss,
+            accuracy: epoch.accuracy ?? NaN,
+            validationLoss: epoch.validationLoss,
+            validationAccuracy: epoch.validationAccuracy,
+        })),
+        accuracy: report.accuracy,
+        confusion: report.confusion,
+        classNames: CLASS_NAMES,
+        samples,
+        imageSide: IMAGE_SIDE,
+    };
+    await writePictures(folder, pictures, warn);
+}
+
+/** The options under the names of the flags, and what they were run with. */
+function configForFile(config: TrainConfig, device: string): Record<string, unknown> {
+    const options = Object.entries(config).map(([key, value]: [string, unknown]): [string, unknown] => [
+        flagName(key).slice(2),
+        value ?? null,
+    ]);
+    return {
+        ...Object.fromEntries(options),
+        device,
+        threads: threads(),
+        nativegrad: packageVersion(),
+        node: process.versions.node,
+    };
+}
+
+function describeRun(config: TrainConfig, folder: RunFolder, training: number, validation: number): string {
+    const { architecture, hiddenSizes, convChannels, optimizer, learningRate, batchSize, epochs } = config;
+    const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
+    const samples = `${training} images to train on, ${validation} to validate`;
+    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} epochs`;
+    return `${architecture} ${layers}; ${samples}; ${method}\nrun folder ${folder.path}`;
+}

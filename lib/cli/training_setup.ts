@@ -1,0 +1,114 @@
+import type * as nn from '../nn/index.js';
+import * as optim from '../optim/index.js';
+import { buildClassifier, initializeClassifier } from '../train/classifier.js';
+import { classifierLoss } from '../train/classifier_loss.js';
+import { mnistSpec } from '../train/classifier_spec.js';
+import type { ClassifierSpec } from '../train/classifier_spec.js';
+import { Trainer } from '../train/trainer.js';
+import type { StepOptimizer, StepSchedule } from '../train/trainer.js';
+import type { TrainConfig } from './train_flags.js';
+import { UsageError } from './usage_error.js';
+
+/** What a run trains with. */
+export interface Training {
+    readonly model: nn.Sequential;
+    readonly trainer: Trainer;
+    /** Leave out the last batch where it would be a single sample, which batch norm cannot normalise. */
+    readonly dropLast: boolean;
+}
+
+/** The network that the flags describe. */
+export function specOf(config: TrainConfig): ClassifierSpec {
+    const { architecture, hiddenSizes, kernelSize, activation, useBatchNorm, dropoutRate, loss } = config;
+    const convChannels = architecture === 'cnn' ? config.convChannels : [];
+    return mnistSpec({
+        architecture,
+        hiddenSizes,
+        convChannels,
+        kernelSize,
+        activation,
+        useBatchNorm,
+        dropoutRate,
+        loss,
+    });
+}
+
+/**
+ * Builds model, optimizer, schedule and trainer.
+ *
+ * @throws {UsageError} where batch norm would have to normalise single samples.
+ */
+export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples: number): Training {
+    refuseMissing(config);
+    const { batchSize, useBatchNorm } = config;
+    const largest = Math.min(batchSize, samples);
+    if (useBatchNorm && spec.architecture === 'mlp' && largest === 1) {
+        throw new UsageError('--use_batch_norm needs batches of at least 2 images; raise --batch_size');
+    }
+    const model = buildClassifier(spec);
+    initializeClassifier(model, config.initializer, config.seed);
+    const optimizer = makeOptimizer(config, model);
+    const dropLast = useBatchNorm && samples > largest && samples % batchSize === 1;
+    const steps = dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
+    const trainer = new Trainer({
+        model,
+        optimizer: stepsOf(optimizer),
+        loss: classifierLoss(config.loss),
+        ...(config.lrSchedule === 'cosine'
+            ? { schedule: cosine(config, optimizer, steps), scheduleInterval: 'step' as const }
+            : {}),
+    });
+    return { model, trainer, dropLast };
+}
+
+function makeOptimizer(config: TrainConfig, model: nn.Module): optim.Optimizer {
+    const { learningRate: lr, weightDecay, momentum } = config;
+    const parameters = model.parameters();
+    switch (config.optimizer) {
+        case 'sgd':
+            return new optim.SGD(parameters, { lr, weightDecay, momentum });
+        case 'rmsprop':
+            throw new UsageError('--optimizer rmsprop is not part of this version yet');
+        case 'adam':
+            return new optim.Adam(parameters, { lr, weightDecay });
+        case 'adamw':
+            return new optim.AdamW(parameters, { lr, weightDecay });
+    }
+}
+
+/** `steps`: of one epoch. */
+function cosine(config: TrainConfig, optimizer: optim.Optimizer, steps: number): StepSchedule {
+    const total = config.epochs * steps;
+    let done = 0;
+    return {
+        step: () => {
+            done++;
+            const [group] = optimizer.paramGroups;
+            if (group) group.lr = (config.learningRate * (1 + Math.cos((Math.PI * done) / total))) / 2;
+        },
+    };
+}
+
+/** An optimizer as the trainer sees it: the rate is that of the first group. */
+function stepsOf(optimizer: optim.Optimizer): StepOptimizer {
+    return {
+        zeroGrad: () => optimizer.zeroGrad(),
+        step: () => optimizer.step(),
+        get learningRate() {
+            return optimizer.paramGroups[0]?.lr ?? 0;
+        },
+    };
+}
+
+function refuseMissing(config: TrainConfig): void {
+    const missing = [
+        config.architecture !== 'mlp' && '--architecture cnn',
+        config.useBatchNorm && '--use_batch_norm',
+        config.dropoutRate > 0 && '--dropout_rate',
+        config.activation !== 'relu' && '--activation',
+        config.loss !== 'cce' && '--loss',
+        config.gradientClip !== undefined && '--gradient_clip',
+        config.lrSchedule !== 'none' && config.lrSchedule !== 'cosine' && '--lr_schedule',
+    ].find((name) => name !== false);
+    if (missing !== undefined) throw new UsageError(`${missing} is not part of this version yet`);
+}

@@ -1,0 +1,64 @@
+import { noGrad } from '../autograd/grad_mode.js';
+import * as nn from '../nn/index.js';
+import type { Layer } from '../nn/module.js';
+import { runNew } from '../ops/kernels.js';
+import { flatFeatures } from './classifier_spec.js';
+import type { ClassifierSpec } from './classifier_spec.js';
+
+/** The native op's name for numbers uniform in a range. */
+const UNIFORM = 0;
+
+/** How the weights of the hidden and output layers start; biases start at zero. */
+export type ClassifierInit = 'he' | 'glorot';
+
+/**
+ * Builds the layers of a spec: for a CNN blocks of convolution, batch norm, activation and 2x2 max-pooling; then, for
+ * both, hidden linear layers with activation and dropout, and a linear layer to the classes.
+ * images [N, C, H, W] -> logits [N, classes]
+ *
+ * @example
+ * ```ts
+ * import { train, zeros } from 'nativegrad';
+ * const spec = train.mnistSpec({ architecture: 'mlp', hiddenSizes: [32] });
+ * console.log(train.buildClassifier(spec).forward(zeros([2, 1, 28, 28])).shape); // [2, 10]
+ * ```
+ */
+export function buildClassifier(spec: ClassifierSpec): nn.Sequential {
+    const layers: Layer[] = [new nn.Flatten()];
+    let features = flatFeatures(spec);
+    for (const size of spec.hiddenSizes) {
+        layers.push(new nn.Linear(features, size));
+        layers.push(new nn.ReLU());
+        features = size;
+    }
+    layers.push(new nn.Linear(features, spec.classes));
+    return new nn.Sequential(...layers);
+}
+
+/**
+ * Draws the weights of all linear and convolution layers anew: uniform in [-b, b], with b = sqrt(6 / fanIn) (He et al.
+ * 2015) or sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). Their biases become zero; batch norm is left alone.
+ * The numbers depend on the seed and the shapes only.
+ */
+export function initializeClassifier(model: nn.Module, init: ClassifierInit, seed: number): void {
+    let drawn = 0;
+    for (const module of model.modules()) {
+        if (!(module instanceof nn.Linear)) continue;
+        const { weight, bias } = module;
+        const { fanIn, fanOut } = nn.init.fans(weight.shape);
+        const bound = Math.sqrt(6 / (init === 'he' ? fanIn : fanIn + fanOut));
+        const values = runNew('random', [], weight.shape, weight.dtype, [
+            UNIFORM,
+            -bound,
+            bound,
+            seed,
+            drawn,
+        ]);
+        drawn += weight.size;
+        noGrad(() => {
+            weight.copy_(values);
+            bias?.zero_();
+        });
+        values.dispose();
+    }
+}

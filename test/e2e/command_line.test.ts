@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { runCommand } from '../support/command.js';
+import type { CommandResult } from '../support/command.js';
+import { writeSmallMnist } from '../support/small_mnist.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const RUN_FILES = [
+    'config.json',
+    'confusion_matrix.png',
+    'confusion_matrix.svg',
+    'curves.png',
+    'curves.svg',
+    'history.jsonl',
+    'metrics.json',
+    'model.safetensors',
+    'samples.png',
+    'samples.svg',
+];
+
+interface TrainOutput {
+    test_accuracy: number;
+    test_loss: number;
+    validation_accuracy: number | null;
+    epochs: number;
+    seconds: number;
+    epoch_seconds: number[];
+    device: string;
+    run_dir: string;
+    model_path: string;
+}
+
+interface EvaluateOutput {
+    test_accuracy: number;
+    test_loss: number;
+    per_class: { class: string; precision: number; recall: number; f1: number; support: number }[];
+}
+
+function words(command: string, flags: string): string[] {
+    return ['--import', 'tsx', join('scripts', `${command}.ts`), ...flags.split(' ').filter(Boolean)];
+}
+
+function run(command: 'train' | 'evaluate', flags: string): Promise<CommandResult> {
+    return runCommand(process.execPath, words(command, flags), { cwd: ROOT });
+}
+
+function lastLine(text: string): unknown {
+    return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '');
+}
+
+describe('the command line, from end to end', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+    const output = (): string => join(folder(), 'output');
+    const data = (): string => join(folder(), 'data');
+
+    beforeEach(() => {
+        mkdirSync(data());
+        writeSmallMnist(data(), 1200, 300);
+    });
+
+    /** Flags of a run that takes a second. */
+    function tiny(more = ''): string {
+        return `--data ${data()} --output_dir ${output()} --epochs 2 --hidden_sizes 32 --threads 1 --device cpu ${more}`;
+    }
+
+    async function train(more = ''): Promise<TrainOutput> {
+        const { code, stdout, stderr } = await run('train', tiny(`--json ${more}`));
+        assert.equal(code, 0, stderr);
+        return lastLine(stdout) as TrainOutput;
+    }
+
+    /** Code 2, one clear line on stderr, nothing on stdout, nothing in the output folder. */
+    async function assertRefused(
+        command: 'train' | 'evaluate',
+        flags: string,
+        pattern: RegExp,
+    ): Promise<void> {
+        const { code, stdout, stderr } = await run(command, flags);
+        assert.equal(code, 2, stderr);
+        assert.match(stderr, pattern);
+        assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+        assert.equal(stdout, '');
+        assert.ok(!existsSync(output()) || readdirSync(output()).length === 0);
+    }
+
+    it('train writes a whole run folder, and evaluate gives the same figures from the model file alone', async () => {
+        const result = await train('--experiment_name tries --run_name first');
+        assert.equal(result.run_dir, join(output(), 'tries', 'first'));
+        assert.deepEqual(readdirSync(result.run_dir).sort(), RUN_FILES);
+        for (const name of RUN_FILES) assert.ok(statSync(join(result.run_dir, name)).size > 50, name);
+        assert.equal(result.model_path, join(result.run_dir, 'model.safetensors'));
+        assert.equal(result.epochs, 2);
+        assert.equal(result.epoch_seconds.length, 2);
+        assert.equal(result.device, 'cpu');
+        assert.ok(result.test_accuracy > 0.6 && result.test_accuracy <= 1, String(result.test_accuracy));
+        assert.ok(result.validation_accuracy! > 0.6 && result.test_loss > 0 && result.seconds > 0);
+        const history = readFileSync(join(result.run_dir, 'history.jsonl'), 'utf8').trimEnd().split('\n');
+        assert.equal(history.length, 2);
+        const config = JSON.parse(readFileSync(join(result.run_dir, 'config.json'), 'utf8')) as object;
+        assert.deepEqual(Reflect.get(config, 'hidden_sizes'), [32]);
+
+        const flags = `--model_path ${result.model_path} --data ${data()} --json`;
+        const { code, stdout, stderr } = await run('evaluate', flags);
+        assert.equal(code, 0, stderr);
+        const evaluated = lastLine(stdout) as EvaluateOutput;
+        assert.equal(evaluated.test_accuracy, result.test_accuracy);
+        assert.ok(Math.abs(evaluated.test_loss - result.test_loss) < 1e-5);
+        assert.equal(evaluated.per_class.length, 10);
+        assert.equal(
+            evaluated.per_class.reduce((sum, { support }) => sum + support, 0),
+            300,
+        );
+    });
+
+    it('the same seed gives the same model, another seed another', async () => {
+        const models = [];
+        for (const seed of [1, 1, 2]) models.push(readFileSync((await train(`--seed ${seed}`)).model_path));
+        const [first, again, other] = models;
+        assert.ok(first.equals(again));
+        assert.ok(!first.equals(other));
+        assert.equal(readdirSync(output()).length, 3);
+    });
+
+    const variants = [
+        '--optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine',
+        '--optimizer adamw --learning-rate 0.01 --validation_split 0 --batch_size 7 --model_name digits',
+    ];
+    for (const flags of variants) {
+        it(`trains with ${flags}`, async () => {
+            const result = await train(flags);
+            assert.ok(
+                result.test_accuracy > 0.15 && Number.isFinite(result.test_loss),
+                JSON.stringify(result),
+            );
+            assert.equal(result.validation_accuracy === null, flags.includes('--validation_split 0'));
+            const { code, stderr, stdout } = await run(
+                'evaluate',
+                `--model_path ${result.model_path} --data ${data()} --json`,
+            );
+            assert.equal(code, 0, stderr);
+            assert.equal((lastLine(stdout) as EvaluateOutput).test_accuracy, result.test_accuracy);
+        });
+    }
+
+    it('prints for people: attribution of data, an epoch a line where there is no terminal, the results', async () => {
+        const { code, stdout, stderr } = await run('train', tiny());
+        assert.equal(code, 0, stderr);
+        assert.match(stdout, /epoch +1\/2/i);
+        assert.match(stdout, /test accuracy/i);
+        assert.ok(!stdout.includes('\r') && !stdout.includes('\u001b'));
+        assert.equal(stderr, '');
+    });
+
+    it('refuses wrong flags', async () => {
+        await assertRefused(
+            'train',
+            '--epoch 3',
+            /^nativegrad: unknown option '--epoch' \(Did you mean --epochs\?\)$/m,
+        );
+        await assertRefused('train', '--epochs 0', /--epochs expects an integer from 1 to 100000, got "0"/);
+        await assertRefused('evaluate', '', /--model_path is required/);
+        await assertRefused('train', tiny('--device cuda'), /--device cuda cannot be used: .*CUDA/);
+        await assertRefused('train', tiny('--validation_split 0.9999'), /--validation_split/);
+    });
+
+    it('refuses missing and damaged data', async () => {
+        await assertRefused(
+            'train',
+            `--data ${folder()}/none --output_dir ${output()}`,
+            /none: no such folder/,
+        );
+        const path = join(data(), 't10k-labels-idx1-ubyte');
+        const bytes = readFileSync(path);
+        writeFileSync(path, bytes.subarray(0, 200));
+        await assertRefused('train', tiny(), /t10k-labels-idx1-ubyte: cut short/);
+        // One flipped bit in the header of the images: the count no longer fits the file.
+        writeFileSync(path, bytes);
+        const images = join(data(), 'train-images-idx3-ubyte');
+        const flipped = readFileSync(images);
+        flipped[7] ^= 1;
+        writeFileSync(images, flipped);
+        await assertRefused('train', tiny(), /train-images-idx3-ubyte: (cut short|bytes left over)/);
+        rmSync(images);
+        await assertRefused('train', tiny(), /train-images-idx3-ubyte: no such file/);
+    });
+
+    it('refuses an output folder that cannot be written and a run that exists', async () => {
+        const file = join(folder(), 'file');
+        writeFileSync(file, '');
+        await assertRefused('train', tiny(`--output_dir ${file}`), /cannot create the output folder/);
+        await assertRefused('train', tiny('--output_dir /proc/nothing'), /cannot create the output folder/);
+        await train('--run_name one');
+        const { code, stderr } = await run('train', tiny('--run_name one'));
+        assert.equal(code, 2);
+        assert.match(stderr, /one exists already; choose another --run_name/);
+        assert.deepEqual(readdirSync(join(output(), 'one')).sort(), RUN_FILES);
+    });
+
+    it('evaluate refuses a model that is missing, damaged or not ours', async () => {
+        const { model_path } = await train();
+        const good = readFileSync(model_path);
+        const path = join(folder(), 'model.safetensors');
+        const refuse = async (bytes: Uint8Array, pattern: RegExp): Promise<void> => {
+            writeFileSync(path, bytes);
+            const { code, stdout, stderr } = await run(
+                'evaluate',
+                `--model_path ${path} --data ${data()} --json`,
+            );
+            assert.equal(code, 2, stderr);
+            assert.equal(stdout, '');
+            assert.match(stderr, pattern);
+            assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+        };
+        await refuse(good.subarray(0, good.length - 1), /model\.safetensors: .*do not lie in/);
+        await refuse(good.subarray(0, 5), /at least 8 bytes/);
+        const text = good.toString('latin1');
+        await refuse(
+            Buffer.from(text.replace('mlp', 'mlq'), 'latin1'),
+            /architecture must be one of mlp, cnn, got "mlq"/,
+        );
+        await refuse(
+            Buffer.from(text.replace('[32]', '[33]'), 'latin1'),
+            /model\.safetensors: .*(weights|tensors)/,
+        );
+        await refuse(Buffer.from(text.replace('F32', 'F16'), 'latin1'), /needs \d+ bytes/);
+        const foreign = readFileSync(join(ROOT, 'test/golden/safetensors/every_dtype.safetensors'));
+        await refuse(foreign, /holds no nativegrad classifier/);
+        rmSync(path);
+        const { code, stderr } = await run('evaluate', `--model_path ${path}`);
+        assert.equal(code, 2);
+        assert.match(stderr, /no such file|ENOENT/);
+    });
+
+    it('Ctrl-C ends the run cleanly: model saved, usable, code 130', async () => {
+        const flags = tiny('--json --epochs 100000 --run_name cut');
+        const child = spawn(process.execPath, words('train', flags), { cwd: ROOT });
+        let stdout = '';
+        child.stdout.setEncoding('utf8').on('data', (piece: string) => (stdout += piece));
+        let stderr = '';
+        child.stderr.setEncoding('utf8').on('data', (piece: string) => (stderr += piece));
+        const history = join(output(), 'cut', 'history.jsonl');
+        const poll = setInterval(() => {
+            const isDue = existsSync(history) && readFileSync(history, 'utf8').split('\n').length > 2;
+            // Once: a second signal ends the process at once.
+            if (isDue && !child.killed) child.kill('SIGINT');
+        }, 50);
+        const code = await new Promise((resolve) => child.on('close', resolve));
+        clearInterval(poll);
+        assert.equal(code, 130, stderr);
+        const result = lastLine(stdout) as TrainOutput & { interrupted: boolean };
+        assert.equal(result.interrupted, true);
+        assert.ok(result.epochs >= 2 && result.epochs < 100_000);
+        assert.deepEqual(readdirSync(result.run_dir).sort(), RUN_FILES);
+        const evaluated = await run('evaluate', `--model_path ${result.model_path} --data ${data()} --json`);
+        assert.equal((lastLine(evaluated.stdout) as EvaluateOutput).test_accuracy, result.test_accuracy);
+    });
+});
