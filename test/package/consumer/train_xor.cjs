@@ -1,27 +1,28 @@
-// The loss of each step of gradient descent on XOR, with weights that need no generator.
-exports.trainXor = function trainXor({ linspace, noGrad, tensor, zeros }) {
-    const trained = { requiresGrad: true };
-    const w1 = tensor(linspace(-1, 1, 16).reshape([2, 8]).toArray(), trained);
-    const b1 = zeros([8], trained);
-    const w2 = tensor(linspace(1, -1, 8).reshape([8, 1]).toArray(), trained);
-    const b2 = zeros([1], trained);
+// The loss of each training step on XOR, from weights that need no generator.
+exports.trainXor = function trainXor({ nn, optim, tensor, zeros }) {
+    const scattered = (shape, step) =>
+        tensor(Array.from({ length: 16 }, (_, i) => ((i * step) % 17) / 8 - 1)).reshape(shape);
+    const model = new nn.Sequential(new nn.Linear(2, 8), new nn.ReLU(), new nn.Linear(8, 2));
+    model.loadStateDict({
+        '0.weight': scattered([8, 2], 7),
+        '0.bias': zeros([8]),
+        '2.weight': scattered([2, 8], 5),
+        '2.bias': zeros([2]),
+    });
+    const optimizer = new optim.Adam(model.parameters(), { lr: 0.05 });
     const x = tensor([
         [0, 0],
         [0, 1],
         [1, 0],
         [1, 1],
     ]);
-    const y = tensor([[0], [1], [1], [0]]);
+    const y = tensor([0, 1, 1, 0], { dtype: 'int64' });
     const losses = [];
     for (let step = 0; step < 100; step++) {
-        const hidden = x.matmul(w1).add(b1).relu();
-        const error = hidden.matmul(w2).add(b2).sub(y);
-        const loss = error.mul(error).mean();
+        const loss = nn.crossEntropy(model.forward(x), y);
+        optimizer.zeroGrad();
         loss.backward();
-        for (const weight of [w1, b1, w2, b2]) {
-            noGrad(() => weight.sub_(weight.grad.mul(0.1)));
-            weight.grad = null;
-        }
+        optimizer.step();
         losses.push(loss.item());
     }
     return losses;
