@@ -1,5 +1,9 @@
 export * from './activation.js';
 export { add, sub, mul, div } from './arithmetic.js';
+export * from './conv.js';
+export * from './norm.js';
+export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';
+export type { Pair } from './pair.js';
 export { cast, clone, contiguous } from './convert.js';
 export * from './create.js';
 export * from './in_place.js';

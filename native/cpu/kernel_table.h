@@ -3,11 +3,14 @@
 #pragma once
 
 #include "cpu/features.h"
+#include "cpu/kernels/conv/conv_kernels.h"
 #include "cpu/kernels/convert/convert_kernels.h"
 #include "cpu/kernels/elementwise/elementwise_kernels.h"
 #include "cpu/kernels/gemm/gemm_kernels.h"
+#include "cpu/kernels/norm/norm_kernels.h"
 #include "cpu/kernels/optimizer/optimizer_kernels.h"
 #include "cpu/kernels/peak/peak_kernels.h"
+#include "cpu/kernels/pool/pool_kernels.h"
 #include "cpu/kernels/reduce/reduce_kernels.h"
 #include "cpu/kernels/softmax/softmax_kernels.h"
 
@@ -23,6 +26,9 @@ struct KernelTable {
     SoftmaxKernels softmax;
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
+    ConvKernels conv;
+    NormKernels norm;
+    PoolKernels pool;
     OptimizerKernels optimizer;
     PeakKernels peak;
 };

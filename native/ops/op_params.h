@@ -113,6 +113,30 @@ struct CrossEntropyParams {
     NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index); visit("label_smoothing", label_smoothing);)
 };
 
+// Each list has one entry for rows and one for columns; padding: rows before and after, columns before and
+// after.
+struct ConvParams {
+    IntList stride, padding, dilation;
+    int64_t groups;
+    NATIVEGRAD_FIELDS(visit("stride", stride); visit("padding", padding); visit("dilation", dilation);
+                      visit("groups", groups);)
+};
+
+// training: 1 = statistics of the batch, 0 = the running ones. affine: 1 = weight and bias are given.
+struct BatchNormParams {
+    ScalarSlot momentum, epsilon;
+    int32_t training, affine;
+    NATIVEGRAD_FIELDS(visit("momentum", momentum); visit("epsilon", epsilon); visit("training", training);
+                      visit("affine", affine);)
+};
+
+// Two entries each, rows and columns; padding counts before the image (after it is what the windows reach).
+struct PoolParams {
+    IntList kernel, stride, padding, dilation;
+    NATIVEGRAD_FIELDS(visit("kernel", kernel); visit("stride", stride); visit("padding", padding);
+                      visit("dilation", dilation);)
+};
+
 // Philox 4x32-10: key = seed, counter = offset + element / 4. distribution: row of random_table.def.
 struct RandomParams {
     int32_t distribution;

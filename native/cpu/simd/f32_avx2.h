@@ -74,6 +74,21 @@ inline I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
 inline I32 operator|(I32 a, I32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+inline Mask equal(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(a.v, b.v))}; }
+// The low byte of each of the first `count` lanes, and back.
+inline void store_bytes(uint8_t* to, I32 x, int64_t count) {
+    const __m256i bytes = _mm256_shuffle_epi8(
+        x.v, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12, -1,
+                              -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+    uint32_t halves[2] = {static_cast<uint32_t>(_mm256_extract_epi32(bytes, 0)),
+                          static_cast<uint32_t>(_mm256_extract_epi32(bytes, 4))};
+    __builtin_memcpy(to, halves, static_cast<size_t>(count));
+}
+inline I32 load_bytes(const uint8_t* from, int64_t count) {
+    uint64_t bytes = 0;
+    __builtin_memcpy(&bytes, from, static_cast<size_t>(count));
+    return {_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes)))};
+}
 template <int count>
 inline I32 shift_left(I32 a) {
     return {_mm256_slli_epi32(a.v, count)};

@@ -73,6 +73,14 @@ inline I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
 inline I32 operator|(I32 a, I32 b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline Mask equal(I32 a, I32 b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
+// The low byte of each of the first `count` lanes, and back.
+inline void store_bytes(uint8_t* to, I32 x, int64_t count) {
+    _mm512_mask_cvtepi32_storeu_epi8(to, first_lanes(count), x.v);
+}
+inline I32 load_bytes(const uint8_t* from, int64_t count) {
+    return {_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(count), from))};
+}
 template <int count>
 inline I32 shift_left(I32 a) {
     return {_mm512_slli_epi32(a.v, count)};

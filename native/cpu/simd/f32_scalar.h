@@ -77,6 +77,10 @@ inline I32 operator-(I32 a, I32 b) {
 }
 inline I32 operator&(I32 a, I32 b) { return {a.v & b.v}; }
 inline I32 operator|(I32 a, I32 b) { return {a.v | b.v}; }
+inline Mask equal(I32 a, I32 b) { return {a.v == b.v}; }
+// The low byte of each lane, and back.
+inline void store_bytes(uint8_t* to, I32 x, int64_t) { *to = static_cast<uint8_t>(x.v); }
+inline I32 load_bytes(const uint8_t* from, int64_t) { return {*from}; }
 template <int count>
 inline I32 shift_left(I32 a) {
     return {static_cast<int32_t>(static_cast<uint32_t>(a.v) << count)};

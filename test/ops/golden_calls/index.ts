@@ -1,6 +1,7 @@
 import * as ng from '../../../lib/index.js';
 import type { DType } from '../../../lib/index.js';
 import { binary, tensorAt, unary, type GoldenCalls } from './call.js';
+import { convolutions, normalization, pooling } from './images.js';
 import { lossCalls } from './losses.js';
 import { optimizerCalls } from './optimizers.js';
 import { reductionCalls } from './reduce.js';
@@ -24,6 +25,9 @@ export const goldenCalls: GoldenCalls = {
     ...arithmetic,
     ...reductionCalls,
     ...matrix,
+    ...convolutions,
+    ...pooling,
+    ...normalization,
     ...shapeCalls,
     ...indexCalls,
     ...lossCalls,

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <vector>
+
+#include "cpu/conv/conv.h"
+#include "cpu/conv/conv_kernel_choice.h"
+#include "cpu/thread_pool.h"
+#include "cpu/work_buffer.h"
+
+namespace nativegrad::cpu {
+
+namespace {
+
+// The taps of a phase as runs of contiguous elements: neighbours in a row join where all channels are read.
+struct TapRuns {
+    std::vector<int64_t> offsets;
+    int64_t length;
+
+    TapRuns(const ConvPlan& plan, const ConvPhase& phase) : length(plan.group_channels()) {
+        const size_t count = phase.taps.size();
+        size_t joined = 1;
+        if (plan.groups == 1) {
+            while (joined < count && follows(phase.taps[joined - 1], phase.taps[joined])) ++joined;
+        }
+        for (size_t k = 0; joined > 1 && k < count; ++k) {
+            const bool inside = k % joined != 0;
+            if (count % joined != 0 || (inside && !follows(phase.taps[k - 1], phase.taps[k]))) joined = 1;
+        }
+        length *= static_cast<int64_t>(joined);
+        for (size_t k = 0; k < count; k += joined) {
+            const ConvTap& tap = phase.taps[k];
+            offsets.push_back((tap.row * plan.padded_width + tap.column) * plan.channels);
+        }
+    }
+
+    static bool follows(const ConvTap& a, const ConvTap& b) {
+        return a.row == b.row && a.column + 1 == b.column;
+    }
+};
+
+// Weights of one phase as [group][panel][tap][channel in][nr], zeros past the last channel out.
+template <class T>
+class PackedWeights {
+  public:
+    PackedWeights(const ConvPlan& plan, const ConvPhase& phase, const ConvWeights<T>& w, int64_t nr)
+        : panels((plan.group_out_channels() + nr - 1) / nr),
+          panel_size(static_cast<int64_t>(phase.taps.size()) * plan.group_channels() * nr),
+          buffer_(plan.groups * panels * panel_size) {
+        const int64_t tap_count = static_cast<int64_t>(phase.taps.size());
+        parallel_for(plan.groups * panels * tap_count, [&](int64_t task) {
+            const ConvTap& tap = phase.taps[static_cast<size_t>(task % tap_count)];
+            const int64_t panel = task / tap_count % panels, group = task / tap_count / panels;
+            const int64_t count = std::min(nr, plan.group_out_channels() - panel * nr);
+            const T* from = w.data + group * w.group + panel * nr * w.out + tap.kernel_row * w.row +
+                            tap.kernel_column * w.column;
+            T* to = buffer_.data() + (group * panels + panel) * panel_size +
+                    task % tap_count * plan.group_channels() * nr;
+            for (int64_t c = 0; c < plan.group_channels(); ++c, from += w.in, to += nr) {
+                for (int64_t o = 0; o < count; ++o) to[o] = from[o * w.out];
+                std::fill(to + count, to + nr, T(0));
+            }
+        });
+    }
+
+    const T* panel(int64_t group, int64_t index) const {
+        return buffer_.data() + (group * panels + index) * panel_size;
+    }
+
+    int64_t panels, panel_size;
+
+  private:
+    WorkBuffer<T> buffer_;
+};
+
+template <class T>
+std::vector<T> padded_bias(const ConvPlan& plan, const T* bias, int64_t panels, int64_t nr) {
+    std::vector<T> padded;
+    if (bias == nullptr) return padded;
+    padded.resize(static_cast<size_t>(plan.groups * panels * nr));
+    const int64_t outs = plan.group_out_channels();
+    for (int64_t group = 0; group < plan.groups; ++group)
+        std::copy_n(bias + group * outs, outs, padded.begin() + group * panels * nr);
+    return padded;
+}
+
+template <class T>
+struct PhaseWork {
+    const ConvPhase& phase;
+    TapRuns runs;
+    PackedWeights<T> weights;
+};
+
+// Walks the pixels of a band in tiles of mr.
+template <class T>
+class PixelTiles {
+  public:
+    PixelTiles(const ConvPlan& plan, const ConvPhase& phase, const T* buffer, T* out, int64_t first_row)
+        : plan_(plan), phase_(phase), buffer_(buffer), out_(out), first_row_(first_row) {}
+
+    void point(ConvTile<T>& tile, int64_t start, int64_t count, int64_t mr, int64_t in_channel,
+               int64_t out_channel) const {
+        int64_t row = start / phase_.columns, column = start % phase_.columns;
+        for (int64_t i = 0; i < count; ++i) {
+            tile.rows[i] =
+                buffer_ +
+                (row * plan_.in_step[0] * plan_.padded_width + column * plan_.in_step[1]) * plan_.channels +
+                in_channel;
+            const int64_t y = phase_.out_row + (first_row_ + row) * plan_.out_step[0];
+            const int64_t x = phase_.out_column + column * plan_.out_step[1];
+            tile.out[i] = out_ + (y * plan_.out_width + x) * plan_.out_channels + out_channel;
+            if (++column == phase_.columns) {
+                column = 0;
+                ++row;
+            }
+        }
+        for (int64_t i = count; i < mr; ++i) tile.rows[i] = tile.rows[0];
+    }
+
+  private:
+    const ConvPlan& plan_;
+    const ConvPhase& phase_;
+    const T* buffer_;
+    T* out_;
+    int64_t first_row_;
+};
+
+template <class T>
+void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, const std::vector<T>& bias,
+              T* out, int64_t first_row) {
+    const ConvMicroKernel<T>& micro = conv_micro<T>();
+    const int64_t rows = std::min(plan.band, work.phase.rows - first_row);
+    const int64_t pixels = rows * work.phase.columns;
+    const PixelTiles<T> pixel_tiles(plan, work.phase, buffer, out, first_row);
+    ConvTile<T> tile;
+    tile.run_offsets = work.runs.offsets.data();
+    tile.runs = static_cast<int64_t>(work.runs.offsets.size());
+    tile.run_length = work.runs.length;
+    tile.run_step = 1;
+    tile.b_step = micro.nr;
+    tile.accumulate = false;
+    for (int64_t index = 0; index < plan.groups * work.weights.panels; ++index) {
+        const int64_t group = index / work.weights.panels, panel = index % work.weights.panels;
+        tile.b = work.weights.panel(group, panel);
+        tile.bias = bias.empty() ? nullptr : bias.data() + index * micro.nr;
+        tile.cols = std::min(micro.nr, plan.group_out_channels() - panel * micro.nr);
+        for (int64_t start = 0; start < pixels; start += micro.mr) {
+            tile.row_count = std::min(micro.mr, pixels - start);
+            pixel_tiles.point(tile, start, tile.row_count, micro.mr, group * plan.group_channels(),
+                              group * plan.group_out_channels() + panel * micro.nr);
+            micro.run(tile);
+        }
+    }
+}
+
+// True where the image itself can be read in place of a padded copy.
+bool needs_no_padding(const ConvPlan& plan) {
+    if (plan.top != 0 || plan.left != 0 || plan.padded_width > plan.width) return false;
+    for (const ConvPhase& phase : plan.phases) {
+        if ((phase.rows - 1) * plan.in_step[0] + plan.extent > plan.height) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+template <class T>
+void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& weights, const T* bias, T* out) {
+    ConvPlan used = plan;
+    const bool in_place = needs_no_padding(plan);
+    if (in_place) used.padded_width = plan.width;
+    const int64_t nr = conv_micro<T>().nr;
+    std::vector<PhaseWork<T>> work;
+    for (const ConvPhase& phase : used.phases)
+        work.push_back({phase, TapRuns(used, phase), PackedWeights<T>(used, phase, weights, nr)});
+    if (work.empty()) return;
+    const std::vector<T> biases = padded_bias(used, bias, work[0].weights.panels, nr);
+    const int64_t bands = used.bands();
+    parallel_for(used.images * bands, [&](int64_t task) {
+        const int64_t index = task / bands, first_row = task % bands * used.band;
+        const T* from = image + index * used.height * used.width * used.channels;
+        T* to = out + index * used.out_height * used.out_width * used.out_channels;
+        WorkBuffer<T> padded(in_place ? 0 : used.band_rows() * used.padded_width * used.channels);
+        const T* buffer = padded.data();
+        if (in_place) {
+            buffer = from + first_row * used.in_step[0] * used.width * used.channels;
+        } else {
+            load_padded(used, from, first_row * used.in_step[0], used.band_rows(), padded.data());
+        }
+        for (const PhaseWork<T>& part : work) {
+            if (first_row < part.phase.rows) run_band(used, part, buffer, biases, to, first_row);
+        }
+    });
+}
+
+template void conv_gather(const ConvPlan&, const float*, const ConvWeights<float>&, const float*, float*);
+template void conv_gather(const ConvPlan&, const double*, const ConvWeights<double>&, const double*, double*);
+
+}  // namespace nativegrad::cpu

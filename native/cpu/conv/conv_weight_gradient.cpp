@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "cpu/conv/conv.h"
+#include "cpu/conv/conv_kernel_choice.h"
+#include "cpu/thread_pool.h"
+#include "cpu/work_buffer.h"
+
+namespace nativegrad::cpu {
+
+namespace {
+
+constexpr int64_t most_slices = 16;
+constexpr int64_t partial_elements = int64_t{1} << 23;  // of all slices together
+
+// total[j] += sum over rows of x[r * stride + j], in float for short stretches, then in double
+void add_rows(const float* x, int64_t stride, int64_t rows, int64_t n, double* total) {
+    constexpr int64_t stretch = 64, width = 64;
+    for (int64_t j = 0; j < n; j += width) {
+        const int64_t count = std::min(width, n - j);
+        for (int64_t r = 0; r < rows; r += stretch) {
+            float partial[width] = {};
+            kernels().reduce.add_rows(x + r * stride + j, stride, std::min(stretch, rows - r), partial,
+                                      count);
+            for (int64_t i = 0; i < count; ++i) total[j + i] += static_cast<double>(partial[i]);
+        }
+    }
+}
+void add_rows(const double* x, int64_t stride, int64_t rows, int64_t n, double* total) {
+    for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t j = 0; j < n; ++j) total[j] += x[r * stride + j];
+    }
+}
+
+// The images (cut into bands) in slices of fixed size. Each slice sums its own dw, as [group][tap, channel
+// in] [channel out], one pixel after the other.
+template <class T>
+class SliceGradient {
+  public:
+    SliceGradient(const ConvPlan& plan, const T* x, const T* dy)
+        : plan_(plan), phase_(plan.phases[0]), x_(x), dy_(dy), micro_(conv_micro<T>()) {
+        units = plan.images * plan.bands();
+        matrix_rows_ = static_cast<int64_t>(phase_.taps.size()) * plan.group_channels();
+        size = plan.groups * matrix_rows_ * plan.group_out_channels();
+        const int64_t affordable = partial_elements / std::max<int64_t>(size, 1);
+        slices = std::min(units, std::clamp<int64_t>(affordable, 1, most_slices));
+        panels_ = (plan.group_out_channels() + micro_.nr - 1) / micro_.nr;
+        in_place_ = plan.group_out_channels() % micro_.nr == 0;
+        for (const ConvTap& tap : phase_.taps) {
+            for (int64_t c = 0; c < plan.group_channels(); ++c)
+                row_offsets_.push_back((tap.row * plan.padded_width + tap.column) * plan.channels + c);
+        }
+    }
+
+    // dw: the slice's own [size]; bias: its own [O], or null
+    void run(int64_t slice, T* dw, double* bias) const {
+        const int64_t first = slice * units / slices, end = (slice + 1) * units / slices;
+        WorkBuffer<T> padded(plan_.band_rows() * plan_.padded_width * plan_.channels);
+        WorkBuffer<T> panels(in_place_ ? 0 : plan_.band * phase_.columns * panels_ * micro_.nr);
+        for (int64_t unit = first; unit < end; ++unit) {
+            const int64_t image = unit / plan_.bands(), row = unit % plan_.bands() * plan_.band;
+            const int64_t rows = std::min(plan_.band, phase_.rows - row);
+            load_padded(plan_, x_ + image * plan_.height * plan_.width * plan_.channels,
+                        row * plan_.in_step[0], plan_.band_rows(), padded.data());
+            const T* dy = dy_ + (image * plan_.out_height + row) * plan_.out_width * plan_.out_channels;
+            if (bias != nullptr)
+                add_rows(dy, plan_.out_channels, rows * phase_.columns, plan_.out_channels, bias);
+            for (int64_t group = 0; group < plan_.groups; ++group)
+                add_band(group, padded.data(), dy, rows, panels.data(), dw, unit > first);
+        }
+    }
+
+    int64_t units, size, slices;
+
+  private:
+    void add_band(int64_t group, const T* padded, const T* dy, int64_t rows, T* panels, T* dw,
+                  bool accumulate) const {
+        const int64_t outs = plan_.group_out_channels();
+        std::vector<int64_t> runs;
+        for (int64_t r = 0; r < rows; ++r)
+            runs.push_back(r * plan_.in_step[0] * plan_.padded_width * plan_.channels);
+        const T* b = dy + group * outs;
+        int64_t b_step = plan_.out_channels;
+        if (!in_place_) {
+            b_step = panels_ * micro_.nr;
+            for (int64_t p = 0; p < rows * phase_.columns; ++p) {
+                std::copy_n(b + p * plan_.out_channels, outs, panels + p * b_step);
+                std::fill(panels + p * b_step + outs, panels + (p + 1) * b_step, T(0));
+            }
+            b = panels;
+        }
+        ConvTile<T> tile;
+        tile.run_offsets = runs.data();
+        tile.runs = rows;
+        tile.run_length = phase_.columns;
+        tile.run_step = plan_.in_step[1] * plan_.channels;
+        tile.b_step = b_step;
+        tile.bias = nullptr;
+        tile.accumulate = accumulate;
+        const T* image = padded + group * plan_.group_channels();
+        T* out = dw + group * matrix_rows_ * outs;
+        for (int64_t panel = 0; panel < panels_; ++panel) {
+            tile.b = b + panel * micro_.nr;
+            tile.cols = std::min(micro_.nr, outs - panel * micro_.nr);
+            for (int64_t start = 0; start < matrix_rows_; start += micro_.mr) {
+                tile.row_count = std::min(micro_.mr, matrix_rows_ - start);
+                for (int64_t i = 0; i < micro_.mr; ++i) {
+                    const int64_t row = start + (i < tile.row_count ? i : 0);
+                    tile.rows[i] = image + row_offsets_[static_cast<size_t>(row)];
+                    tile.out[i] = out + row * outs + panel * micro_.nr;
+                }
+                micro_.run(tile);
+            }
+        }
+    }
+
+    const ConvPlan& plan_;
+    const ConvPhase& phase_;
+    const T *x_, *dy_;
+    const ConvMicroKernel<T>& micro_;
+    int64_t matrix_rows_, panels_;
+    bool in_place_;
+    std::vector<int64_t> row_offsets_;
+};
+
+// partials[0] = sum of all, pairs first, then pairs of pairs
+template <class T>
+void join_slices(T* partials, int64_t slices, int64_t size) {
+    constexpr int64_t piece = 4096;
+    parallel_for((size + piece - 1) / piece, [&](int64_t task) {
+        const int64_t first = task * piece, end = std::min(size, first + piece);
+        for (int64_t step = 1; step < slices; step *= 2) {
+            for (int64_t slice = 0; slice + step < slices; slice += 2 * step) {
+                T* to = partials + slice * size;
+                const T* from = to + step * size;
+                for (int64_t i = first; i < end; ++i) to[i] += from[i];
+            }
+        }
+    });
+}
+
+// [group][kernel row, kernel column, channel in][channel out] -> [O, C / groups, kH, kW]
+template <class T>
+void write_row_major(const ConvPlan& plan, const T* from, T* to) {
+    const int64_t taps = plan.kernel_rows * plan.kernel_columns, ins = plan.group_channels();
+    const int64_t outs = plan.group_out_channels();
+    parallel_for(plan.out_channels, [&](int64_t o) {
+        const T* source = from + o / outs * taps * ins * outs + o % outs;
+        T* row = to + o * ins * taps;
+        for (int64_t c = 0; c < ins; ++c) {
+            for (int64_t tap = 0; tap < taps; ++tap) row[c * taps + tap] = source[(tap * ins + c) * outs];
+        }
+    });
+}
+
+}  // namespace
+
+template <class T>
+void conv_weight_gradient(const ConvPlan& plan, const T* x, const T* dy, T* dw, T* dbias) {
+    const SliceGradient<T> gradient(plan, x, dy);
+    if (gradient.units == 0 || gradient.size == 0) {
+        std::fill(dw, dw + gradient.size, T(0));
+        if (dbias != nullptr) std::fill(dbias, dbias + plan.out_channels, T(0));
+        return;
+    }
+    WorkBuffer<T> partials(gradient.slices * gradient.size);
+    std::vector<double> biases(
+        static_cast<size_t>(dbias != nullptr ? gradient.slices * plan.out_channels : 0));
+    parallel_for(gradient.slices, [&](int64_t slice) {
+        gradient.run(slice, partials.data() + slice * gradient.size,
+                     dbias != nullptr ? biases.data() + slice * plan.out_channels : nullptr);
+    });
+    join_slices(partials.data(), gradient.slices, gradient.size);
+    write_row_major(plan, partials.data(), dw);
+    for (int64_t o = 0; dbias != nullptr && o < plan.out_channels; ++o) {
+        double total = 0;
+        for (int64_t slice = 0; slice < gradient.slices; ++slice)
+            total += biases[static_cast<size_t>(slice * plan.out_channels + o)];
+        dbias[o] = static_cast<T>(total);
+    }
+}
+
+template void conv_weight_gradient(const ConvPlan&, const float*, const float*, float*, float*);
+template void conv_weight_gradient(const ConvPlan&, const double*, const double*, double*, double*);
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,119 @@
+// Included inside an instruction-set namespace.
+
+// Calls body(column, lanes) for `vectors` full vectors at a time, then one by one, then for the rest.
+template <int vectors>
+struct ColumnBlock {
+    static constexpr int count = vectors;
+    int64_t lanes;  // of the only vector, where it is not full
+
+    F32 get(const float* from, int j) const {
+        return lanes == F32::width ? load(from + j * F32::width) : load_part(from, lanes);
+    }
+    void put(float* to, int j, F32 x) const {
+        if (lanes == F32::width) {
+            store(to + j * F32::width, x);
+        } else {
+            store_part(to, x, lanes);
+        }
+    }
+};
+
+template <class Body>
+void each_column_block(int64_t n, const Body& body) {
+    constexpr int64_t width = F32::width;
+    int64_t j = 0;
+    for (; j + 4 * width <= n; j += 4 * width) body(ColumnBlock<4>{width}, j);
+    for (; j + 2 * width <= n; j += 2 * width) body(ColumnBlock<2>{width}, j);
+    for (; j + width <= n; j += width) body(ColumnBlock<1>{width}, j);
+    if (j < n) body(ColumnBlock<1>{n - j}, j);
+}
+
+void column_moments_f32(const float* x, int64_t rows, int64_t n, float* mean, float* squares) {
+    const F32 share(1.0 / static_cast<double>(rows));
+    each_column_block(n, [=](auto block, int64_t first) {
+        constexpr int count = decltype(block)::count;
+        F32 middle[count], total[count];
+        for (int j = 0; j < count; ++j) total[j] = F32(0.0);
+        const float* row = x + first;
+        for (int64_t r = 0; r < rows; ++r, row += n) {
+            for (int j = 0; j < count; ++j) total[j] = total[j] + block.get(row, j);
+        }
+        for (int j = 0; j < count; ++j) {
+            middle[j] = total[j] * share;
+            block.put(mean + first, j, middle[j]);
+            total[j] = F32(0.0);
+        }
+        row = x + first;
+        for (int64_t r = 0; r < rows; ++r, row += n) {
+            for (int j = 0; j < count; ++j) {
+                const F32 distance = block.get(row, j) - middle[j];
+                total[j] = fma(distance, distance, total[j]);
+            }
+        }
+        for (int j = 0; j < count; ++j) block.put(squares + first, j, total[j]);
+    });
+}
+
+void column_products_f32(const float* dy, const float* x, const float* mean, int64_t rows, int64_t n,
+                         float* sum, float* product) {
+    each_column_block(n, [=](auto block, int64_t first) {
+        constexpr int count = decltype(block)::count;
+        F32 middle[count], sums[count], products[count];
+        for (int j = 0; j < count; ++j) {
+            middle[j] = block.get(mean + first, j);
+            sums[j] = products[j] = F32(0.0);
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+            for (int j = 0; j < count; ++j) {
+                const F32 g = block.get(dy + r * n + first, j);
+                sums[j] = sums[j] + g;
+                products[j] = fma(g, block.get(x + r * n + first, j) - middle[j], products[j]);
+            }
+        }
+        for (int j = 0; j < count; ++j) {
+            block.put(sum + first, j, sums[j]);
+            block.put(product + first, j, products[j]);
+        }
+    });
+}
+
+void normalize_columns_f32(const float* x, const float* mean, const float* scale, const float* shift,
+                           int64_t rows, int64_t n, float* y) {
+    each_column_block(n, [=](auto block, int64_t first) {
+        constexpr int count = decltype(block)::count;
+        F32 middle[count], factor[count], offset[count];
+        for (int j = 0; j < count; ++j) {
+            middle[j] = block.get(mean + first, j);
+            factor[j] = block.get(scale + first, j);
+            offset[j] = block.get(shift + first, j);
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+            const int64_t at = r * n + first;
+            for (int j = 0; j < count; ++j)
+                block.put(y + at, j, fma(block.get(x + at, j) - middle[j], factor[j], offset[j]));
+        }
+    });
+}
+
+void normalize_columns_backward_f32(const float* dy, const float* x, const float* mean, const float* sum,
+                                    const float* product, const float* scale, int64_t rows, int64_t n,
+                                    float* dx) {
+    each_column_block(n, [=](auto block, int64_t first) {
+        constexpr int count = decltype(block)::count;
+        F32 middle[count], factor[count], sums[count], products[count];
+        for (int j = 0; j < count; ++j) {
+            middle[j] = block.get(mean + first, j);
+            factor[j] = block.get(scale + first, j);
+            sums[j] = block.get(sum + first, j);
+            products[j] = block.get(product + first, j);
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+            const int64_t at = r * n + first;
+            for (int j = 0; j < count; ++j) {
+                const F32 centered = block.get(x + at, j) - middle[j];
+                const F32 rest = block.get(dy + at, j) - sums[j];
+                block.put(dx + at, j, (rest - centered * products[j]) * factor[j]);
+            }
+        }
+    });
+}

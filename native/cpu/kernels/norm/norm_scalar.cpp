@@ -1,0 +1,16 @@
+#include "cpu/kernel_table.h"
+#include "cpu/simd/system_headers.h"
+
+namespace nativegrad::cpu::scalar {
+namespace {
+#include "cpu/simd/simd_scalar.h"
+
+#include "cpu/kernels/norm/norm_columns.h"
+}  // namespace
+
+void register_norm(KernelTable& table) {
+    table.norm = {&column_moments_f32, &column_products_f32, &normalize_columns_f32,
+                  &normalize_columns_backward_f32};
+}
+
+}  // namespace nativegrad::cpu::scalar

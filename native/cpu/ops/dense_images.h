@@ -1,0 +1,108 @@
+// Operands [N, C, spatial...] as dense rows of channels in the compute type: the tensor's own memory where it
+// is laid out so, else a converted copy.
+#pragma once
+
+#include <optional>
+
+#include "cpu/cpu_backend.h"
+#include "cpu/ops/block_io.h"
+#include "cpu/work_buffer.h"
+
+namespace nativegrad::cpu {
+
+template <class T>
+TensorView channels_last_like(const TensorView& view, T* data) {
+    TensorView dense = view;
+    dense.data = data;
+    dense.dtype = own_dtype<T>();
+    dense.is_host_scalar = 0;
+    set_channels_last_strides(dense);
+    return dense;
+}
+
+inline bool same_strides(const TensorView& a, const TensorView& b) {
+    for (int32_t axis = 0; axis < a.rank; ++axis) {
+        if (a.shape[axis] != 1 && a.strides[axis] != b.strides[axis]) return false;
+    }
+    return true;
+}
+
+inline void copy_view(const TensorView& from, const TensorView& to) {
+    copy({1, 1, 1, &from, &to, nullptr}, {});
+}
+
+// x [N, C, ...] -> data() [N, ..., C]
+template <class T>
+class DenseInput {
+  public:
+    explicit DenseInput(const TensorView& view) {
+        TensorView dense = channels_last_like<T>(view, nullptr);
+        if (view.dtype == own_dtype<T>() && same_strides(view, dense)) {
+            data_ = static_cast<const T*>(view.data);
+            return;
+        }
+        buffer_.emplace(element_count(view));
+        dense.data = buffer_->data();
+        copy_view(view, dense);
+        data_ = buffer_->data();
+    }
+    const T* data() const { return data_; }
+
+  private:
+    const T* data_;
+    std::optional<WorkBuffer<T>> buffer_;
+};
+
+// data() [N, ..., C] -> out [N, C, ...]; finish() after the last write
+template <class T>
+class DenseOutput {
+  public:
+    explicit DenseOutput(const TensorView& view) : view_(view) {
+        const TensorView dense = channels_last_like<T>(view, nullptr);
+        if (view.dtype == own_dtype<T>() && same_strides(view, dense)) {
+            data_ = static_cast<T*>(view.data);
+            return;
+        }
+        buffer_.emplace(element_count(view));
+        data_ = buffer_->data();
+    }
+    T* data() const { return data_; }
+    void finish() const {
+        if (buffer_) copy_view(channels_last_like<T>(view_, data_), view_);
+    }
+
+  private:
+    const TensorView& view_;
+    T* data_;
+    std::optional<WorkBuffer<T>> buffer_;
+};
+
+// x [n] as dense values of T; `fallback` fills it where there is no tensor
+template <class T>
+class DenseVector {
+  public:
+    DenseVector(const TensorView* view, int64_t count, T fallback) : buffer_(count) {
+        if (view == nullptr) {
+            for (int64_t i = 0; i < count; ++i) buffer_.data()[i] = fallback;
+            return;
+        }
+        if (view->rank != 1 || view->shape[0] != count)
+            fail("expected one value for each of %lld channels", static_cast<long long>(count));
+        load_block(view->dtype, view->data, view->strides[0], count, buffer_.data());
+    }
+    const T* data() const { return buffer_.data(); }
+    T operator[](int64_t i) const { return buffer_.data()[i]; }
+
+  private:
+    WorkBuffer<T> buffer_;
+};
+
+// Calls body(T{}) with float or double.
+template <class Body>
+void with_float_compute(DType dtype, const Body& body) {
+    if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
+    if (dtype == DType::float64) return body(double{});
+    body(float{});
+}
+
+}  // namespace nativegrad::cpu

@@ -1,0 +1,26 @@
+import * as ng from '../../../lib/index.js';
+import type { Pair } from '../../../lib/index.js';
+import { optionalAt, tensorAt, type GoldenCalls } from './call.js';
+
+export const convolutions: GoldenCalls = {
+    conv1d: (operands, options) =>
+        ng.conv1d(tensorAt(operands, 0), tensorAt(operands, 1), optionalAt(operands, 2), options),
+    conv2d: (operands, options) =>
+        ng.conv2d(tensorAt(operands, 0), tensorAt(operands, 1), optionalAt(operands, 2), options),
+    conv_transpose2d: (operands, options) =>
+        ng.convTranspose2d(tensorAt(operands, 0), tensorAt(operands, 1), optionalAt(operands, 2), options),
+};
+
+export const pooling: GoldenCalls = {
+    max_pool2d: (operands, { kernelSize, ...options }) =>
+        ng.maxPool2d(tensorAt(operands, 0), kernelSize as Pair, options),
+};
+
+export const normalization: GoldenCalls = {
+    batch_norm: (operands, options) => {
+        const [mean, variance] = [tensorAt(operands, 3).clone(), tensorAt(operands, 4).clone()];
+        const [weight, bias] = [tensorAt(operands, 1), tensorAt(operands, 2)];
+        const y = ng.batchNorm(tensorAt(operands, 0), weight, bias, mean, variance, options);
+        return [y, mean, variance];
+    },
+};
