@@ -50,15 +50,11 @@ export const TRAIN_FLAGS = {
         'cce',
         'mse',
     ]),
-    lrSchedule: choiceFlag('learning-rate schedule over the epochs', 'none', [
+    lrSchedule: choiceFlag(
+        'learning-rate schedule (step: a tenth every third of the run; exponential: 0.9 an epoch; warmup: rising over the first tenth; plateau: a tenth after 3 epochs without gain)',
         'none',
-        'step',
-        'exponential',
-        'cosine',
-        'one_cycle',
-        'warmup',
-        'plateau',
-    ]),
+        ['none', 'step', 'exponential', 'cosine', 'one_cycle', 'warmup', 'plateau'],
+    ),
     gradientClip: numberFlag('largest norm of the whole gradient (default: no clipping)', undefined, {
         min: 0,
         max: 1e6,

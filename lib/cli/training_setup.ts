@@ -5,7 +5,7 @@ import { classifierLoss } from '../train/classifier_loss.js';
 import { mnistSpec } from '../train/classifier_spec.js';
 import type { ClassifierSpec } from '../train/classifier_spec.js';
 import { Trainer } from '../train/trainer.js';
-import type { StepOptimizer, StepSchedule } from '../train/trainer.js';
+import type { StepOptimizer, TrainerOptions } from '../train/trainer.js';
 import type { TrainConfig } from './train_flags.js';
 import { UsageError } from './usage_error.js';
 
@@ -40,13 +40,14 @@ export function specOf(config: TrainConfig): ClassifierSpec {
  */
 export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples: number): Training {
     refuseMissing(config);
-    const { batchSize, useBatchNorm } = config;
+    const { batchSize, useBatchNorm, gradientClip } = config;
     const largest = Math.min(batchSize, samples);
     if (useBatchNorm && spec.architecture === 'mlp' && largest === 1) {
         throw new UsageError('--use_batch_norm needs batches of at least 2 images; raise --batch_size');
     }
     const model = buildClassifier(spec);
     initializeClassifier(model, config.initializer, config.seed);
+    const parameters = model.parameters();
     const optimizer = makeOptimizer(config, model);
     const dropLast = useBatchNorm && samples > largest && samples % batchSize === 1;
     const steps = dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
@@ -54,9 +55,10 @@ export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples
         model,
         optimizer: stepsOf(optimizer),
         loss: classifierLoss(config.loss),
-        ...(config.lrSchedule === 'cosine'
-            ? { schedule: cosine(config, optimizer, steps), scheduleInterval: 'step' as const }
-            : {}),
+        ...makeSchedule(config, optimizer, steps),
+        ...(gradientClip === undefined
+            ? {}
+            : { beforeStep: () => void optim.clipGradNorm(parameters, gradientClip) }),
     });
     return { model, trainer, dropLast };
 }
@@ -68,7 +70,7 @@ function makeOptimizer(config: TrainConfig, model: nn.Module): optim.Optimizer {
         case 'sgd':
             return new optim.SGD(parameters, { lr, weightDecay, momentum });
         case 'rmsprop':
-            throw new UsageError('--optimizer rmsprop is not part of this version yet');
+            return new optim.RMSprop(parameters, { lr, weightDecay, momentum });
         case 'adam':
             return new optim.Adam(parameters, { lr, weightDecay });
         case 'adamw':
@@ -76,17 +78,37 @@ function makeOptimizer(config: TrainConfig, model: nn.Module): optim.Optimizer {
     }
 }
 
+type ScheduleOptions = Pick<TrainerOptions, 'schedule' | 'scheduleInterval'>;
+
 /** `steps`: of one epoch. */
-function cosine(config: TrainConfig, optimizer: optim.Optimizer, steps: number): StepSchedule {
+function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: number): ScheduleOptions {
     const total = config.epochs * steps;
-    let done = 0;
-    return {
-        step: () => {
-            done++;
-            const [group] = optimizer.paramGroups;
-            if (group) group.lr = (config.learningRate * (1 + Math.cos((Math.PI * done) / total))) / 2;
-        },
-    };
+    switch (config.lrSchedule) {
+        case 'none':
+            return {};
+        case 'step':
+            return { schedule: new optim.StepLR(optimizer, { stepSize: Math.ceil(config.epochs / 3) }) };
+        case 'exponential':
+            return { schedule: new optim.ExponentialLR(optimizer, { gamma: 0.9 }) };
+        case 'plateau':
+            return { schedule: new optim.ReduceLROnPlateau(optimizer, { patience: 2 }) };
+        case 'cosine':
+            return byStep(new optim.CosineAnnealingLR(optimizer, { tMax: total }));
+        case 'warmup':
+            return byStep(
+                new optim.LinearLR(optimizer, { startFactor: 0.01, totalIters: Math.ceil(total / 10) }),
+            );
+        case 'one_cycle': {
+            const cycleMomentum = config.optimizer.startsWith('adam') || config.momentum > 0;
+            // The trainer steps the schedule behind the last batch as well.
+            const options = { maxLr: config.learningRate, totalSteps: total + 1, cycleMomentum };
+            return byStep(new optim.OneCycleLR(optimizer, options));
+        }
+    }
+}
+
+function byStep(schedule: optim.Schedule): ScheduleOptions {
+    return { schedule, scheduleInterval: 'step' };
 }
 
 /** An optimizer as the trainer sees it: the rate is that of the first group. */
@@ -107,8 +129,6 @@ function refuseMissing(config: TrainConfig): void {
         config.dropoutRate > 0 && '--dropout_rate',
         config.activation !== 'relu' && '--activation',
         config.loss !== 'cce' && '--loss',
-        config.gradientClip !== undefined && '--gradient_clip',
-        config.lrSchedule !== 'none' && config.lrSchedule !== 'cosine' && '--lr_schedule',
     ].find((name) => name !== false);
     if (missing !== undefined) throw new UsageError(`${missing} is not part of this version yet`);
 }

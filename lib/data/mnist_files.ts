@@ -88,7 +88,7 @@ type PartReader = (part: PartFile) => Promise<{ path: string; bytes: Uint8Array 
  * ```ts
  * import { data } from 'nativegrad';
  * const { train, attribution } = await data.readMnist();
- * console.log(attribution, train.count); // ... 60000
+ * console.log(attribution, train.count); // MNIST: … 60000
  * ```
  */
 export async function readMnist(options: MnistOptions = {}): Promise<MnistData> {

@@ -21,9 +21,12 @@ export interface TensorFile {
  * @throws {Error} where the file cannot be written; the old file stands then.
  * @example
  * ```ts
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
  * import { loadTensors, saveTensors, tensor } from 'nativegrad';
- * await saveTensors('weights.safetensors', { w: tensor([1, 2]) }, { note: 'mine' });
- * const { tensors, metadata } = await loadTensors('weights.safetensors');
+ * const path = join(tmpdir(), 'weights.safetensors');
+ * await saveTensors(path, { w: tensor([1, 2]) }, { note: 'mine' });
+ * const { tensors, metadata } = await loadTensors(path);
  * console.log(tensors.get('w')?.toArray(), metadata.get('note')); // [ 1, 2 ] mine
  * ```
  */
