@@ -84,8 +84,9 @@ function analyticGradients(body: CheckedFunction, inputs: readonly Tensor[]): (F
         const recorded = outputs.filter((y) => y.needsGrad);
         if (recorded.length === 0)
             throw new Error('[gradcheck] no output depends on an input that requires a gradient');
-        const gradients = recorded.map((y) =>
-            fromStorage(weightsFor(y.size, outputs.indexOf(y)), y.shape, 'float64'),
+        const weights = outputs.map((y, index) => weightsFor(y.size, index));
+        const gradients = outputs.flatMap((y, index) =>
+            y.needsGrad ? [fromStorage(weights[index] ?? new Float64Array(), y.shape, 'float64')] : [],
         );
         const results = grad(recorded, wanted, { gradients });
         return inputs.map((x) => {

@@ -1,96 +1,97 @@
-import { defineOp } from '../autograd/define_op.js';
 import type { DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
-import { cast, floatDtype, requireTensor, resultDtype } from './convert.js';
-import { binaryKernel, type Operand } from './kernels.js';
+import { eq, gt, lt } from './compare.js';
+import { cast } from './convert.js';
+import { zerosLike } from './create.js';
+import { defineBinary, type BinaryRule } from './define_binary.js';
+import type { Operand } from './kernels.js';
 import { installMethods } from './methods.js';
+import { where } from './where.js';
 
-/** Checks both sides and computes in the promoted dtype. */
-function binary(name: string, a: Operand, b: Operand, float = false): Tensor {
-    const dtype = resultDtype(a, b);
-    if (name === 'sub' && dtype === 'bool') {
+function refuseBool(a: Operand, b: Operand): void {
+    if ([a, b].some((x) => x instanceof Tensor && x.dtype === 'bool'))
         throw new TypeError("[sub] is not defined for bool; use logicalXor, or cast with x.to('int32')");
-    }
-    return binaryKernel(name, a, b, float ? floatDtype(dtype) : dtype);
 }
 
-/** Splits operands into tensors for the tape and numbers for the options. */
-interface Sides {
-    readonly left: number | null;
-    readonly right: number | null;
-}
+/** Rules of the binary ops: forward dtype, what backward reads, gradients. Also the source of the in-place forms. */
+export const binaryRules = {
+    add: { saves: false, gradients: (dy) => [dy, dy] },
+    sub: {
+        saves: false,
+        check: refuseBool,
+        gradients: (dy, _a, _b, needs) => [dy, needs[1] ? mul(dy, -1) : null],
+    },
+    mul: {
+        saves: true,
+        gradients: (dy, a, b, needs) => [needs[0] ? mul(dy, b) : null, needs[1] ? mul(dy, a) : null],
+    },
+    div: {
+        domain: 'float',
+        saves: true,
+        gradients: (dy, a, b, needs) => [
+            needs[0] ? div(dy, b) : null,
+            needs[1] ? mul(mul(dy, -1), div(div(a, b), b)) : null,
+        ],
+    },
+    floor_divide: {
+        domain: 'number',
+        saves: false,
+        gradients: (dy, _a, _b, needs) => [needs[0] ? zerosLike(dy) : null, needs[1] ? zerosLike(dy) : null],
+    },
+    remainder: {
+        domain: 'number',
+        saves: true,
+        gradients: (dy, a, b, needs) => [dy, needs[1] ? mul(dy, mul(floorDivide(a, b), -1)) : null],
+    },
+    minimum: { saves: true, gradients: extremeGradients(gt) },
+    maximum: { saves: true, gradients: extremeGradients(lt) },
+} satisfies Record<string, BinaryRule>;
 
-type BinaryGradients = (
-    dy: Tensor,
-    a: Operand,
-    b: Operand,
-    y: Tensor | null,
-    needs: readonly boolean[],
-) => (Tensor | null)[];
-
-/** A recorded binary op; `save` says what backward needs: the operands, the result or nothing. */
-function defineBinary(
-    name: string,
-    float: boolean,
-    save: 'operands' | 'result' | 'nothing',
-    gradients: BinaryGradients,
-): (a: Operand, b: Operand) => Tensor {
-    const operands = (tensors: readonly Tensor[], { left, right }: Sides): [Operand, Operand] => {
-        const [first, second] = tensors;
-        return [left ?? first, right ?? (left === null ? second : first)];
-    };
-    const op = defineOp<readonly Tensor[], Sides>({
-        name,
-        forward: (context, inputs, sides) => {
-            const [a, b] = operands(inputs, sides);
-            const y = binary(name, a, b, float);
-            if (save === 'operands') context.save(...inputs);
-            if (save === 'result') context.save(y);
-            return y;
-        },
-        backward: (dy, { saved, options, needs }) => {
-            const [a, b] =
-                save === 'operands' ? operands(saved, options) : [options.left ?? dy, options.right ?? dy];
-            const wanted = [
-                options.left === null && needs[0],
-                options.right === null && needs.at(-1) === true,
-            ];
-            const both = gradients(dy, a, b, save === 'result' ? (saved[0] ?? null) : null, wanted);
-            return both.filter((_, side) => (side === 0 ? options.left : options.right) === null);
-        },
-        differentiable: true,
-    });
-    return (a, b) => {
-        if (typeof a !== 'number') requireTensor(name, a, 'the first operand');
-        if (typeof b !== 'number') requireTensor(name, b, 'the second operand');
-        const tensors = [a, b].filter((x) => x instanceof Tensor);
-        return op(tensors, {
-            left: typeof a === 'number' ? a : null,
-            right: typeof b === 'number' ? b : null,
-        });
+/** PyTorch's rule: the operand that lost gets nothing, at a tie each gets half, and NaN passes to both. */
+function extremeGradients(loses: (a: Operand, b: Operand) => Tensor): BinaryRule['gradients'] {
+    return (dy, a, b, needs) => {
+        const shared = where(eq(a, b), mul(dy, 0.5), dy);
+        return [
+            needs[0] ? where(loses(a, b), 0, shared) : null,
+            needs[1] ? where(loses(b, a), 0, shared) : null,
+        ];
     };
 }
 
-/** a + b, broadcast. */
-export const add = defineBinary('add', false, 'nothing', (dy) => [dy, dy]);
+/**
+ * a + b, elementwise and broadcast (NumPy's rule). Operands are tensors or numbers; the dtype follows PyTorch's promotion.
+ *
+ * @throws RangeError when the shapes do not broadcast.
+ * @example
+ * import { add, tensor } from 'nativegrad';
+ * console.log(add(tensor([1, 2]), 10).toArray()); // [11, 12]
+ */
+export const add = defineBinary('add', binaryRules.add);
 
-/** a - b, broadcast. */
-export const sub = defineBinary('sub', false, 'nothing', (dy, _a, _b, _y, needs) => [
-    dy,
-    needs[1] ? mul(dy, -1) : null,
-]);
+/** a - b, broadcast. @throws TypeError for bool; use `logicalXor`. */
+export const sub = defineBinary('sub', binaryRules.sub);
 
 /** a * b, broadcast. */
-export const mul = defineBinary('mul', false, 'operands', (dy, a, b, _y, needs) => [
-    needs[0] ? mul(dy, b) : null,
-    needs[1] ? mul(dy, a) : null,
-]);
+export const mul = defineBinary('mul', binaryRules.mul);
 
 /** a / b, broadcast; integers give float32. */
-export const div = defineBinary('div', true, 'operands', (dy, a, b, _y, needs) => [
-    needs[0] ? div(dy, b) : null,
-    needs[1] ? mul(div(mul(dy, a), mul(b, b)), -1) : null,
-]);
+export const div = defineBinary('div', binaryRules.div);
+
+/**
+ * floor(a / b), broadcast, in the promoted dtype; its gradient is 0.
+ *
+ * @throws Error for an integer division by zero (floats give Infinity or NaN), TypeError for bool.
+ */
+export const floorDivide = defineBinary('floor_divide', binaryRules.floor_divide);
+
+/** a - b floor(a / b), broadcast: the remainder has the sign of b, as in Python. Errors as `floorDivide`. */
+export const remainder = defineBinary('remainder', binaryRules.remainder);
+
+/** The smaller of a and b, broadcast; NaN if either is. At a tie each side gets half of the gradient. */
+export const minimum = defineBinary('minimum', binaryRules.minimum);
+
+/** The larger of a and b, broadcast; NaN if either is. At a tie each side gets half of the gradient. */
+export const maximum = defineBinary('maximum', binaryRules.maximum);
 
 declare module '../tensor/tensor.js' {
     interface Tensor {
@@ -98,9 +99,13 @@ declare module '../tensor/tensor.js' {
         sub(other: Operand): Tensor;
         mul(other: Operand): Tensor;
         div(other: Operand): Tensor;
+        floorDivide(other: Operand): Tensor;
+        remainder(other: Operand): Tensor;
+        minimum(other: Operand): Tensor;
+        maximum(other: Operand): Tensor;
         /** In another dtype. */
         to(dtype: DType): Tensor;
     }
 }
 
-installMethods({ add, sub, mul, div, to: cast });
+installMethods({ add, sub, mul, div, floorDivide, remainder, minimum, maximum, to: cast });

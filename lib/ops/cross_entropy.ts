@@ -44,7 +44,7 @@ function divisorOf(
 ): Tensor | number {
     const mayIgnore = labels.dtype !== 'uint8' || ignoreIndex >= 0;
     if (!mayIgnore && !weight) return labels.size;
-    const counted = compareKernel('not_equal', labels, ignoreIndex);
+    const counted = compareKernel('ne', labels, ignoreIndex);
     if (!weight) return reduceKernel('sum', counted, [0], false, x.dtype);
     const inRange = runNew('where', [counted, labels, 0], labels.shape, labels.dtype);
     const factors = runNew('index_select', [weight, inRange], labels.shape, weight.dtype, [0]);

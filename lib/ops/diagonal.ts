@@ -4,7 +4,7 @@ import { normalizeAxis, shapeText, type Shape } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
 import { requireTensor } from './convert.js';
 import { arange, zeros } from './create.js';
-import { compareKernel } from './kernels.js';
+import { compareKernel, type CompareName } from './kernels.js';
 import { keepWhere } from './mask.js';
 import { installMethods } from './methods.js';
 import { unsqueeze } from './shape_ops.js';
@@ -95,7 +95,7 @@ export function diag(x: Tensor, diagonal = 0): Tensor {
 }
 
 /** Keeps what lies on one side of a diagonal of the last two axes. */
-function triangle(op: string, x: Tensor, diagonal: number, comparison: string): Tensor {
+function triangle(op: string, x: Tensor, diagonal: number, comparison: CompareName): Tensor {
     requireTensor(op, x);
     requireOffset(op, diagonal);
     if (x.rank < 2)
@@ -107,12 +107,12 @@ function triangle(op: string, x: Tensor, diagonal: number, comparison: string): 
 
 /** x [.., M, N] with zeros above a diagonal of the last two axes (0: the main one). */
 export function tril(x: Tensor, diagonal = 0): Tensor {
-    return triangle('tril', x, diagonal, 'less_equal');
+    return triangle('tril', x, diagonal, 'le');
 }
 
 /** x [.., M, N] with zeros below a diagonal of the last two axes (0: the main one). */
 export function triu(x: Tensor, diagonal = 0): Tensor {
-    return triangle('triu', x, diagonal, 'greater_equal');
+    return triangle('triu', x, diagonal, 'ge');
 }
 
 declare module '../tensor/tensor.js' {

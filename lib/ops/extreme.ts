@@ -20,7 +20,7 @@ function requireElements(op: string, x: Tensor, { axes, keepDims }: ReduceOption
 
 /** dy shared evenly by the elements of x that equal y, as PyTorch's amax does; NaN where y is NaN. */
 export function shareAmongEqual(dy: Tensor, x: Tensor, y: Tensor, axes: readonly number[]): Tensor {
-    const chosen = compareKernel('equal', x, spread(y.detach(), x.shape, axes)).to(dy.dtype);
+    const chosen = compareKernel('eq', x, spread(y.detach(), x.shape, axes)).to(dy.dtype);
     const count = reshape(chosen.sum(axes), dy.shape);
     return spread(dy.div(count), x.shape, axes).mul(chosen);
 }

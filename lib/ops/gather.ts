@@ -180,7 +180,7 @@ const indexAddOp = defineOp<readonly [Tensor, Tensor], SelectOptions & { readonl
 /** Zeros where the index along the axis is `skip`. */
 function withoutRows(x: Tensor, index: Tensor, axis: number, skip: number): Tensor {
     const shape = x.shape.map((size, i) => (i === axis ? size : 1));
-    return keepWhere(x, reshape(compareKernel('not_equal', index, skip), shape));
+    return keepWhere(x, reshape(compareKernel('ne', index, skip), shape));
 }
 
 /**

@@ -1,9 +1,10 @@
 export * from './activation.js';
-export { add, sub, mul, div } from './arithmetic.js';
 export * from './conv.js';
 export * from './norm.js';
 export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';
 export type { Pair } from './pair.js';
+export { add, div, floorDivide, maximum, minimum, mul, remainder, sub } from './arithmetic.js';
+export * from './compare.js';
 export { cast, clone, contiguous } from './convert.js';
 export * from './create.js';
 export * from './in_place.js';
@@ -21,6 +22,30 @@ export { mean, prod, sum, type Axes } from './reduce.js';
 export * from './select_where.js';
 export * from './sort.js';
 export * from './windows.js';
+export { pow } from './pow.js';
 export * from './shape_ops.js';
 export { detach } from './tape.js';
+export {
+    abs,
+    ceil,
+    cos,
+    erf,
+    exp,
+    expm1,
+    floor,
+    log,
+    log1p,
+    log2,
+    neg,
+    reciprocal,
+    round,
+    rsqrt,
+    sign,
+    sin,
+    sqrt,
+    square,
+    tan,
+    trunc,
+} from './unary.js';
+export { clamp, maskedFill, where } from './where.js';
 export type { Operand } from './kernels.js';

@@ -1,5 +1,5 @@
 import { binaryCode, compareCode, run, unaryCode } from '../native/call.js';
-import type { DType } from '../tensor/dtype.js';
+import { dtypeCode, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -25,19 +25,35 @@ export function unaryKernel(name: string, x: Tensor, dtype: DType = x.dtype, p0 
     return runNew('unary', [x], x.shape, dtype, [unaryCode(name), p0, p1], name);
 }
 
-function operandShape(op: string, a: Operand, b: Operand): Shape {
+/** The shape that two operands broadcast to. */
+export function operandShape(op: string, a: Operand, b: Operand): Shape {
     if (typeof a === 'number') return typeof b === 'number' ? [] : b.shape;
     return typeof b === 'number' ? a.shape : broadcastShapes(op, a.shape, b.shape);
 }
 
 /** out = f(a, b), broadcast, computed in `dtype`. */
-export function binaryKernel(name: string, a: Operand, b: Operand, dtype: DType, p0 = 0): Tensor {
-    return runNew('binary', [a, b], operandShape(name, a, b), dtype, [binaryCode(name), p0], name);
+export function binaryKernel(name: string, a: Operand, b: Operand, dtype: DType, p0 = 0, p1 = 0): Tensor {
+    return runNew('binary', [a, b], operandShape(name, a, b), dtype, [binaryCode(name), p0, p1], name);
 }
 
-/** out = a ? b, broadcast, as bool. Both operands have one dtype, or one is a number. */
-export function compareKernel(name: string, a: Operand, b: Operand): Tensor {
-    return runNew('compare', [a, b], operandShape(name, a, b), 'bool', [compareCode(name), 0], name);
+function firstDtype(a: Operand, b: Operand): DType {
+    if (typeof a !== 'number') return a.dtype;
+    return typeof b === 'number' ? 'float64' : b.dtype;
+}
+
+/** Comparisons of elementwise_table.def. */
+export type CompareName =
+    'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'logical_and' | 'logical_or' | 'logical_xor';
+
+/** out = a ? b, broadcast, as bool; both are compared in `dtype`, by default that of the first tensor. */
+export function compareKernel(
+    name: CompareName,
+    a: Operand,
+    b: Operand,
+    dtype: DType = firstDtype(a, b),
+): Tensor {
+    const parameters = [compareCode(name), dtypeCode(dtype)];
+    return runNew('compare', [a, b], operandShape(name, a, b), 'bool', parameters, name);
 }
 
 /** Row-major copy, in another dtype if asked. */

@@ -19,5 +19,5 @@ export function keepWhere(x: Tensor, mask: Tensor): Tensor {
 
 /** Where x is not 0, as bool. Not recorded. */
 export function isNonzero(x: Tensor): Tensor {
-    return compareKernel('not_equal', x, 0);
+    return compareKernel('ne', x, 0);
 }

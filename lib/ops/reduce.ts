@@ -85,7 +85,7 @@ function prodOthers(x: Tensor): Tensor {
     const count = x.shape[1] ?? 1;
     const own = eye(count, count, { dtype: x.dtype });
     const copies = expand(unsqueeze(x, 1), [x.shape[0] ?? 1, count, count]);
-    return prod(keepWhere(copies, compareKernel('equal', own, 0)).add(own), 2);
+    return prod(keepWhere(copies, compareKernel('eq', own, 0)).add(own), 2);
 }
 
 const prodOp = defineOp<readonly [Tensor], ReduceOptions>({

@@ -32,7 +32,7 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
     requireTensor('maskedSelect', mask, 'the mask');
     if (mask.dtype !== 'bool')
         throw new TypeError(
-            `[maskedSelect] the mask must be bool, got ${mask.dtype}; compare first, as in x.greater(0)`,
+            `[maskedSelect] the mask must be bool, got ${mask.dtype}; compare first, as in x.gt(0)`,
         );
     const shape = broadcastShapes('maskedSelect', x.shape, mask.shape);
     const size = sizeOf(shape);

@@ -17,7 +17,7 @@ installTapeServices({
     copy: (x) => copyKernel(x),
     onesLike,
     hasNaN: (x) => {
-        const different = compareKernel('not_equal', x, x);
+        const different = compareKernel('ne', x, x, x.dtype);
         const any = reduceKernel(
             'any',
             different,

@@ -12,15 +12,14 @@
         }                                  \
     };
 
-// binary: T apply(T a, T b, T p0); the backward functions take a = dy and b = x or y as their name's comment
-// says.
-#define NATIVEGRAD_BINARY(Name, expression) \
-    struct Name {                           \
-        template <class T>                  \
-        static T apply(T a, T b, T p0) {    \
-            (void)p0;                       \
-            return expression;              \
-        }                                   \
+// binary: T apply(T a, T b, T p0, T p1)
+#define NATIVEGRAD_BINARY(Name, expression)    \
+    struct Name {                              \
+        template <class T>                     \
+        static T apply(T a, T b, T p0, T p1) { \
+            (void)p0, (void)p1;                \
+            return expression;                 \
+        }                                      \
     };
 
 NATIVEGRAD_UNARY(Abs, abs(x))
@@ -81,7 +80,7 @@ NATIVEGRAD_BINARY(Maximum, select(is_nan(a), a, max(a, b)))
 // Python's sign rule: the remainder has the divisor's sign.
 struct Remainder {
     template <class T>
-    static T apply(T a, T b, T) {
+    static T apply(T a, T b, T, T) {
         const T r = remainder_of(a, b);
         const auto adjust = ~equal(r, T(0)) & (less(r, T(0)) ^ less(b, T(0)));
         return select(adjust, wrapping_add(r, b), r);
@@ -90,7 +89,7 @@ struct Remainder {
 
 struct FloorDivide {
     template <class T>
-    static T apply(T a, T b, T) {
+    static T apply(T a, T b, T, T) {
         return floor_divide(a, b);
     }
 };
@@ -102,11 +101,11 @@ NATIVEGRAD_BINARY(LeakyReluBackward, select(less(T(0), b), a, a* p0))
 NATIVEGRAD_BINARY(EluBackward, select(less(T(0), b), a, a* p0* exp(min(T(0), b))))
 NATIVEGRAD_BINARY(SigmoidBackward, a* b*(T(1) - b))
 NATIVEGRAD_BINARY(TanhBackward, a*(T(1) - b * b))
-NATIVEGRAD_BINARY(SoftplusBackward, a* sigmoid(b* p0))
+NATIVEGRAD_BINARY(SoftplusBackward, select(less(p1, b* p0), a, a* sigmoid(b* p0)))
 
 struct SiluBackward {
     template <class T>
-    static T apply(T dy, T x, T) {
+    static T apply(T dy, T x, T, T) {
         const T s = sigmoid(x);
         return dy * s * (T(1) + x * (T(1) - s));
     }
@@ -114,7 +113,7 @@ struct SiluBackward {
 
 struct GeluBackward {
     template <class T>
-    static T apply(T dy, T x, T) {
+    static T apply(T dy, T x, T, T) {
         const T cdf = T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
         const T pdf = T(0.39894228040143267794) * exp(T(-0.5) * x * x);
         return dy * (cdf + x * pdf);
@@ -123,7 +122,7 @@ struct GeluBackward {
 
 struct GeluTanhBackward {
     template <class T>
-    static T apply(T dy, T x, T) {
+    static T apply(T dy, T x, T, T) {
         const T c = T(0.79788456080286535588);
         const T t = tanh(c * (x + T(0.044715) * x * x * x));
         const T slope = c * (T(1) + T(0.134145) * x * x);

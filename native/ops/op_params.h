@@ -51,8 +51,14 @@ struct UnaryParams {
 
 struct BinaryParams {
     int32_t function;
-    double p0;
-    NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0);)
+    double p0, p1;
+    NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("p1", p1);)
+};
+
+// dtype: in which both operands are compared
+struct CompareParams {
+    int32_t function, dtype;
+    NATIVEGRAD_FIELDS(visit("function", function); visit("dtype", dtype);)
 };
 
 // axes: sorted, non-negative. p0: correction of var and std.

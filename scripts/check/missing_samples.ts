@@ -7,7 +7,7 @@ interface SampleNames {
 
 /** `leakyRelu` -> `leaky_relu`: an op has one stem in every layer. */
 export function stemOf(name: string): string {
-    return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return name.replace('NaN', 'Nan').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /**

@@ -53,7 +53,7 @@ export interface OpSample {
     readonly secondOrder?: boolean;
     /** Relative tolerance in float32 where the default (1.3e-6, atol 1e-5) is too tight, with the reason. */
     readonly tolerance?: { readonly relative: number; readonly reason: string };
-    /** Shapes for the same `run` on which one and two threads are compared; they should fill several tasks. */
+    /** Shapes for the same `run` on which one and two threads are compared in float32; they should fill several tasks. */
     readonly large?: readonly (readonly number[])[];
     /** Shapes with a zero size for the same `run`, where the op takes them. */
     readonly zeroSizes?: readonly (readonly (readonly number[])[])[];

@@ -57,10 +57,15 @@ function draw(spec: InputSpec, dtype: DType, seed: string): NdArray {
     const uniform = seededUniform(seedOf(seed));
     const count = sizeOf(spec.shape);
     const values = spec.values ?? 'normal';
+    // Large inputs repeat what was drawn, but for permutations.
+    const drawn = values === 'distinct' ? count : Math.min(count, 4099);
     const numbers = isFloat(dtype)
-        ? drawFloats(values, count, uniform)
-        : drawIntegers(values, count, dtype, uniform);
-    return { shape: spec.shape, data: Float64Array.from(numbers) };
+        ? drawFloats(values, drawn, uniform)
+        : drawIntegers(values, drawn, dtype, uniform);
+    return {
+        shape: spec.shape,
+        data: Float64Array.from({ length: count }, (_, i) => numbers[i % drawn] ?? 0),
+    };
 }
 
 export function seedText(sample: OpSample, index: number): string {

@@ -16,6 +16,8 @@ struct InputBlock {
     int64_t stride;
     T buffer[block_size];
 
+    InputBlock(const TensorView& operand, int64_t stride) : view(&operand), stride(stride) {}
+
     const T* read(int64_t offset, int64_t n) {
         const void* from = element(*view, offset);
         if (view->dtype == own_dtype<T>() && stride == 1) return static_cast<const T*>(from);
@@ -29,6 +31,8 @@ struct OutputBlock {
     const TensorView* view;
     int64_t stride;
     T buffer[block_size];
+
+    OutputBlock(const TensorView& operand, int64_t stride) : view(&operand), stride(stride) {}
 
     T* begin(int64_t offset) {
         const bool direct = view->dtype == own_dtype<T>() && stride == 1;
@@ -48,14 +52,6 @@ void expect_function(int32_t function, Function count) {
     if (function < 0 || function >= static_cast<int32_t>(count)) fail("no function %d", function);
 }
 
-// The dtype that decides the compute type: the first operand that is a tensor.
-DType operand_dtype(const OpCall& call, int32_t first) {
-    for (int32_t i = first; i < call.input_count; ++i) {
-        if (!call.inputs[i].is_host_scalar) return call.inputs[i].dtype;
-    }
-    return call.inputs[first].dtype;
-}
-
 template <class T>
 void run_unary(const OpCall& call, const UnaryParams& params) {
     const auto kernel = table_of(T{}).unary[params.function];
@@ -63,8 +59,8 @@ void run_unary(const OpCall& call, const UnaryParams& params) {
     const TensorView x = broadcast_to(call.inputs[0], call.outputs[0]);
     const StridedLoop<2> loop({&call.outputs[0], &x});
     loop.run([&](const int64_t* offsets, int64_t n) {
-        InputBlock<T> in{&x, loop.inner_stride(1), {}};
-        OutputBlock<T> out{&call.outputs[0], loop.inner_stride(0), {}};
+        InputBlock<T> in(x, loop.inner_stride(1));
+        OutputBlock<T> out(call.outputs[0], loop.inner_stride(0));
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
             const int64_t at = offsets[0] + i * out.stride;
@@ -91,27 +87,28 @@ void run_binary(const OpCall& call, const BinaryParams& params) {
                      b = broadcast_to(call.inputs[1], call.outputs[0]);
     const StridedLoop<3> loop({&call.outputs[0], &a, &b});
     loop.run([&](const int64_t* offsets, int64_t n) {
-        InputBlock<T> left{&a, loop.inner_stride(1), {}}, right{&b, loop.inner_stride(2), {}};
-        OutputBlock<T> out{&call.outputs[0], loop.inner_stride(0), {}};
+        InputBlock<T> left(a, loop.inner_stride(1)), right(b, loop.inner_stride(2));
+        OutputBlock<T> out(call.outputs[0], loop.inner_stride(0));
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
             const int64_t at = offsets[0] + i * out.stride;
             const T* divisor = right.read(offsets[2] + i * right.stride, count);
             refuse_zero_divisor(static_cast<BinaryFunction>(params.function), divisor, count);
-            kernel(left.read(offsets[1] + i * left.stride, count), divisor, out.begin(at), count, params.p0);
+            kernel(left.read(offsets[1] + i * left.stride, count), divisor, out.begin(at), count, params.p0,
+                   params.p1);
             out.end(at, count);
         }
     });
 }
 
 template <class T>
-void run_compare(const OpCall& call, const BinaryParams& params) {
+void run_compare(const OpCall& call, const CompareParams& params) {
     const auto kernel = table_of(T{}).compare[params.function];
     const TensorView& result = call.outputs[0];
     const TensorView a = broadcast_to(call.inputs[0], result), b = broadcast_to(call.inputs[1], result);
     const StridedLoop<3> loop({&result, &a, &b});
     loop.run([&](const int64_t* offsets, int64_t n) {
-        InputBlock<T> left{&a, loop.inner_stride(1), {}}, right{&b, loop.inner_stride(2), {}};
+        InputBlock<T> left(a, loop.inner_stride(1)), right(b, loop.inner_stride(2));
         uint8_t bits[block_size];
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
@@ -130,9 +127,9 @@ void run_where(const OpCall& call) {
     const TensorView a = broadcast_to(call.inputs[1], result), b = broadcast_to(call.inputs[2], result);
     const StridedLoop<4> loop({&result, &c, &a, &b});
     loop.run([&](const int64_t* offsets, int64_t n) {
-        InputBlock<int64_t> condition{&c, loop.inner_stride(1), {}};
-        InputBlock<T> yes{&a, loop.inner_stride(2), {}}, no{&b, loop.inner_stride(3), {}};
-        OutputBlock<T> out{&result, loop.inner_stride(0), {}};
+        InputBlock<int64_t> condition(c, loop.inner_stride(1));
+        InputBlock<T> yes(a, loop.inner_stride(2)), no(b, loop.inner_stride(3));
+        OutputBlock<T> out(result, loop.inner_stride(0));
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
             const int64_t at = offsets[0] + i * out.stride;
@@ -197,13 +194,15 @@ void binary(const OpCall& call, const BinaryParams& params) {
     with_compute_type(call.outputs[0].dtype, [&](auto type) { run_binary<decltype(type)>(call, params); });
 }
 
-// a, b broadcast -> out bool [...]; computed in the first tensor operand's dtype
-void compare(const OpCall& call, const BinaryParams& params) {
+// a, b broadcast -> out bool [...]; compared in params.dtype
+void compare(const OpCall& call, const CompareParams& params) {
     expect_operands(call, 2, 1);
     expect_function(params.function, CompareFunction::count);
+    if (params.dtype < 0 || params.dtype >= dtype_count) fail("no dtype %d", params.dtype);
     if (call.outputs[0].dtype != DType::boolean)
         fail("writes bool, got an output of %s", dtype_name(call.outputs[0].dtype));
-    with_compute_type(operand_dtype(call, 0), [&](auto type) { run_compare<decltype(type)>(call, params); });
+    with_compute_type(static_cast<DType>(params.dtype),
+                      [&](auto type) { run_compare<decltype(type)>(call, params); });
 }
 
 // condition bool, a, b broadcast -> out [...]

@@ -75,7 +75,7 @@ def add_activations(golden):
 def add_clamp(golden):
     x = vector(NAN, INF, -INF, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
     for case, low, high in (
-        ("both, gradient 1 at the bounds", -1, 1),
+        ("both, no gradient at the bounds", -1, 1),
         ("min alone", 0, None),
         ("max alone", None, 0.5),
         ("min above max gives max", 1, -1),

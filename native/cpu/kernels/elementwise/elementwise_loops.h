@@ -9,12 +9,13 @@ void unary_f32(const float* x, float* y, int64_t n, double p0, double p1) {
 }
 
 template <class Function>
-void binary_f32(const float* a, const float* b, float* y, int64_t n, double p0) {
-    const F32 c0(p0);
+void binary_f32(const float* a, const float* b, float* y, int64_t n, double p0, double p1) {
+    const F32 c0(p0), c1(p1);
     int64_t i = 0;
-    for (; i + F32::width <= n; i += F32::width) store(y + i, Function::apply(load(a + i), load(b + i), c0));
+    for (; i + F32::width <= n; i += F32::width)
+        store(y + i, Function::apply(load(a + i), load(b + i), c0, c1));
     if (i < n)
-        store_part(y + i, Function::apply(load_part(a + i, n - i), load_part(b + i, n - i), c0), n - i);
+        store_part(y + i, Function::apply(load_part(a + i, n - i), load_part(b + i, n - i), c0, c1), n - i);
 }
 
 template <class Function>

@@ -7,16 +7,33 @@ namespace {
 #include "ops/double_math.h"
 #include "ops/elementwise_math.h"
 
+inline void convert_constant(double value, double& out) { out = value; }
+// Bounds outside the range of int64 become its ends.
+inline void convert_constant(double value, int64_t& out) {
+    if (value >= -9223372036854775808.0 && value < 9223372036854775808.0) {
+        out = static_cast<int64_t>(value);
+    } else {
+        out = value > 0 ? INT64_MAX : INT64_MIN;
+    }
+}
+
+template <class T>
+T constant(double value) {
+    T out;
+    convert_constant(value, out);
+    return out;
+}
+
 template <class T, class Function>
 void unary_loop(const T* x, T* y, int64_t n, double p0, double p1) {
-    const T c0 = static_cast<T>(p0), c1 = static_cast<T>(p1);
+    const T c0 = constant<T>(p0), c1 = constant<T>(p1);
     for (int64_t i = 0; i < n; ++i) y[i] = Function::apply(x[i], c0, c1);
 }
 
 template <class T, class Function>
-void binary_loop(const T* a, const T* b, T* y, int64_t n, double p0) {
-    const T c0 = static_cast<T>(p0);
-    for (int64_t i = 0; i < n; ++i) y[i] = Function::apply(a[i], b[i], c0);
+void binary_loop(const T* a, const T* b, T* y, int64_t n, double p0, double p1) {
+    const T c0 = constant<T>(p0), c1 = constant<T>(p1);
+    for (int64_t i = 0; i < n; ++i) y[i] = Function::apply(a[i], b[i], c0, c1);
 }
 
 template <class T, class Function>
