@@ -2,8 +2,8 @@ import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '.
 import { sameShape, shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkBackward } from './anomaly.js';
-import { withGradMode } from './grad_mode.js';
-import { nodeOf, type Edge, type GradNode } from './node.js';
+import { exchangeGradMode, withGradMode } from './grad_mode.js';
+import { nodeOf, type BackwardContext, type Edge, type GradNode } from './node.js';
 import { tapeServices } from './services.js';
 
 export interface BackwardOptions {
@@ -25,7 +25,26 @@ function reachableNodes(roots: readonly GradNode[]): GradNode[] {
             }
         }
     }
-    return [...seen].sort((a, b) => b.sequence - a.sequence);
+    return [...seen].sort(newestFirst);
+}
+
+function newestFirst(a: GradNode, b: GradNode): number {
+    return b.sequence - a.sequence;
+}
+
+function isTensor(x: Tensor | null): x is Tensor {
+    return x !== null;
+}
+
+function isWanted(edge: Edge | null): boolean {
+    return edge !== null;
+}
+
+/** How often x stands in the list. */
+function occurrences(list: readonly (Tensor | null)[], x: Tensor): number {
+    let count = 0;
+    for (const item of list) if (item === x) count++;
+    return count;
 }
 
 /** Gradients on their way: one slot per output of each node, with the number of places that hold each tensor. */
@@ -53,7 +72,7 @@ class PendingGradients {
 
     add(node: GradNode, index: number, gradient: Tensor): void {
         let slot = this.slots.get(node);
-        if (!slot) this.slots.set(node, (slot = node.outputs.map(() => null)));
+        if (!slot) this.slots.set(node, (slot = new Array<Tensor | null>(node.outputs.length).fill(null)));
         const present = slot[index];
         this.hold(gradient);
         if (!present) {
@@ -67,9 +86,9 @@ class PendingGradients {
         slot[index] = sum;
     }
 
-    /** True when a leaf may take x as its gradient: no one else holds it, and no other tensor can share its storage. */
-    isExclusive(x: Tensor): boolean {
-        return this.owned.has(x) && !x.isView && (this.holders.get(x) ?? 0) <= 1;
+    /** True when a leaf may take x as its gradient: no more than these hold it, and no other tensor shares its storage. */
+    isExclusive(x: Tensor, holders: number): boolean {
+        return this.owned.has(x) && !x.isView && (this.holders.get(x) ?? 0) <= holders;
     }
 
     take(node: GradNode): (Tensor | null)[] | undefined {
@@ -85,7 +104,7 @@ class PendingGradients {
         return result;
     }
 
-    makeAll(body: () => readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+    private makeAll(body: () => readonly (Tensor | null)[]): readonly (Tensor | null)[] {
         if (this.createGraph) return withGradMode(true, body);
         const made: ScopeMembers = new Set();
         enterScope(made);
@@ -95,9 +114,34 @@ class PendingGradients {
         } finally {
             leaveScope(made);
         }
-        const wanted = new Set<unknown>(results);
+        this.own(results, made);
+        return results;
+    }
+
+    /** As `make`, for the backward function of a node; without a closure, since every op of every step comes here. */
+    runNode(
+        node: GradNode,
+        gradients: readonly (Tensor | null)[],
+        context: BackwardContext<unknown>,
+    ): readonly (Tensor | null)[] {
+        const made: ScopeMembers | null = this.createGraph ? null : new Set();
+        if (made) enterScope(made);
+        const mode = exchangeGradMode(this.createGraph);
+        let results: readonly (Tensor | null)[];
+        try {
+            results = node.backward(gradients, context);
+        } finally {
+            exchangeGradMode(mode);
+            if (made) leaveScope(made);
+        }
+        if (made) this.own(results, made);
+        return results;
+    }
+
+    /** Takes over the results among what was made, and frees the rest. */
+    private own(results: readonly (Tensor | null)[], made: ScopeMembers): void {
         for (const item of made) {
-            if (!wanted.has(item)) item.dispose();
+            if (!(results as readonly unknown[]).includes(item)) item.dispose();
         }
         // Owned ones stay in the caller's scope, should the pass fail half-way.
         for (const x of results) {
@@ -106,7 +150,6 @@ class PendingGradients {
                 currentScope()?.add(x);
             }
         }
-        return results;
     }
 
     /** Frees what is left of a pass that failed. */
@@ -146,6 +189,7 @@ function fit(pending: PendingGradients, op: string, gradient: Tensor, edge: Edge
 }
 
 function applyHooks(node: GradNode, gradients: (Tensor | null)[], pending: PendingGradients): void {
+    if (node.hooks.length === 0 && node.retained.length === 0) return;
     gradients.forEach((gradient, index) => {
         if (!gradient) return;
         let current = gradient;
@@ -181,34 +225,44 @@ function propagate(
     const context = {
         saved: node.unpack(),
         options: node.options,
-        needs: node.edges.map((edge) => edge !== null),
+        needs: node.edges.map(isWanted),
         shapes: node.shapes,
     };
-    const results = pending.makeAll(() => node.backward(gradients, context));
+    const results = pending.runNode(node, gradients, context);
     if (results.length !== node.edges.length) {
         throw new Error(
             `[${node.op}] backward gave ${results.length} gradients for ${node.edges.length} inputs`,
         );
     }
     checkBackward(node.op, results);
-    const unused = new Set(results.filter((x) => x !== null));
-    results.forEach((raw, index) => {
+    // Whoever takes a gradient holds it; what nobody took is freed in the end.
+    for (const raw of results) if (raw) pending.hold(raw);
+    for (let index = 0; index < results.length; index++) {
+        const raw = results[index];
         const edge = node.edges[index];
-        if (!raw || !edge) return;
-        const gradient = fit(pending, node.op, raw, edge, index);
-        if (gradient === raw) unused.delete(raw);
-        if (edge.node) {
-            pending.add(edge.node, edge.outputIndex, gradient);
-        } else if (edge.leaf) {
-            const exclusive =
-                results.filter((x) => x === gradient).length === 1 && pending.isExclusive(gradient);
-            if (exclusive) pending.owned.delete(gradient);
-            sink(edge.leaf, gradient, exclusive);
-        }
-    });
-    for (const x of unused) {
-        pending.hold(x);
-        pending.release(x);
+        if (raw && edge) deliver(pending, node.op, raw, edge, index, occurrences(results, raw) === 1, sink);
+    }
+    for (const raw of results) if (raw) pending.release(raw);
+}
+
+/** Hands one gradient on: to the node that made the input, or to the leaf. */
+function deliver(
+    pending: PendingGradients,
+    op: string,
+    raw: Tensor,
+    edge: Edge,
+    input: number,
+    isOnly: boolean,
+    sink: LeafSink,
+): void {
+    const gradient = fit(pending, op, raw, edge, input);
+    if (edge.node) {
+        pending.add(edge.node, edge.outputIndex, gradient);
+    } else if (edge.leaf) {
+        // The results hold `raw`; whoever gave it to this op may do so too.
+        const exclusive = isOnly && pending.isExclusive(gradient, gradient === raw ? 2 : 1);
+        if (exclusive) pending.owned.delete(gradient);
+        sink(edge.leaf, gradient, exclusive);
     }
 }
 
@@ -236,7 +290,7 @@ export function* backwardSteps(
         for (const node of reachableNodes(nodes)) {
             const gradients = pending.take(node);
             if (gradients) {
-                const incoming = gradients.filter((x) => x !== null);
+                const incoming = gradients.filter(isTensor);
                 applyHooks(node, gradients, pending);
                 propagate(node, gradients, pending, options.createGraph, sink);
                 for (const x of incoming) pending.release(x);

@@ -1,8 +1,15 @@
-import { isFloat } from '../tensor/dtype.js';
+import type { Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkForward } from './anomaly.js';
-import { isGradEnabled, withGradMode } from './grad_mode.js';
-import { GradNode, nodeOf, type BackwardContext, type Edge, type Gradients } from './node.js';
+import { exchangeGradMode, isGradEnabled } from './grad_mode.js';
+import {
+    GradNode,
+    nodeOf,
+    type BackwardContext,
+    type BackwardRule,
+    type Edge,
+    type Gradients,
+} from './node.js';
 
 /** What a forward function gets besides inputs and options. */
 export interface ForwardContext {
@@ -38,6 +45,25 @@ export const differentiableOps: ReadonlySet<string> = names;
 
 const unrecorded: ForwardContext = { recording: false, save: () => undefined };
 
+/** What the forward function that runs now has saved. */
+let savedNow: Tensor[] = [];
+
+const recorded: ForwardContext = {
+    recording: true,
+    save: (...tensors) => {
+        for (const x of tensors) savedNow.push(x);
+    },
+};
+
+function needsGradient(inputs: readonly Tensor[]): boolean {
+    for (const x of inputs) if (x.needsGrad) return true;
+    return false;
+}
+
+function shapeOf(x: Tensor): Shape {
+    return x.shape;
+}
+
 function edgeOf(x: Tensor): Edge | null {
     if (!x.needsGrad) return null;
     const node = nodeOf(x);
@@ -70,42 +96,44 @@ export function defineOp<
 >(definition: OpDefinition<Inputs, Options, Result>): (inputs: Inputs, options: Options) => Result {
     const { name } = definition;
     if (definition.backward) names.add(name);
-    return (inputs, options) => {
-        const recording =
-            definition.backward !== undefined && isGradEnabled() && inputs.some((x) => x.needsGrad);
-        if (!recording) return withGradMode(false, () => definition.forward(unrecorded, inputs, options));
+    const rule: BackwardRule = {
+        backward: (gradients, context, isSingle) =>
+            definition.backward?.(
+                (isSingle ? gradients[0] : gradients) as BackwardInput<Result>,
+                context as BackwardContext<Options>,
+            ) ?? [],
+        differentiable: definition.differentiable === true,
+    };
 
-        const saved: Tensor[] = [];
-        const context: ForwardContext = {
-            recording: true,
-            save: (...tensors) => void saved.push(...tensors),
-        };
-        const result = withGradMode(false, () => definition.forward(context, inputs, options));
-        const outputs: readonly Tensor[] = Array.isArray(result)
-            ? (result as readonly Tensor[])
-            : [result as Tensor];
+    function forward(context: ForwardContext, inputs: Inputs, options: Options): Result {
+        const mode = exchangeGradMode(false);
+        try {
+            return definition.forward(context, inputs, options);
+        } finally {
+            exchangeGradMode(mode);
+        }
+    }
+
+    function record(inputs: Inputs, options: Options): Result {
+        const outer = savedNow;
+        const saved: Tensor[] = (savedNow = []);
+        let result: Result;
+        try {
+            result = forward(recorded, inputs, options);
+        } finally {
+            savedNow = outer;
+        }
         const isSingle = !Array.isArray(result);
-        const node = new GradNode(
-            name,
-            inputs.map(edgeOf),
-            inputs.map((x) => x.shape),
-            options,
-            (gradients, backwardContext) =>
-                definition.backward?.(
-                    (isSingle ? gradients[0] : gradients) as BackwardInput<Result>,
-                    backwardContext as BackwardContext<Options>,
-                ) ?? [],
-            definition.differentiable === true,
-        );
+        const outputs = (isSingle ? [result] : result) as readonly Tensor[];
+        const node = new GradNode(name, inputs.map(edgeOf), inputs.map(shapeOf), options, rule, isSingle);
         for (const x of saved) node.save(x, !inputs.includes(x) && !outputs.includes(x));
-        outputs.forEach((output, index) => {
-            node.outputs.push({ shape: output.shape, dtype: output.dtype });
-            if (!isFloat(output.dtype)) return;
-            output.tapeLink = node;
-            output.outputIndex = index;
-            output.needsGrad = true;
-        });
+        for (const output of outputs) node.addOutput(output);
         checkForward(name, outputs);
         return result;
-    };
+    }
+
+    return (inputs, options) =>
+        definition.backward !== undefined && isGradEnabled() && needsGradient(inputs)
+            ? record(inputs, options)
+            : forward(unrecorded, inputs, options);
 }

@@ -5,6 +5,13 @@ export function isGradEnabled(): boolean {
     return enabled;
 }
 
+/** @internal Sets whether ops are recorded and returns what it was; for paths where a closure costs too much. */
+export function exchangeGradMode(mode: boolean): boolean {
+    const before = enabled;
+    enabled = mode;
+    return before;
+}
+
 /** @internal Runs `body` with recording switched on or off. */
 export function withGradMode<T>(mode: boolean, body: () => T): T {
     const before = enabled;

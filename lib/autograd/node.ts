@@ -1,4 +1,4 @@
-import type { DType } from '../tensor/dtype.js';
+import { isFloat, type DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Tensor, TapeLink } from '../tensor/tensor.js';
 
@@ -32,10 +32,17 @@ export interface Edge {
     readonly dtype: DType;
 }
 
-export type BackwardFunction = (
-    gradients: readonly (Tensor | null)[],
-    context: BackwardContext<unknown>,
-) => Gradients;
+/** The part of an op's definition that its nodes share. */
+export interface BackwardRule {
+    /** `isSingle`: forward gave one tensor, not a list. */
+    readonly backward: (
+        gradients: readonly (Tensor | null)[],
+        context: BackwardContext<unknown>,
+        isSingle: boolean,
+    ) => Gradients;
+    /** True when backward is written in recorded ops and can itself be differentiated. */
+    readonly differentiable: boolean;
+}
 
 /** A gradient hook: may look at the gradient, or give another one in its place. */
 export type GradientHook = (gradient: Tensor) => Tensor | undefined;
@@ -48,6 +55,7 @@ export class GradNode implements TapeLink {
     readonly hooks: (GradientHook[] | undefined)[] = [];
     /** Outputs that asked for their gradient to be kept. */
     readonly retained: (Tensor | undefined)[] = [];
+    readonly outputs: { readonly shape: Shape; readonly dtype: DType }[] = [];
     private saved: SavedTensor[] | null = [];
 
     constructor(
@@ -55,11 +63,26 @@ export class GradNode implements TapeLink {
         readonly edges: readonly (Edge | null)[],
         readonly shapes: readonly Shape[],
         readonly options: unknown,
-        readonly backward: BackwardFunction,
-        /** True when backward is written in recorded ops and can itself be differentiated. */
-        readonly differentiable: boolean,
-        readonly outputs: { readonly shape: Shape; readonly dtype: DType }[] = [],
+        private readonly rule: BackwardRule,
+        private readonly isSingle: boolean,
     ) {}
+
+    get differentiable(): boolean {
+        return this.rule.differentiable;
+    }
+
+    backward(gradients: readonly (Tensor | null)[], context: BackwardContext<unknown>): Gradients {
+        return this.rule.backward(gradients, context, this.isSingle);
+    }
+
+    /** Ties the next output of the op to this node. */
+    addOutput(output: Tensor): void {
+        const index = this.outputs.push({ shape: output.shape, dtype: output.dtype }) - 1;
+        if (!isFloat(output.dtype)) return;
+        output.tapeLink = this;
+        output.outputIndex = index;
+        output.needsGrad = true;
+    }
 
     save(tensor: Tensor, owned: boolean): void {
         this.saved?.push({ tensor, version: tensor.version.value, owned });
@@ -73,7 +96,8 @@ export class GradNode implements TapeLink {
                     'pass { retainGraph: true } to the first backward()',
             );
         }
-        return this.saved.map(({ tensor, version }) => {
+        const tensors: Tensor[] = [];
+        for (const { tensor, version } of this.saved) {
             if (tensor.isDisposed) {
                 throw new Error(
                     `[backward] a tensor of shape [${tensor.shape.join(', ')}] that ${this.op} needs was disposed before ` +
@@ -86,8 +110,9 @@ export class GradNode implements TapeLink {
                         `since (version ${version}, now ${tensor.version.value}); use the out-of-place op or clone() first`,
                 );
             }
-            return tensor;
-        });
+            tensors.push(tensor);
+        }
+        return tensors;
     }
 
     /** Lets go of what forward saved; what only the tape held is freed now. */

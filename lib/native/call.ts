@@ -25,6 +25,8 @@ export const unaryCode = codeIn(contract.unary, 'unary');
 export const binaryCode = codeIn(contract.binary, 'binary');
 export const compareCode = codeIn(contract.compare, 'compare');
 
+const none: readonly number[] = [];
+
 function writeShape(position: number, record: TensorRecord): number {
     block[position++] = record.dtypeCode;
     block[position++] = record.shape.length;
@@ -32,8 +34,34 @@ function writeShape(position: number, record: TensorRecord): number {
     return position;
 }
 
+/** The one crossing of a call: the JavaScript objects of new outputs follow the op code. */
+function cross(
+    op: string,
+    label: string,
+    code: number,
+    created: number,
+    outputs: readonly TensorRecord[],
+): void {
+    const [first] = outputs;
+    try {
+        if (created === 0) native.run(code);
+        else if (outputs.length === 1 && first) native.run(code, first);
+        else native.run(code, ...outputs.filter(isNew));
+    } catch (error) {
+        if (error instanceof Error) error.message = error.message.replace(`[${op}]`, `[${label}]`);
+        throw error;
+    }
+}
+
+function isNew(record: TensorRecord): boolean {
+    return record.id === 0;
+}
+
 function requireAlive(op: string, record: TensorRecord, index: number): void {
-    if (record.id > 0) return;
+    if (record.id <= 0) refuseDisposed(op, record, index);
+}
+
+function refuseDisposed(op: string, record: TensorRecord, index: number): never {
     throw new Error(
         `[${op}] input ${index} of shape [${record.shape.join(', ')}] was used after it was disposed; ` +
             'keep it with keep(), or return it from its scope()',
@@ -49,44 +77,43 @@ export function run(
     op: string,
     inputs: readonly (TensorRecord | number)[],
     outputs: readonly TensorRecord[],
-    parameters: readonly number[] = [],
+    parameters: readonly number[] = none,
     label = op,
 ): void {
     const code = opCodes.get(op);
     if (code === undefined) throw new Error(`the native addon has no op '${op}'; rebuild it`);
-    let position = 0;
-    block[position++] = inputs.length;
-    inputs.forEach((input, index) => {
+    // No closures on this path: under a loader that keeps function names, each costs as much as the kernel.
+    let position = 1;
+    block[0] = inputs.length;
+    for (const input of inputs) {
         if (typeof input === 'number') {
             block[position++] = 0;
             block[position++] = input;
         } else {
-            requireAlive(label, input, index);
+            if (input.id <= 0) refuseDisposed(label, input, inputs.indexOf(input));
             block[position++] = input.id;
         }
-    });
+    }
     block[position++] = outputs.length;
-    const created: TensorRecord[] = [];
-    outputs.forEach((output, index) => {
+    let created = 0;
+    for (const output of outputs) {
         if (output.id === 0) {
             block[position++] = 0;
             position = writeShape(position, output);
-            created.push(output);
+            created++;
         } else {
-            requireAlive(label, output, index);
+            if (output.id < 0) refuseDisposed(label, output, outputs.indexOf(output));
             block[position++] = output.id;
         }
-    });
-    for (const parameter of parameters) block[position++] = parameter;
-    try {
-        native.run(code, ...created);
-    } catch (error) {
-        if (error instanceof Error) error.message = error.message.replace(`[${op}]`, `[${label}]`);
-        throw error;
     }
-    outputs.forEach((output, index) => {
-        if (output.id === 0) output.id = block[index] ?? 0;
-    });
+    for (const parameter of parameters) block[position++] = parameter;
+    cross(op, label, code, created, outputs);
+    if (created === 0) return;
+    position = 0;
+    for (const output of outputs) {
+        if (output.id === 0) output.id = block[position] ?? 0;
+        position++;
+    }
 }
 
 /** Gives `record` a handle to part of the storage of `base`; `offset` counts elements from the first one of `base`. */

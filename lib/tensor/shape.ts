@@ -14,7 +14,10 @@ export function shapeText(shape: Shape): string {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-    return a.length === b.length && a.every((size, axis) => size === b[axis]);
+    if (a === b) return true;
+    if (a.length !== b.length) return false;
+    for (let axis = 0; axis < a.length; axis++) if (a[axis] !== b[axis]) return false;
+    return true;
 }
 
 /** Checks sizes that come from outside; `op` names the caller in the error. */
@@ -61,7 +64,8 @@ export function normalizeAxes(
 }
 
 /** The shape that two shapes broadcast to (NumPy's rule). */
-export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+    if (sameShape(a, b)) return a;
     const rank = Math.max(a.length, b.length);
     const result = new Array<number>(rank);
     for (let i = 1; i <= rank; i++) {
