@@ -271,6 +271,12 @@ export abstract class Module {
         return addTo(this.hooks.backward, hook);
     }
 
+    /** @internal Positions at which each parameter acts in one call, for `summary()`: all of the output but its channels. */
+    positions(_input: Tensor, output: Tensor): number {
+        const weight = this.ownParameters().find(([name]) => name === 'weight')?.[1];
+        return output.size / Math.max(1, weight?.shape[0] ?? 1);
+    }
+
     /** Options of this layer for printing, such as `784, 256`. */
     describe(): string {
         return '';

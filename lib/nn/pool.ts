@@ -1,0 +1,47 @@
+import type { Pair } from '../ops/pair.js';
+import { maxPool2d, type MaxPoolOptions } from '../ops/pool.js';
+import { squeeze, unsqueeze } from '../ops/shape_ops.js';
+import { shapeText } from '../tensor/shape.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { Module, type Layer } from './module.js';
+import { describeOptions } from './options.js';
+
+function pairText(pair: Pair): string {
+    return typeof pair === 'number' ? String(pair) : shapeText(pair);
+}
+
+/** Images may come without the batch dimension. */
+abstract class Pooling extends Module implements Layer {
+    protected abstract pool(x: Tensor): Tensor;
+
+    forward(x: Tensor): Tensor {
+        if (x.rank === 3) return squeeze(this.pool(unsqueeze(x, 0)), 0);
+        if (x.rank !== 4)
+            throw this.shapeError('[N, C, H, W]', x.shape, x.rank === 2 ? 'pool before Flatten' : '');
+        return this.pool(x);
+    }
+}
+
+/**
+ * Largest value of each window: [N, C, H, W] -> [N, C, H', W'], stride = kernel size by default.
+ *
+ * @example
+ * import { nn, zeros } from 'nativegrad';
+ * console.log(new nn.MaxPool2d(2).forward(zeros([8, 32, 28, 28])).shape); // [8, 32, 14, 14]
+ */
+export class MaxPool2d extends Pooling {
+    constructor(
+        readonly kernelSize: Pair,
+        readonly options: MaxPoolOptions = {},
+    ) {
+        super();
+    }
+
+    protected override pool(x: Tensor): Tensor {
+        return maxPool2d(x, this.kernelSize, this.options);
+    }
+
+    override describe(): string {
+        return pairText(this.kernelSize) + describeOptions(this.options);
+    }
+}
