@@ -8,7 +8,7 @@ module.exports = {
     extension: ['ts'],
     recursive: true,
     'node-option': ['import=tsx'],
-    timeout: 20_000,
+    timeout: 60_000,
     // The tarball test installs packages and other Node versions: `npm run test:package` runs it.
     ...(named ? {} : { spec: ['test/**/*.test.ts'], ignore: ['test/package/**'] }),
     ...(counts

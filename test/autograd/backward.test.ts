@@ -74,7 +74,10 @@ describe('backward', () => {
     it('gives leaves gradients that share nothing', () => {
         const [a, b, c] = [ones([2, 2]), ones([4, 1]), ones([4])] as const;
         for (const x of [a, b, c]) x.requiresGrad = true;
-        const flat = a.reshape([4]).add(b.reshape([4])).add(c);
+        const flat = a
+            .reshape([4])
+            .add(b.reshape([4]))
+            .add(c);
         flat.mul(flat.detach()).sum().backward();
         noGrad(() => a.grad?.mul_(7));
         assert.deepEqual(b.grad?.toArray(), [[3], [3], [3], [3]]);
