@@ -13,9 +13,15 @@ export {
 } from './conv.js';
 export { MaxPool2d } from './pool.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch_norm.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Flatten } from './flatten.js';
 export * from './activations.js';
 export { crossEntropy } from './losses/cross_entropy.js';
+export { nllLoss, type NLLOptions } from './losses/nll.js';
+export { l1Loss, mseLoss, smoothL1Loss, type SmoothL1Options } from './losses/regression.js';
+export { bceLoss, bceWithLogits, type BCEOptions, type BCEWithLogitsOptions } from './losses/binary.js';
+export type { LossOptions } from './losses/reduction.js';
 export type { CrossEntropyOptions, Reduction } from '../ops/cross_entropy.js';
+export type { InitOptions } from './draw.js';
 export { summary, type LayerSummary, type ModelSummary, type SummaryOptions } from './summary.js';
 export * as init from './init.js';

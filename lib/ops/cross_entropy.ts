@@ -97,34 +97,43 @@ function rowsOfClasses(x: Tensor): Tensor {
     return reshape(permute(x, order), [-1, x.shape[1] ?? 1]);
 }
 
-function requireWeight(x: Tensor, weight: Tensor | null | undefined, classes: number): Tensor | undefined {
+/** The class weights, checked; undefined where there are none. */
+export function requireWeight(
+    op: string,
+    x: Tensor,
+    weight: Tensor | null | undefined,
+    classes: number,
+): Tensor | undefined {
     if (!weight) return undefined;
-    requireTensor('cross_entropy', weight, 'the class weights');
+    requireTensor(op, weight, 'the class weights');
     if (!sameShape(weight.shape, [classes]) || !isFloat(weight.dtype)) {
         throw new RangeError(
-            `[cross_entropy] class weights must be a float tensor [${classes}] for scores ${shapeText(x.shape)}, ` +
+            `[${op}] class weights must be a float tensor [${classes}] for scores ${shapeText(x.shape)}, ` +
                 `got ${weight.dtype} ${shapeText(weight.shape)}`,
         );
     }
     return weight;
 }
 
-/** Cross entropy against one label a row; see `crossEntropy` in lib/nn, which also takes probabilities. */
-export function labelCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
-    const classes = x.shape[x.rank === 1 ? 0 : 1] ?? 0;
+/** Labels are integers in the shape of the scores without the class dimension. */
+export function requireLabels(op: string, x: Tensor, labels: Tensor): void {
     const expected = x.rank === 1 ? [] : [...x.shape.slice(0, 1), ...x.shape.slice(2)];
     if (!sameShape(labels.shape, expected)) {
         throw new RangeError(
-            `[cross_entropy] labels must be ${shapeText(expected)} for scores ${shapeText(x.shape)}, got ` +
+            `[${op}] labels must be ${shapeText(expected)} for scores ${shapeText(x.shape)}, got ` +
                 `${shapeText(labels.shape)}; for probabilities or one-hot rows pass ${shapeText(x.shape)}`,
         );
     }
     if (isFloat(labels.dtype) || labels.dtype === 'bool') {
-        throw new TypeError(
-            `[cross_entropy] labels must be integers, got ${labels.dtype}; cast with y.to('int64')`,
-        );
+        throw new TypeError(`[${op}] labels must be integers, got ${labels.dtype}; cast with y.to('int64')`);
     }
-    const weight = requireWeight(x, options.weight, classes);
+}
+
+/** Cross entropy against one label a row; see `crossEntropy` in lib/nn, which also takes probabilities. */
+export function labelCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+    requireLabels('cross_entropy', x, labels);
+    const classes = x.shape[x.rank === 1 ? 0 : 1] ?? 0;
+    const weight = requireWeight('cross_entropy', x, options.weight, classes);
     const rows = rowsOfClasses(x);
     const flat = labels.rank === 1 ? labels : reshape(labels, [sizeOf(labels.shape)]);
     const loss = crossEntropyOp(weight ? [rows, flat, weight] : [rows, flat], {
@@ -155,7 +164,7 @@ export function probabilityCrossEntropy(
 ): Tensor {
     const axis = x.rank === 1 ? 0 : 1;
     const classes = x.shape[axis] ?? 1;
-    const weight = requireWeight(x, options.weight, classes);
+    const weight = requireWeight('cross_entropy', x, options.weight, classes);
     const smoothing = options.labelSmoothing ?? 0;
     let target = cast(probabilities, x.dtype);
     if (smoothing > 0) target = add(mul(target, 1 - smoothing), smoothing / classes);

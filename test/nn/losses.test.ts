@@ -28,3 +28,47 @@ describe('crossEntropy', () => {
         assert.throws(() => nn.crossEntropy(x, label, { reduction: wrong }), /reduction must be/);
     });
 });
+
+describe('losses of pairs', () => {
+    it('refuse shapes that would broadcast', () => {
+        for (const loss of [nn.mseLoss, nn.l1Loss, nn.smoothL1Loss, nn.bceLoss, nn.bceWithLogits])
+            assert.throws(
+                () => loss(tensor([[0.5]]), tensor([1])),
+                /prediction \[1, 1\] and target \[1\] differ/,
+            );
+        assert.throws(
+            () => nn.smoothL1Loss(tensor([1]), tensor([1]), { beta: -1 }),
+            /beta must be at least 0/,
+        );
+        assert.equal(nn.smoothL1Loss(tensor([3]), tensor([1]), { beta: 0 }).item(), 2);
+    });
+
+    it('weigh terms and positive targets', () => {
+        const [x, y] = [tensor([1, -2]), tensor([1, 0])];
+        const terms = nn.bceWithLogits(x, y, { reduction: 'none' }).toArray() as number[];
+        const heavy = nn
+            .bceWithLogits(x, y, { reduction: 'none', posWeight: tensor(3) })
+            .toArray() as number[];
+        assert.ok(Math.abs(heavy[0] - 3 * terms[0]) < 1e-6);
+        assert.equal(heavy[1], terms[1]);
+        const p = x.sigmoid();
+        const weighted = nn.bceLoss(p, y, { weight: tensor([2, 0]), reduction: 'sum' }).item();
+        assert.ok(Math.abs(weighted - 2 * terms[0]) < 1e-6);
+    });
+
+    it('take integer targets', () => {
+        const loss = nn.bceWithLogits(tensor([0]), tensor([1], { dtype: 'int64' }));
+        assert.ok(Math.abs(loss.item() - Math.LN2) < 1e-6);
+    });
+});
+
+describe('nllLoss', () => {
+    it('is not touched by what an ignored label says', () => {
+        const logp = tensor([
+            [-Infinity, 0],
+            [-1, -0.5],
+        ]);
+        const labels = tensor([0, 1], { dtype: 'int64' });
+        assert.equal(nn.nllLoss(logp, labels, { ignoreIndex: 0 }).item(), 0.5);
+    });
+});
