@@ -12,8 +12,8 @@ import { powRule } from './pow.js';
 import { unaryDtype, type Domain } from './unary.js';
 import { checkMaskedFill, clampBounds, clampConstants, clampDtype } from './where.js';
 
-/** Refuses targets that must not be written: recorded ones, and views in which elements overlap. */
-function beginWrite(op: string, x: Tensor, source?: Operand): void {
+/** @internal Refuses targets that must not be written: recorded ones, and views in which elements overlap. */
+export function beginWrite(op: string, x: Tensor, source?: Operand): void {
     requireTensor(op, x);
     if (isGradEnabled() && x.needsGrad) {
         throw new Error(

@@ -7,7 +7,46 @@ export { add, div, floorDivide, maximum, minimum, mul, remainder, sub } from './
 export * from './compare.js';
 export { cast, clone, contiguous } from './convert.js';
 export * from './create.js';
-export * from './in_place.js';
+export {
+    abs_,
+    add_,
+    ceil_,
+    clamp_,
+    copy_,
+    div_,
+    exp_,
+    fill_,
+    floorDivide_,
+    floor_,
+    log_,
+    maskedFill_,
+    mul_,
+    neg_,
+    pow_,
+    reciprocal_,
+    relu_,
+    remainder_,
+    round_,
+    rsqrt_,
+    sigmoid_,
+    sqrt_,
+    square_,
+    sub_,
+    tanh_,
+    zero_,
+} from './in_place.js';
+export { defaultGenerator, Generator, manualSeed, type GeneratorState } from './generator.js';
+export {
+    bernoulli,
+    bernoulli_,
+    normal_,
+    rand,
+    randint,
+    randn,
+    randperm,
+    uniform_,
+    type RandomOptions,
+} from './random.js';
 export { affineSample, batchGather, type BatchGatherOptions } from './batch.js';
 export { linear } from './linear.js';
 export { matmul } from './matmul.js';

@@ -25,23 +25,43 @@ int64_t integer_in(const PhiloxBlock& block, int half, int64_t low, uint64_t ran
            static_cast<int64_t>(static_cast<uint64_t>((static_cast<unsigned __int128>(bits) * range) >> 64));
 }
 
+// Uniform in [0, 1) with as many bits as the dtype has, so that storing does not round up to 1.
+double uniform_in(DType dtype, uint32_t bits) {
+    switch (dtype) {
+        case DType::float16:
+            return static_cast<double>(bits >> 21) * 4.8828125e-4;  // 2^-11
+        case DType::bfloat16:
+            return static_cast<double>(bits >> 24) * 3.90625e-3;  // 2^-8
+        default:
+            return static_cast<double>(uniform_float(bits));
+    }
+}
+
+// The value as it will be stored; scaling may have rounded it up to the open end of the range.
+double below(DType dtype, double value, double low, double high) {
+    double stored = value;
+    if (dtype == DType::float32) stored = static_cast<double>(static_cast<float>(value));
+    if (dtype == DType::float16)
+        stored = static_cast<double>(to_float(to_float16(static_cast<float>(value))));
+    if (dtype == DType::bfloat16)
+        stored = static_cast<double>(to_float(to_bfloat16(static_cast<float>(value))));
+    return stored < high || high <= low ? stored : low;
+}
+
 void draw(const RandomParams& params, DType dtype, const PhiloxBlock& block, double* out) {
     const double span = params.high - params.low;
     switch (static_cast<Distribution>(params.distribution)) {
         case Distribution::uniform:
             if (dtype == DType::float64) {
                 for (int i = 0; i < 2; ++i) {
-                    out[i] = params.low + span * uniform_double(block.values[2 * i], block.values[2 * i + 1]);
+                    const double u = uniform_double(block.values[2 * i], block.values[2 * i + 1]);
+                    out[i] = below(dtype, params.low + span * u, params.low, params.high);
                 }
                 return;
             }
             for (int i = 0; i < 4; ++i) {
-                // In float: the product and sum of doubles could round up to `high` on storing.
-                const float value = static_cast<float>(params.low) +
-                                    static_cast<float>(span) * uniform_float(block.values[i]);
-                out[i] = value < static_cast<float>(params.high) || span <= 0
-                             ? value
-                             : static_cast<float>(params.low);
+                const double u = uniform_in(dtype, block.values[i]);
+                out[i] = below(dtype, params.low + span * u, params.low, params.high);
             }
             return;
         case Distribution::normal: {
@@ -65,6 +85,20 @@ void draw(const RandomParams& params, DType dtype, const PhiloxBlock& block, dou
     }
 }
 
+uint64_t counter_value(const ScalarSlot& slot, const char* what) {
+    const double value = slot.values[0];
+    if (!(value >= 0 && value <= 9007199254740992.0))
+        fail("the %s must lie in [0, 2^53], got %g", what, value);
+    return static_cast<uint64_t>(value);
+}
+
+void expect_range(const RandomParams& params) {
+    if (static_cast<Distribution>(params.distribution) != Distribution::integer) return;
+    constexpr double limit = 9007199254740992.0;
+    if (!(params.low >= -limit && params.high <= limit && params.low < params.high))
+        fail("no integers in [%g, %g)", params.low, params.high);
+}
+
 }  // namespace
 
 // -> out [...], element i from counter offset + i / values_per_counter
@@ -76,8 +110,9 @@ void random(const OpCall& call, const RandomParams& params) {
     const TensorView& out = call.outputs[0];
     const int64_t n = element_count(out);
     const int64_t per_counter = values_per_counter(static_cast<Distribution>(params.distribution), out.dtype);
-    const uint64_t seed = static_cast<uint64_t>(params.seed.values[0]),
-                   offset = static_cast<uint64_t>(params.offset.values[0]);
+    if (!is_row_major(out)) fail("writes row-major tensors only");
+    const uint64_t seed = counter_value(params.seed, "seed"), offset = counter_value(params.offset, "offset");
+    expect_range(params);
     parallel_for((n + block_size - 1) / block_size, [&](int64_t task) {
         double values[block_size];
         const int64_t first = task * block_size, count = std::min(block_size, n - first);
