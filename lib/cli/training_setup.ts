@@ -124,8 +124,6 @@ function stepsOf(optimizer: optim.Optimizer): StepOptimizer {
 
 function refuseMissing(config: TrainConfig): void {
     const missing = [
-        config.architecture !== 'mlp' && '--architecture cnn',
-        config.useBatchNorm && '--use_batch_norm',
         config.dropoutRate > 0 && '--dropout_rate',
         config.activation !== 'relu' && '--activation',
         config.loss !== 'cce' && '--loss',

@@ -24,15 +24,28 @@ export type ClassifierInit = 'he' | 'glorot';
  * ```
  */
 export function buildClassifier(spec: ClassifierSpec): nn.Sequential {
-    const layers: Layer[] = [new nn.Flatten()];
+    const layers = [...convolutionBlocks(spec), new nn.Flatten()];
     let features = flatFeatures(spec);
     for (const size of spec.hiddenSizes) {
         layers.push(new nn.Linear(features, size));
+        if (spec.useBatchNorm && spec.architecture === 'mlp') layers.push(new nn.BatchNorm1d(size));
         layers.push(new nn.ReLU());
         features = size;
     }
     layers.push(new nn.Linear(features, spec.classes));
     return new nn.Sequential(...layers);
+}
+
+function convolutionBlocks(spec: ClassifierSpec): Layer[] {
+    let [channels] = spec.inputShape;
+    return spec.convChannels.flatMap((size) => {
+        const padding = (spec.kernelSize - 1) / 2;
+        const block: Layer[] = [new nn.Conv2d(channels, size, spec.kernelSize, { padding })];
+        if (spec.useBatchNorm) block.push(new nn.BatchNorm2d(size));
+        block.push(new nn.ReLU(), new nn.MaxPool2d(2));
+        channels = size;
+        return block;
+    });
 }
 
 /**
@@ -43,7 +56,7 @@ export function buildClassifier(spec: ClassifierSpec): nn.Sequential {
 export function initializeClassifier(model: nn.Module, init: ClassifierInit, seed: number): void {
     let drawn = 0;
     for (const module of model.modules()) {
-        if (!(module instanceof nn.Linear)) continue;
+        if (!(module instanceof nn.Linear) && !(module instanceof nn.Conv2d)) continue;
         const { weight, bias } = module;
         const { fanIn, fanOut } = nn.init.fans(weight.shape);
         const bound = Math.sqrt(6 / (init === 'he' ? fanIn : fanIn + fanOut));

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 
 import { DataFileError } from '../../lib/data/data_file_error.js';
 import { decodeIdx, readIdxFile } from '../../lib/data/idx.js';
+import { seededUniform } from '../support/seeded.js';
 
 /** An IDX file: type byte, axes, big-endian payload. */
 function idx(type: number, shape: number[], payload: Uint8Array): Buffer {
@@ -86,6 +87,36 @@ describe('idx', () => {
         for (let length = 0; length < good.length; length++) {
             assert.throws(() => decodeIdx(good.subarray(0, length), 'x'), DataFileError);
         }
+    });
+
+    it('gives a typed error or a consistent array for 20,000 damaged files', () => {
+        const draw = seededUniform(20_261_122);
+        const below = (limit: number): number => Math.floor(draw() * limit);
+        const good = idx(
+            0x0b,
+            [2, 3],
+            Uint8Array.from({ length: 12 }, (_, i) => i),
+        );
+        let accepted = 0;
+        for (let round = 0; round < 20_000; round++) {
+            let bytes = Buffer.from(good);
+            for (let count = 1 + below(2); count > 0; count--) {
+                const at = below(bytes.length);
+                if (below(4) === 0)
+                    bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + below(4))]);
+                else if (bytes.length > at) bytes[at] = below(3) === 0 ? below(4) : below(256);
+            }
+            try {
+                const { shape, data } = decodeIdx(bytes, 'x');
+                const size = shape.reduce((product, axis) => product * axis, 1);
+                assert.equal(size, data.length);
+                assert.equal(4 + 4 * shape.length + data.byteLength, bytes.length);
+                accepted++;
+            } catch (error) {
+                assert.ok(error instanceof DataFileError, `round ${round}: ${String(error)}`);
+            }
+        }
+        assert.ok(accepted > 1000 && accepted < 19_000, String(accepted));
     });
 
     describe('files', () => {

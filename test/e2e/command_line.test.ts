@@ -128,6 +128,8 @@ describe('the command line, from end to end', function () {
     });
 
     const variants = [
+        '--architecture cnn --conv_channels 4,8 --use_batch_norm --learning_rate 0.01',
+        '--use_batch_norm --batch_size 83',
         '--optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine --gradient_clip 1',
         '--optimizer rmsprop --lr_schedule one_cycle --momentum 0.5',
         '--optimizer adamw --lr-schedule plateau --learning-rate 0.01 --validation_split 0 --batch_size 7',
@@ -170,6 +172,7 @@ describe('the command line, from end to end', function () {
         await assertRefused('train', '--epochs 0', /--epochs expects an integer from 1 to 100000, got "0"/);
         await assertRefused('evaluate', '', /--model_path is required/);
         await assertRefused('train', tiny('--device cuda'), /--device cuda cannot be used: .*CUDA/);
+        await assertRefused('train', tiny('--batch_size 1 --use_batch_norm'), /--batch_size/);
         await assertRefused('train', tiny('--validation_split 0.9999'), /--validation_split/);
     });
 
