@@ -1,6 +1,10 @@
 export * from './activation.js';
+export * from './avg_pool.js';
 export * from './conv.js';
+export * from './dropout.js';
+export * from './interpolate.js';
 export * from './norm.js';
+export * from './row_norm.js';
 export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';
 export type { Pair } from './pair.js';
 export { add, div, floorDivide, maximum, minimum, mul, remainder, sub } from './arithmetic.js';

@@ -28,7 +28,7 @@ export interface WindowGeometry {
     readonly dilation: Two;
 }
 
-function requireImages(op: string, x: Tensor): void {
+export function requireImages(op: string, x: Tensor): void {
     requireTensor(op, x);
     requireFloat(op, x);
     if (x.rank !== 4) {
@@ -38,7 +38,7 @@ function requireImages(op: string, x: Tensor): void {
     }
 }
 
-function windowGeometry(op: string, kernelSize: Pair, options: MaxPoolOptions): WindowGeometry {
+export function windowGeometry(op: string, kernelSize: Pair, options: MaxPoolOptions): WindowGeometry {
     const kernel = pairOf(op, 'kernelSize', kernelSize, 1);
     const padding = pairOf(op, 'padding', options.padding ?? 0, 0);
     if (padding.some((value, axis) => 2 * value > (kernel[axis] ?? 1))) {
@@ -56,7 +56,7 @@ function windowGeometry(op: string, kernelSize: Pair, options: MaxPoolOptions): 
 }
 
 /** Number of windows along each axis; with `ceil`, none that begins behind the image and its padding before. */
-function pooledSize(op: string, x: Tensor, windows: WindowGeometry, ceil: boolean): number[] {
+export function pooledSize(op: string, x: Tensor, windows: WindowGeometry, ceil: boolean): number[] {
     return [0, 1].map((axis) => {
         const size = x.shape[2 + axis] ?? 0;
         const padding = windows.padding[axis] ?? 0;

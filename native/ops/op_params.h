@@ -143,6 +143,20 @@ struct PoolParams {
                       visit("dilation", dilation);)
 };
 
+// axis: the first of those that one mean and one variance cover
+struct StandardizeParams {
+    int64_t axis;
+    ScalarSlot epsilon;
+    NATIVEGRAD_FIELDS(visit("axis", axis); visit("epsilon", epsilon);)
+};
+
+// Element i of the logical order is kept where word i % 4 of the Philox block offset + i / 4, as a number in
+// [0, 1), is not below probability.
+struct DropoutParams {
+    ScalarSlot probability, seed, offset;
+    NATIVEGRAD_FIELDS(visit("probability", probability); visit("seed", seed); visit("offset", offset);)
+};
+
 // Philox 4x32-10: key = seed, counter = offset + element / 4. distribution: row of random_table.def.
 struct RandomParams {
     int32_t distribution;

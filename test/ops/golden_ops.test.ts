@@ -9,7 +9,8 @@ import { PENDING } from './golden_calls/pending.js';
 
 /** float64 against PyTorch's float64; float32 against PyTorch's float64 at inputs that both can hold. */
 const TOLERANCES: readonly (readonly [DType, Tolerance])[] = [
-    ['float64', { relative: 1e-11, absolute: 1e-14 }],
+    // PyTorch's own cancellation leaves up to 3e-14 where the gradient is 0 (layer norm over one element).
+    ['float64', { relative: 1e-11, absolute: 1e-13 }],
     ['float32', { relative: 2e-5, absolute: 1e-5 }],
 ];
 

@@ -12,11 +12,32 @@ export const convolutions: GoldenCalls = {
 };
 
 export const pooling: GoldenCalls = {
+    avg_pool2d: (operands, { kernelSize, ...options }) =>
+        ng.avgPool2d(tensorAt(operands, 0), kernelSize as Pair, options),
+    adaptive_avg_pool2d: (operands, { outputSize }) =>
+        ng.adaptiveAvgPool2d(tensorAt(operands, 0), outputSize as Pair),
+    interpolate: (operands, options) => ng.interpolate(tensorAt(operands, 0), options),
     max_pool2d: (operands, { kernelSize, ...options }) =>
         ng.maxPool2d(tensorAt(operands, 0), kernelSize as Pair, options),
 };
 
 export const normalization: GoldenCalls = {
+    layer_norm: (operands, { normalizedShape, ...options }) =>
+        ng.layerNorm(
+            tensorAt(operands, 0),
+            normalizedShape as number[],
+            optionalAt(operands, 1),
+            optionalAt(operands, 2),
+            options,
+        ),
+    group_norm: (operands, { groups, ...options }) =>
+        ng.groupNorm(
+            tensorAt(operands, 0),
+            groups as number,
+            optionalAt(operands, 1),
+            optionalAt(operands, 2),
+            options,
+        ),
     batch_norm: (operands, options) => {
         const [mean, variance] = [tensorAt(operands, 3).clone(), tensorAt(operands, 4).clone()];
         const [weight, bias] = [tensorAt(operands, 1), tensorAt(operands, 2)];

@@ -1,4 +1,4 @@
-import { batchNorm, ones } from '../../../lib/index.js';
+import { batchNorm, groupNorm, layerNorm, ones } from '../../../lib/index.js';
 import type { NdArray, OpSample } from '../sample.js';
 
 /** (x - mean) / sqrt(variance + eps) w + b over the groups of elements with equal `groupOf(i)`. */
@@ -102,5 +102,57 @@ export const normSamples: readonly OpSample[] = [
         run: (x) => batchNorm(x, null, null, null, null, { training: true }),
         reference: (x) => normalized(x, 1e-5, channelOf(x), () => [1, 0]),
         tolerance: { relative: 1e-5, reason: normReason },
+    },
+    {
+        op: 'layer_norm',
+        covers: ['standardize', 'standardize_backward'],
+        inputs: [{ shape: [3, 4, 5] }, { shape: [4, 5] }, { shape: [4, 5] }],
+        run: (x, w, b) => layerNorm(x, [4, 5], w, b),
+        reference: (x, w, b) =>
+            normalized(
+                x,
+                1e-5,
+                (i) => Math.floor(i / 20),
+                (i) => [w.data[i % 20], b.data[i % 20]],
+            ),
+        tolerance: { relative: 1e-5, reason: normReason },
+        large: [[300, 4, 5]],
+        zeroSizes: [[[0, 4, 5]]],
+        wrong: [
+            {
+                call: () => layerNorm(ones([2, 3]), 4),
+                message: /\[layer_norm\] the input \[2, 3\] does not end in the normalized shape \[4\]/,
+            },
+            {
+                call: () => layerNorm(ones([2, 3]), 3, ones([2])),
+                message: /\[layer_norm\] weight has shape \[2\], expected \[3\]/,
+            },
+        ],
+    },
+    {
+        op: 'group_norm',
+        inputs: [{ shape: [2, 6, 2, 3] }, { shape: [6] }, { shape: [6] }],
+        run: (x, w, b) => groupNorm(x, 2, w, b, { eps: 1e-3 }),
+        reference: (x, w, b) => {
+            const channel = channelOf(x);
+            return normalized(
+                x,
+                1e-3,
+                (i) => Math.floor(i / 18),
+                (i) => [w.data[channel(i)], b.data[channel(i)]],
+            );
+        },
+        tolerance: { relative: 1e-5, reason: normReason },
+        zeroSizes: [[[0, 6, 2, 3]]],
+        wrong: [
+            {
+                call: () => groupNorm(ones([2, 5]), 2),
+                message: /\[group_norm\] 5 channels do not divide into 2 groups/,
+            },
+            {
+                call: () => groupNorm(ones([2, 4]), 2, ones([2])),
+                message: /\[group_norm\] weight has shape \[2\], expected \[4\]/,
+            },
+        ],
     },
 ];

@@ -1,4 +1,4 @@
-import { maxPool2d, ones } from '../../../lib/index.js';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d, ones } from '../../../lib/index.js';
 import type { NdArray, OpSample } from '../sample.js';
 
 interface Windows {
@@ -42,6 +42,8 @@ export function pooled(
 }
 
 const largest = (values: readonly number[]): number => Math.max(...values);
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 const maxPoolWrong: OpSample['wrong'] = [
     {
@@ -97,5 +99,58 @@ export const poolSamples: readonly OpSample[] = [
         run: (x) => maxPool2d(x, [16, 17], { stride: [1, 16] }),
         reference: pooled({ kernel: [16, 17], stride: [1, 16] }, largest),
         dtypes: ['float32', 'float64'],
+    },
+    {
+        op: 'avg_pool2d',
+        title: 'tiles',
+        covers: ['resample2d'],
+        inputs: [{ shape: [2, 3, 4, 6] }],
+        run: (x) => avgPool2d(x, 2),
+        reference: pooled({ kernel: [2, 2], stride: [2, 2] }, mean),
+        secondOrder: true,
+        large: [[9, 21, 18, 22]],
+        zeroSizes: [[[0, 3, 4, 6]], [[2, 0, 4, 6]]],
+        wrong: [
+            {
+                call: () => avgPool2d(ones([1, 1, 4, 4]), 2, { padding: 2 }),
+                message: /\[avg_pool2d\] padding \[2, 2\] is more than half of the kernel/,
+            },
+            { call: () => avgPool2d(ones([4, 4]), 2), message: /\[avg_pool2d\] expects an input/ },
+        ],
+    },
+    {
+        op: 'avg_pool2d',
+        title: 'padding not counted, ceil',
+        inputs: [{ shape: [2, 3, 6, 5] }],
+        run: (x) => avgPool2d(x, 3, { stride: 2, padding: 1, ceilMode: true, countIncludePad: false }),
+        reference: pooled({ kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceil: true }, mean),
+    },
+    {
+        op: 'avg_pool2d',
+        title: 'padding counted',
+        inputs: [{ shape: [2, 3, 5, 5] }],
+        run: (x) => avgPool2d(x, 3, { stride: 2, padding: 1 }),
+        reference: pooled(
+            { kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+            (values) => values.reduce((a, b) => a + b, 0) / 9,
+        ),
+    },
+    {
+        op: 'adaptive_avg_pool2d',
+        inputs: [{ shape: [2, 3, 6, 4] }],
+        run: (x) => adaptiveAvgPool2d(x, [3, 2]),
+        reference: pooled({ kernel: [2, 2], stride: [2, 2] }, mean),
+        secondOrder: true,
+        zeroSizes: [[[0, 3, 6, 4]]],
+        wrong: [
+            {
+                call: () => adaptiveAvgPool2d(ones([1, 1, 4, 4]), 0),
+                message: /\[adaptive_avg_pool2d\] outputSize must be an integer of at least 1/,
+            },
+            {
+                call: () => adaptiveAvgPool2d(ones([1, 1, 0, 4]), 2),
+                message: /\[adaptive_avg_pool2d\] the image is empty/,
+            },
+        ],
     },
 ];

@@ -1,0 +1,73 @@
+import { defineOp } from '../autograd/define_op.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { requireFloat, requireTensor } from './convert.js';
+import { runNew } from './kernels.js';
+import { installMethods } from './methods.js';
+
+/** Where a stretch of a counter-based random sequence begins. */
+export interface CounterRange {
+    readonly seed: number;
+    readonly offset: number;
+}
+
+/** Hands out stretches of its random sequence that do not overlap. */
+export interface CounterSource {
+    /** Reserves `count` counters; each stands for four random words. */
+    take(count: number): CounterRange;
+}
+
+export interface DropoutOptions {
+    /** False gives x itself; default true. */
+    readonly training?: boolean;
+    /** Where the random numbers come from. */
+    readonly generator: CounterSource;
+}
+
+interface DropoutSettings extends CounterRange {
+    readonly probability: number;
+}
+
+// x [...] -> y [...]; linear in x, so that its gradient is the same op with the same numbers
+const dropoutOp = defineOp<readonly [Tensor], DropoutSettings>({
+    name: 'dropout',
+    forward: (_, [x], { probability, seed, offset }) =>
+        runNew('dropout', [x], x.shape, x.dtype, [probability, seed, offset]),
+    backward: (dy, { options }) => [dropAgain(dy, options)],
+    differentiable: true,
+});
+
+function dropAgain(x: Tensor, settings: DropoutSettings): Tensor {
+    return dropoutOp([x], settings);
+}
+
+/**
+ * Sets each element to 0 with the given probability and divides the others by (1 - probability), so that the mean stays.
+ * Which elements, depends on the generator and the element's place alone: not on threads, memory layout or dtype.
+ *
+ * x [...] -> [...]. Float dtypes.
+ *
+ * Source: Srivastava et al., "Dropout", JMLR 15, 2014.
+ *
+ * @throws RangeError when the probability lies outside [0, 1].
+ * @example
+ * import { dropout, ones } from 'nativegrad';
+ * const y = dropout(ones([1000]), 0.5, { generator: { take: () => ({ seed: 1, offset: 0 }) } });
+ * console.log(y.dataSync().every((value) => value === 0 || value === 2)); // true
+ */
+export function dropout(x: Tensor, probability: number, options: DropoutOptions): Tensor {
+    requireTensor('dropout', x);
+    requireFloat('dropout', x);
+    if (!(probability >= 0 && probability <= 1)) {
+        throw new RangeError(`[dropout] the probability must lie in [0, 1], got ${probability}`);
+    }
+    if (options.training === false || probability === 0) return x;
+    return dropoutOp([x], { probability, ...options.generator.take(Math.ceil(x.size / 4)) });
+}
+
+declare module '../tensor/tensor.js' {
+    interface Tensor {
+        dropout(probability: number, options: DropoutOptions): Tensor;
+    }
+}
+
+installMethods({ dropout });
