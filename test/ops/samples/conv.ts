@@ -1,7 +1,7 @@
 import { conv1d, conv2d, convTranspose2d, ones } from '../../../lib/index.js';
 import type { NdArray, OpSample } from '../sample.js';
 
-interface Geometry {
+export interface Geometry {
     readonly stride?: readonly [number, number];
     readonly padding?: readonly [number, number];
     readonly dilation?: readonly [number, number];
@@ -9,7 +9,7 @@ interface Geometry {
     readonly outputPadding?: readonly [number, number];
 }
 
-type Four = readonly [number, number, number, number];
+export type Four = readonly [number, number, number, number];
 
 function four(shape: readonly number[]): Four {
     const [a = 1, b = 1, c = 1, d = 1] = shape;
@@ -17,7 +17,7 @@ function four(shape: readonly number[]): Four {
 }
 
 /** Calls body(x element, w element, y element) for every product of the correlation. */
-function eachProduct(
+export function eachProduct(
     [images, , height, width]: Four,
     [outs, ins, rows, columns]: Four,
     [, , outHeight, outWidth]: Four,
@@ -57,7 +57,7 @@ function withBias(data: Float64Array, shape: Four, bias?: NdArray): NdArray {
 }
 
 /** x [N, C, H, W], w [O, C / groups, kH, kW] -> [N, O, H', W'] */
-function correlation(geometry: Geometry) {
+export function correlation(geometry: Geometry) {
     const { stride = [1, 1], padding = [0, 0], dilation = [1, 1] } = geometry;
     return (x: NdArray, w: NdArray, bias?: NdArray): NdArray => {
         const [xs, ws] = [four(x.shape), four(w.shape)];
