@@ -58,31 +58,30 @@ const crossEntropyOp = defineOp<readonly Tensor[], LabelOptions>({
     forward: (context, inputs, { reduction, ignoreIndex, labelSmoothing }) => {
         const [x, labels, weight] = inputs as [Tensor, Tensor, Tensor | undefined];
         const losses = new Tensor(labels.shape, x.dtype);
-        const logSumExp = new Tensor(labels.shape, x.dtype);
-        run('cross_entropy', inputs, [losses, logSumExp], [ignoreIndex, labelSmoothing]);
+        run('cross_entropy', inputs, [losses], [ignoreIndex, labelSmoothing]);
         if (reduction === 'none') {
-            context.save(x, labels, logSumExp, ...(weight ? [weight] : []));
+            context.save(...inputs);
             return losses;
         }
         const total = reduceKernel('sum', losses, [0], false);
         losses.dispose();
         if (reduction === 'sum') {
-            context.save(x, labels, logSumExp, ...(weight ? [weight] : []));
+            context.save(...inputs);
             return total;
         }
         const divisor = divisorOf(x, labels, weight, ignoreIndex);
         const mean = binaryKernel('div', total, divisor, x.dtype);
         total.dispose();
         const shared = typeof divisor === 'number' ? full([], divisor, { dtype: x.dtype }) : divisor;
-        context.save(x, labels, logSumExp, ...(weight ? [weight] : []), shared);
+        context.save(...inputs, shared);
         return mean;
     },
     backward: (dy, { saved, options, shapes }) => {
-        const divisor = options.reduction === 'mean' ? saved[shapes.length + 1] : undefined;
+        const divisor = options.reduction === 'mean' ? saved[shapes.length] : undefined;
         const scaled = divisor ? binaryKernel('div', dy, divisor, dy.dtype) : dy;
         const [x, labels] = saved as [Tensor, Tensor];
         const dLosses = scaled.rank === 0 ? viewOf(scaled, labels.shape, [0]) : scaled;
-        const inputs = [dLosses, ...saved.slice(0, shapes.length + 1)];
+        const inputs = [dLosses, ...saved.slice(0, shapes.length)];
         const parameters = [options.ignoreIndex, options.labelSmoothing];
         const dx = runNew('cross_entropy_backward', inputs, x.shape, x.dtype, parameters);
         return [dx, ...shapes.slice(1).map(() => null)];

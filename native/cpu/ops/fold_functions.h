@@ -2,6 +2,7 @@
 // around.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -116,9 +117,14 @@ struct SumFold<float> : PlainFold<float, SumStep<float>> {
     }
     void rows(double* totals, const float* x, int64_t row_stride, int64_t rows, int64_t n,
               const ColumnOutputs&) const {
-        float partial[fold_columns] = {};
-        kernels().reduce.add_rows(x, row_stride, rows, partial, n);
-        for (int64_t j = 0; j < n; ++j) totals[j] += static_cast<double>(partial[j]);
+        // Few rows at a time in float: the error of a long running sum would grow with its length.
+        constexpr int64_t few = 8;
+        for (int64_t first = 0; first < rows; first += few) {
+            float partial[fold_columns] = {};
+            kernels().reduce.add_rows(x + first * row_stride, row_stride, std::min(few, rows - first),
+                                      partial, n);
+            for (int64_t j = 0; j < n; ++j) totals[j] += static_cast<double>(partial[j]);
+        }
     }
 };
 

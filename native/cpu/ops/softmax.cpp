@@ -133,10 +133,11 @@ void softmax_backward(const OpCall& call, const SoftmaxParams& params) {
     });
 }
 
-// scores [N, C], labels [N], (weights [C]) -> losses [N], log-sum-exp [N]
-// loss_i = (1 - s) w_t (lse_i - x_it) + s / C sum_c w_c (lse_i - x_ic); 0 where the label is ignored
+// scores [N, C], labels [N], (weights [C]) -> losses [N]
+// loss_i = (1 - s) w_t (lse_i - x_it) + s / C sum_c w_c (lse_i - x_ic), lse = log-sum-exp; 0 where the label
+// is ignored
 void cross_entropy(const OpCall& call, const CrossEntropyParams& params) {
-    expect_operands(call, call.input_count == 3 ? 3 : 2, 2);
+    expect_operands(call, call.input_count == 3 ? 3 : 2, 1);
     const TensorView &x = call.inputs[0], &target = call.inputs[1];
     const TensorView* weight = call.input_count == 3 ? &call.inputs[2] : nullptr;
     check_cross_entropy(x, target, weight);
@@ -161,17 +162,16 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params) {
                 loss += weights.smoothing / static_cast<T>(classes) * spread;
             }
             store_block(call.outputs[0].dtype, element(call.outputs[0], row), 1, 1, &loss);
-            store_block(call.outputs[1].dtype, element(call.outputs[1], row), 1, 1, &lse);
         });
     });
 }
 
-// d losses [N], scores [N, C], labels [N], log-sum-exp [N], (weights [C]) -> d scores [N, C]
+// d losses [N], scores [N, C], labels [N], (weights [C]) -> d scores [N, C]
+// The softmax is made anew: from a rounded log-sum-exp it would carry that rounding in every class.
 void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params) {
-    expect_operands(call, call.input_count == 5 ? 5 : 4, 1);
-    const TensorView &dy = call.inputs[0], &x = call.inputs[1], &target = call.inputs[2],
-                     &lse_view = call.inputs[3];
-    const TensorView* weight = call.input_count == 5 ? &call.inputs[4] : nullptr;
+    expect_operands(call, call.input_count == 4 ? 4 : 3, 1);
+    const TensorView &dy = call.inputs[0], &x = call.inputs[1], &target = call.inputs[2];
+    const TensorView* weight = call.input_count == 4 ? &call.inputs[3] : nullptr;
     check_cross_entropy(x, target, weight);
     const AxisRows rows(x, 1);
     const int64_t classes = rows.length;
@@ -183,17 +183,16 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
             T* gradient = scores + classes;
             rows.read(x, row, scores);
             const int64_t label = read_label(target, row, classes, params.ignore_index);
-            T upstream, lse;
+            T upstream;
             load_block(dy.dtype, element(dy, row * dy.strides[0]), 1, 1, &upstream);
-            load_block(lse_view.dtype, element(lse_view, row * lse_view.strides[0]), 1, 1, &lse);
             if (label == params.ignore_index) {
                 std::fill(gradient, gradient + classes, T(0));
             } else {
                 const T share = weights.smoothing / static_cast<T>(classes);
                 const T on_target = (1 - weights.smoothing) * weights[label];
-                exp_sum(scores, lse, gradient, classes);
+                const T total = exp_sum(scores, largest(scores, classes), gradient, classes);
                 for (int64_t c = 0; c < classes; ++c) {
-                    gradient[c] = upstream * (gradient[c] * (on_target + share * weights.weight_sum) -
+                    gradient[c] = upstream * (gradient[c] / total * (on_target + share * weights.weight_sum) -
                                               share * weights[c]);
                 }
                 gradient[label] -= upstream * on_target;

@@ -54,6 +54,9 @@ void column_moments_f32(const float* x, int64_t rows, int64_t n, float* mean, fl
     });
 }
 
+// Sums are made of runs of so many rows: the error of one long running sum would grow with its length.
+constexpr int64_t run_rows = 16;
+
 void column_products_f32(const float* dy, const float* x, const float* mean, int64_t rows, int64_t n,
                          float* sum, float* product) {
     each_column_block(n, [=](auto block, int64_t first) {
@@ -63,11 +66,20 @@ void column_products_f32(const float* dy, const float* x, const float* mean, int
             middle[j] = block.get(mean + first, j);
             sums[j] = products[j] = F32(0.0);
         }
-        for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t from = 0; from < rows; from += run_rows) {
+            F32 run_sums[count], run_products[count];
+            for (int j = 0; j < count; ++j) run_sums[j] = run_products[j] = F32(0.0);
+            const int64_t to = rows - from < run_rows ? rows : from + run_rows;
+            for (int64_t r = from; r < to; ++r) {
+                for (int j = 0; j < count; ++j) {
+                    const F32 g = block.get(dy + r * n + first, j);
+                    run_sums[j] = run_sums[j] + g;
+                    run_products[j] = fma(g, block.get(x + r * n + first, j) - middle[j], run_products[j]);
+                }
+            }
             for (int j = 0; j < count; ++j) {
-                const F32 g = block.get(dy + r * n + first, j);
-                sums[j] = sums[j] + g;
-                products[j] = fma(g, block.get(x + r * n + first, j) - middle[j], products[j]);
+                sums[j] = sums[j] + run_sums[j];
+                products[j] = products[j] + run_products[j];
             }
         }
         for (int j = 0; j < count; ++j) {
