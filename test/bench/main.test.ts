@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+
+import { runCommand, type CommandResult } from '../support/command.js';
+
+const MAIN = fileURLToPath(new URL('../../scripts/bench/main.ts', import.meta.url));
+
+const bench = (...words: string[]): Promise<CommandResult> =>
+    runCommand(process.execPath, ['--import', 'tsx', MAIN, ...words]);
+
+interface PrintedRow {
+    readonly name: string;
+    readonly unit: string;
+    readonly ours: { readonly min: number; readonly median: number };
+    readonly peers: object;
+    readonly ratio: number | null;
+    readonly peak_fraction: number;
+}
+
+describe('bench command', function () {
+    this.timeout(120_000);
+
+    it('prints our column alone where there is no PyTorch, and rows as the last line with --json', async () => {
+        const { code, stdout, stderr } = await bench(
+            ...['mlp', '--json', '--rounds', '1', '--python', '/nonexistent/python3'],
+        );
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /no PyTorch in \/nonexistent\/python3 .*our column alone/);
+        const last = stdout.trimEnd().split('\n').at(-1) ?? '';
+        const [row] = JSON.parse(last) as PrintedRow[];
+        assert.equal(row.name, 'mlp_f32_b64');
+        assert.equal(row.unit, 'ms/step');
+        assert.ok(row.ours.min > 0 && row.ours.min <= row.ours.median);
+        assert.deepEqual(row.peers, {});
+        assert.equal(row.ratio, null);
+        assert.ok(row.peak_fraction > 0 && row.peak_fraction < 1.2, `${row.peak_fraction} of the peak`);
+    });
+
+    it('refuses what it does not know with one line and exit code 2', async () => {
+        for (const [words, message] of [
+            [['nope'], /no benchmark nope; there are mlp, cnn/],
+            [['mlp', '--rounds', '0'], /expected a whole number above 0/],
+            [['mlp', '--fast'], /unknown option '--fast'/],
+            [['mlp', '--data', '/nonexistent'], /no such folder/],
+        ] as const) {
+            const { code, stdout, stderr } = await bench(...words);
+            assert.equal(code, 2, stderr);
+            assert.match(stderr, message);
+            assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+            assert.equal(stdout, '');
+        }
+    });
+});
