@@ -1,30 +1,22 @@
 import { defineOp } from '../autograd/define_op.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
+import { defaultGenerator, Generator } from './generator.js';
 import { runNew } from './kernels.js';
 import { installMethods } from './methods.js';
-
-/** Where a stretch of a counter-based random sequence begins. */
-export interface CounterRange {
-    readonly seed: number;
-    readonly offset: number;
-}
-
-/** Hands out stretches of its random sequence that do not overlap. */
-export interface CounterSource {
-    /** Reserves `count` counters; each stands for four random words. */
-    take(count: number): CounterRange;
-}
 
 export interface DropoutOptions {
     /** False gives x itself; default true. */
     readonly training?: boolean;
-    /** Where the random numbers come from. */
-    readonly generator: CounterSource;
+    /** Where the random numbers come from; default: the generator that `manualSeed` seeds. */
+    readonly generator?: Generator;
 }
 
-interface DropoutSettings extends CounterRange {
+interface DropoutSettings {
     readonly probability: number;
+    readonly seed: number;
+    /** First counter; element i takes word i mod 4 of counter offset + floor(i / 4). */
+    readonly offset: number;
 }
 
 // x [...] -> y [...]; linear in x, so that its gradient is the same op with the same numbers
@@ -48,25 +40,29 @@ function dropAgain(x: Tensor, settings: DropoutSettings): Tensor {
  *
  * Source: Srivastava et al., "Dropout", JMLR 15, 2014.
  *
- * @throws RangeError when the probability lies outside [0, 1].
+ * @throws RangeError when the probability lies outside [0, 1]; TypeError for a generator that is none.
  * @example
- * import { dropout, ones } from 'nativegrad';
- * const y = dropout(ones([1000]), 0.5, { generator: { take: () => ({ seed: 1, offset: 0 }) } });
+ * import { dropout, Generator, ones } from 'nativegrad';
+ * const y = dropout(ones([1000]), 0.5, { generator: new Generator(1) });
  * console.log(y.dataSync().every((value) => value === 0 || value === 2)); // true
  */
-export function dropout(x: Tensor, probability: number, options: DropoutOptions): Tensor {
+export function dropout(x: Tensor, probability = 0.5, options: DropoutOptions = {}): Tensor {
     requireTensor('dropout', x);
     requireFloat('dropout', x);
     if (!(probability >= 0 && probability <= 1)) {
         throw new RangeError(`[dropout] the probability must lie in [0, 1], got ${probability}`);
     }
     if (options.training === false || probability === 0) return x;
-    return dropoutOp([x], { probability, ...options.generator.take(Math.ceil(x.size / 4)) });
+    const generator = options.generator ?? defaultGenerator;
+    if (!(generator instanceof Generator))
+        throw new TypeError('[dropout] generator must be a Generator; make one with new Generator(seed)');
+    const { seed } = generator;
+    return dropoutOp([x], { probability, seed, offset: generator.reserve(Math.ceil(x.size / 4)) });
 }
 
 declare module '../tensor/tensor.js' {
     interface Tensor {
-        dropout(probability: number, options: DropoutOptions): Tensor;
+        dropout(probability?: number, options?: DropoutOptions): Tensor;
     }
 }
 

@@ -1,4 +1,4 @@
-import { dropout, ones, type CounterSource } from '../../../lib/index.js';
+import { dropout, Generator, ones } from '../../../lib/index.js';
 import type { NdArray, OpSample } from '../sample.js';
 
 const low = (value: bigint): bigint => value & 0xffffffffn;
@@ -17,7 +17,13 @@ function philox(seed: number, counter: number): number[] {
 
 const seed = 2 ** 40 + 7;
 const offset = 11;
-const generator: CounterSource = { take: () => ({ seed, offset }) };
+
+/** A generator from which 11 counters were drawn. */
+function started(): Generator {
+    const generator = new Generator(seed);
+    generator.reserve(offset);
+    return generator;
+}
 
 function dropped(probability: number) {
     return ({ shape, data }: NdArray): NdArray => ({
@@ -33,19 +39,23 @@ export const dropoutSamples: readonly OpSample[] = [
     {
         op: 'dropout',
         inputs: [{ shape: [3, 5, 7] }],
-        run: (x) => dropout(x, 0.375, { generator }),
+        run: (x) => dropout(x, 0.375, { generator: started() }),
         reference: dropped(0.375),
         secondOrder: true,
         large: [[31, 17, 40]],
         zeroSizes: [[[0, 3]], [[2, 0]]],
         wrong: [
             {
-                call: () => dropout(ones([2]), 1.5, { generator }),
+                call: () => dropout(ones([2]), 1.5, { generator: started() }),
                 message: /\[dropout\] the probability must lie in \[0, 1\], got 1.5/,
             },
             {
-                call: () => dropout(ones([2], { dtype: 'int32' }), 0.5, { generator }),
+                call: () => dropout(ones([2], { dtype: 'int32' }), 0.5, { generator: started() }),
                 message: /\[dropout\] needs a float dtype/,
+            },
+            {
+                call: () => Reflect.apply(dropout, null, [ones([2]), 0.5, { generator: 7 }]),
+                message: /\[dropout\] generator must be a Generator/,
             },
         ],
     },
@@ -53,14 +63,14 @@ export const dropoutSamples: readonly OpSample[] = [
         op: 'dropout',
         title: 'of everything',
         inputs: [{ shape: [2, 3] }],
-        run: (x) => dropout(x, 1, { generator }),
+        run: (x) => dropout(x, 1, { generator: started() }),
         reference: (x) => ({ shape: x.shape, data: x.data.map(() => 0) }),
     },
     {
         op: 'dropout',
         title: 'in evaluation',
         inputs: [{ shape: [2, 3] }],
-        run: (x) => dropout(x, 0.5, { training: false, generator }).mul(1),
+        run: (x) => dropout(x, 0.5, { training: false }).mul(1),
         reference: (x) => x,
     },
 ];
