@@ -29,7 +29,7 @@ export function buildClassifier(spec: ClassifierSpec): nn.Sequential {
     for (const size of spec.hiddenSizes) {
         layers.push(new nn.Linear(features, size));
         if (spec.useBatchNorm && spec.architecture === 'mlp') layers.push(new nn.BatchNorm1d(size));
-        layers.push(new nn.ReLU());
+        layers.push(activation(spec));
         features = size;
     }
     layers.push(new nn.Linear(features, spec.classes));
@@ -42,10 +42,15 @@ function convolutionBlocks(spec: ClassifierSpec): Layer[] {
         const padding = (spec.kernelSize - 1) / 2;
         const block: Layer[] = [new nn.Conv2d(channels, size, spec.kernelSize, { padding })];
         if (spec.useBatchNorm) block.push(new nn.BatchNorm2d(size));
-        block.push(new nn.ReLU(), new nn.MaxPool2d(2));
+        block.push(activation(spec), new nn.MaxPool2d(2));
         channels = size;
         return block;
     });
+}
+
+function activation({ activation: name }: ClassifierSpec): Layer {
+    if (name === 'relu') return new nn.ReLU();
+    return name === 'sigmoid' ? new nn.Sigmoid() : new nn.Tanh();
 }
 
 /**

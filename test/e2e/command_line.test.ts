@@ -131,10 +131,10 @@ describe('the command line, from end to end', function () {
         '--architecture cnn --conv_channels 4,8 --use_batch_norm --learning_rate 0.01',
         '--use_batch_norm --batch_size 83',
         '--optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine --gradient_clip 1',
-        '--optimizer rmsprop --lr_schedule one_cycle --momentum 0.5',
+        '--optimizer rmsprop --lr_schedule one_cycle --loss mse --activation tanh --use_batch_norm',
         '--optimizer adamw --lr-schedule plateau --learning-rate 0.01 --validation_split 0 --batch_size 7',
         '--lr_schedule step --batch_size 1200 --learning_rate 0.01 --epochs 12',
-        '--lr_schedule exponential --optimizer sgd',
+        '--lr_schedule exponential --activation sigmoid --learning_rate 0.01',
         '--lr_schedule warmup --model_name digits',
     ];
     for (const flags of variants) {

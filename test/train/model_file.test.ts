@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { data, nn, SafetensorsError, scope, tensor, train } from '../../lib/index.js';
+import { data, gradcheck, nn, SafetensorsError, scope, tensor, train } from '../../lib/index.js';
 import { encodeSafetensors } from '../../lib/io/safetensors.js';
 import type { SafetensorsContent, SafetensorsEntry } from '../../lib/io/safetensors.js';
 import { readSafetensorsFile } from '../../lib/io/safetensors_file.js';
@@ -44,6 +44,37 @@ describe('classifier', () => {
         assert.ok(Math.abs(score.loss - losses.reduce((a, b) => a + b, 0) / 3) < 1e-6);
         assert.ok(Math.abs(score.probabilities[1] - 1 / (1 + Math.exp(-2))) < 1e-6);
         assert.equal(model.training, true);
+    });
+});
+
+describe('classifier loss', () => {
+    it('mse is the squared error of the softmax, finite for huge logits, with the right gradient', () => {
+        const loss = train.classifierLoss('mse');
+        const labels = tensor([2, 0], { dtype: 'int32' });
+        const rows = [
+            [1, 2, 4],
+            [0.5, -1, 0],
+        ];
+        const expected = rows.map((row, i) => {
+            const total = row.reduce((sum, x) => sum + Math.exp(x), 0);
+            const wanted = [2, 0][i];
+            return row.reduce((sum, x, c) => sum + (Math.exp(x) / total - Number(c === wanted)) ** 2, 0);
+        });
+        const logits = tensor(rows, { dtype: 'float64', requiresGrad: true });
+        const value = loss(logits, labels).item();
+        assert.ok(Math.abs(value - (expected[0] + expected[1]) / 6) < 1e-12);
+        assert.ok(gradcheck((x) => loss(x, labels), [logits]));
+        assert.ok(
+            Number.isFinite(
+                loss(
+                    tensor([
+                        [1e4, 0, -1e4],
+                        [1e4, 1e4, 1e4],
+                    ]),
+                    labels,
+                ).item(),
+            ),
+        );
     });
 });
 
