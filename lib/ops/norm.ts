@@ -108,7 +108,7 @@ function positive(op: string, name: string, value: number): number {
  * @example
  * import { batchNorm, tensor } from 'nativegrad';
  * const y = batchNorm(tensor([[1], [3]]), null, null, null, null, { training: true });
- * console.log(y.toArray()); // about [[-1], [1]]
+ * console.log(y.toArray()); // [[-0.99…], [0.99…]]
  */
 export function batchNorm(
     x: Tensor,
