@@ -74,7 +74,7 @@ function epsilonOf(op: string, { eps = 1e-5 }: RowNormOptions): number {
  * @throws RangeError when the last dimensions, weight or bias have another shape.
  * @example
  * import { layerNorm, tensor } from 'nativegrad';
- * console.log(layerNorm(tensor([[1, 3]]), 2).toArray()); // about [[-1, 1]]
+ * console.log(layerNorm(tensor([[1, 3]]), 2).toArray()); // [[-0.99…, 0.99…]]
  */
 export function layerNorm(
     x: Tensor,

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { data, nn, optim, tensor, train } from '../../lib/index.js';
+import { seededUniform } from '../support/seeded.js';
+
+const batchSize = 128;
+const steps = 24;
+const interval = 10;
+
+/** The CNN of the benchmark: two times convolution, batch norm, ReLU and pooling, then 3136-128-10. */
+function network(): nn.Sequential {
+    const block = (inputs: number, outputs: number): nn.Module[] => [
+        new nn.Conv2d(inputs, outputs, 3, { padding: 1 }),
+        new nn.BatchNorm2d(outputs),
+        new nn.ReLU(),
+        new nn.MaxPool2d(2),
+    ];
+    const head = [new nn.Flatten(), new nn.Linear(3136, 128), new nn.ReLU(), new nn.Linear(128, 10)];
+    return new nn.Sequential(...block(1, 32), ...block(32, 64), ...head);
+}
+
+/** How late, in milliseconds, each tick of a timer came while `body` ran. */
+async function timerDelays(body: () => Promise<unknown>): Promise<number[]> {
+    const delays: number[] = [];
+    let due = performance.now() + interval;
+    const timer = setInterval(() => {
+        const now = performance.now();
+        delays.push(Math.max(0, now - due));
+        due = now + interval;
+    }, interval);
+    try {
+        await body();
+    } finally {
+        clearInterval(timer);
+    }
+    return delays.sort((a, b) => a - b);
+}
+
+describe('the event loop during fit', function () {
+    this.timeout(180_000);
+
+    it('serves a 10 ms timer while the CNN trains, callbacks included', async () => {
+        const uniform = seededUniform(1);
+        const count = batchSize * steps;
+        const pixels = tensor(Uint8Array.from({ length: count * 784 }, () => uniform() * 256)).reshape([
+            count,
+            1,
+            28,
+            28,
+        ]);
+        const labels = tensor(Int32Array.from({ length: count }, (_, i) => i % 10));
+        const set = new data.TensorDataset(pixels, labels, { scale: 1 / 255 });
+        const model = network();
+        const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+        const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy });
+        const loader = new data.DataLoader(set, { batchSize });
+        const validation = new data.DataLoader(
+            new data.Subset(
+                set,
+                Int32Array.from({ length: 1000 }, (_, i) => i),
+            ),
+            {
+                batchSize: 250,
+            },
+        );
+        const delays = await timerDelays(() =>
+            trainer.fit(loader, {
+                epochs: 2,
+                validation,
+                callbacks: [new train.EarlyStopping({ patience: 3 })],
+            }),
+        );
+        const late = delays[Math.ceil(delays.length * 0.99) - 1] ?? Infinity;
+        console.log(
+            `      ${delays.length} ticks; late by ${late.toFixed(1)} ms at the 99th percentile, ` +
+                `${(delays.at(-1) ?? NaN).toFixed(1)} ms at most`,
+        );
+        // Quiet machines stay below 60 ms; this bound only catches a loop that is blocked for whole steps.
+        assert.ok(delays.length > steps && late < 1000, `${delays.length} ticks, late by ${late} ms`);
+    });
+});
