@@ -98,6 +98,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         return this.paramGroups.flatMap(({ params }) => params);
     }
 
+    /** The learning rate of the first group; schedules change it. */
+    get learningRate(): number {
+        return this.paramGroups[0]?.lr ?? 0;
+    }
+
     /**
      * Forgets the gradients. `setToNone` (default) frees them, so `clone()` one that you want to keep; otherwise they are
      * filled with zeros.

@@ -8,7 +8,7 @@ const interval = 10;
 
 /** The CNN of the benchmark: two times convolution, batch norm, ReLU and pooling, then 3136-128-10. */
 function network(): nn.Sequential {
-    const block = (inputs: number, outputs: number): nn.Module[] => [
+    const block = (inputs: number, outputs: number): nn.Layer[] => [
         new nn.Conv2d(inputs, outputs, 3, { padding: 1 }),
         new nn.BatchNorm2d(outputs),
         new nn.ReLU(),
