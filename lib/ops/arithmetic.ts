@@ -8,9 +8,9 @@ import type { Operand } from './kernels.js';
 import { installMethods } from './methods.js';
 import { where } from './where.js';
 
-function refuseBool(a: Operand, b: Operand): void {
+function refuseBool(op: string, a: Operand, b: Operand): void {
     if ([a, b].some((x) => x instanceof Tensor && x.dtype === 'bool'))
-        throw new TypeError("[sub] is not defined for bool; use logicalXor, or cast with x.to('int32')");
+        throw new TypeError(`[${op}] is not defined for bool; use logicalXor, or cast with x.to('int32')`);
 }
 
 /** Rules of the binary ops: forward dtype, what backward reads, gradients. Also the source of the in-place forms. */

@@ -14,6 +14,7 @@ const castOp = defineOp<readonly [Tensor], { dtype: DType }>({
 
 /** x in another dtype; x itself where it has that dtype already. Floats become integers by truncation. */
 export function cast(x: Tensor, dtype: DType): Tensor {
+    requireTensor('cast', x);
     dtypeCode(dtype);
     return x.dtype === dtype ? x : castOp([x], { dtype });
 }

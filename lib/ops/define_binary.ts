@@ -24,8 +24,8 @@ export interface BinaryRule {
     /** Whether backward reads the operands. */
     readonly saves: boolean;
     readonly gradients: BinaryGradients;
-    /** Further checks of the operands. */
-    check?(a: Operand, b: Operand, dtype: DType): void;
+    /** Further checks of the operands; `op` is the name for errors. */
+    check?(op: string, a: Operand, b: Operand, dtype: DType): void;
     /** A shorter way to the same result for some operands; null for the others. */
     shortcut?(a: Operand, b: Operand, dtype: DType): Tensor | null;
 }
@@ -40,7 +40,7 @@ export function binaryDtype(
     const dtype = resultDtype(a, b);
     if (rule.domain === 'number' && category(dtype) === 0)
         throw new TypeError(`[${name}] is not defined for bool; cast with x.to('int32')`);
-    rule.check?.(a, b, dtype);
+    rule.check?.(name, a, b, dtype);
     return rule.domain === 'float' ? floatDtype(dtype) : dtype;
 }
 

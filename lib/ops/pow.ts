@@ -10,10 +10,10 @@ import { installMethods } from './methods.js';
 import { log } from './unary.js';
 import { where } from './where.js';
 
-function refuseNegativePower(_base: Operand, exponent: Operand, dtype: DType): void {
+function refuseNegativePower(op: string, _base: Operand, exponent: Operand, dtype: DType): void {
     if (typeof exponent === 'number' && exponent < 0 && !isFloat(dtype)) {
         throw new RangeError(
-            `[pow] integers cannot be raised to ${exponent}; cast the base with x.to('float32')`,
+            `[${op}] integers cannot be raised to ${exponent}; cast the base with x.to('float32')`,
         );
     }
 }
