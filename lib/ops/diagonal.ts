@@ -2,12 +2,12 @@ import { run } from '../native/call.js';
 import { defineOp } from '../autograd/define_op.js';
 import { normalizeAxis, shapeText, type Shape } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
+import { gt, lt } from './compare.js';
 import { requireTensor } from './convert.js';
 import { arange, zeros } from './create.js';
-import { compareKernel, type CompareName } from './kernels.js';
-import { keepWhere } from './mask.js';
 import { installMethods } from './methods.js';
 import { unsqueeze } from './shape_ops.js';
+import { maskedFill } from './where.js';
 
 interface DiagonalOptions {
     readonly offset: number;
@@ -94,25 +94,30 @@ export function diag(x: Tensor, diagonal = 0): Tensor {
     return diagonalScatter(x, [size, size], options);
 }
 
-/** Keeps what lies on one side of a diagonal of the last two axes. */
-function triangle(op: string, x: Tensor, diagonal: number, comparison: CompareName): Tensor {
+/** Zeros where a column of the last axis lies beyond its row's place on a diagonal. */
+function triangle(
+    op: string,
+    x: Tensor,
+    diagonal: number,
+    isGone: (column: Tensor, limit: Tensor) => Tensor,
+): Tensor {
     requireTensor(op, x);
     requireOffset(op, diagonal);
     if (x.rank < 2)
         throw new RangeError(`[${op}] needs a matrix or a batch of them, got ${shapeText(x.shape)}`);
     const [rows = 0, columns = 0] = x.shape.slice(-2);
     const limits = unsqueeze(arange(diagonal, diagonal + rows, 1, { dtype: 'int64' }), 1);
-    return keepWhere(x, compareKernel(comparison, arange(0, columns, 1, { dtype: 'int64' }), limits));
+    return maskedFill(x, isGone(arange(0, columns, 1, { dtype: 'int64' }), limits), 0);
 }
 
 /** x [.., M, N] with zeros above a diagonal of the last two axes (0: the main one). */
 export function tril(x: Tensor, diagonal = 0): Tensor {
-    return triangle('tril', x, diagonal, 'le');
+    return triangle('tril', x, diagonal, gt);
 }
 
 /** x [.., M, N] with zeros below a diagonal of the last two axes (0: the main one). */
 export function triu(x: Tensor, diagonal = 0): Tensor {
-    return triangle('triu', x, diagonal, 'ge');
+    return triangle('triu', x, diagonal, lt);
 }
 
 declare module '../tensor/tensor.js' {

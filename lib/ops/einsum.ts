@@ -3,6 +3,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { requireTensor } from './convert.js';
 import { diagonal } from './diagonal.js';
 import { matmul } from './matmul.js';
+import { installMethods } from './methods.js';
 import { sum } from './reduce.js';
 import { expand, permute, reshape } from './shape_ops.js';
 
@@ -40,8 +41,9 @@ function parse(equation: string, count: number): Equation {
 /** Letters of a term, with the ellipsis spelt out as `dimensions` labels. */
 function labelsOf(term: string, dimensions: number): Label[] {
     const [before = '', after] = term.split('...');
-    if (after === undefined) return [...before];
-    return [...before, ...Array.from({ length: dimensions }, (_, i) => String(dimensions - i)), ...after];
+    if (after === undefined) return Array.from(before);
+    const spelt = Array.from({ length: dimensions }, (_, i) => String(dimensions - i));
+    return [...Array.from(before), ...spelt, ...Array.from(after)];
 }
 
 /** Takes the diagonal where a label stands twice. */
@@ -126,14 +128,14 @@ function labelSizes(equation: string, operands: readonly Labelled[]): Map<Label,
 
 /** Without an arrow: the ellipsis, then every letter that stands once, in alphabetical order. */
 function implicitOutput(inputs: readonly string[], dimensions: number): Label[] {
-    const letters = [...inputs.join('').replaceAll('.', '')];
+    const letters = Array.from(inputs.join('').replaceAll('.', ''));
     const single = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
     return [...labelsOf('...', dimensions), ...single.sort()];
 }
 
 function readOperands(equation: string, inputs: readonly string[], tensors: readonly Tensor[]): Labelled[] {
     return inputs.map((term, i) => {
-        const x = tensors[i] as Tensor;
+        const x = tensors[i];
         const letters = term.replace('...', '').length;
         if (term.includes('...') ? x.rank < letters : x.rank !== letters)
             fail(equation, `'${term}' does not fit shape ${shapeText(x.shape)}`);
@@ -177,9 +179,9 @@ export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
     const reduced = operands.map((operand, i) => reduceTo(operand, othersThan(i)));
     const result = reduced
         .slice(1)
-        .reduce(
+        .reduce<Labelled>(
             (left, right, i) => reduceTo(multiply(left, right, neededFrom(i + 2), sizes), neededFrom(i + 2)),
-            reduced[0] as Labelled,
+            reduced[0],
         );
     return arrange(reduceTo(result, new Set(wanted)), wanted);
 }
@@ -194,3 +196,11 @@ export function outer(a: Tensor, b: Tensor): Tensor {
         );
     return reshape(a, [a.size, 1]).mul(b);
 }
+
+declare module '../tensor/tensor.js' {
+    interface Tensor {
+        outer(other: Tensor): Tensor;
+    }
+}
+
+installMethods({ outer });

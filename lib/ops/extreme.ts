@@ -1,8 +1,9 @@
 import { defineOp } from '../autograd/define_op.js';
 import { normalizeAxis, shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { eq } from './compare.js';
 import { requireTensor } from './convert.js';
-import { compareKernel, reduceKernel, reducedShape, runNew, type ReduceName } from './kernels.js';
+import { reduceKernel, reducedShape, runNew, type ReduceName } from './kernels.js';
 import { gather } from './gather.js';
 import { installMethods } from './methods.js';
 import { reducedCount, reduceOptions, spread, type Axes, type ReduceOptions } from './reduce.js';
@@ -20,7 +21,7 @@ function requireElements(op: string, x: Tensor, { axes, keepDims }: ReduceOption
 
 /** dy shared evenly by the elements of x that equal y, as PyTorch's amax does; NaN where y is NaN. */
 export function shareAmongEqual(dy: Tensor, x: Tensor, y: Tensor, axes: readonly number[]): Tensor {
-    const chosen = compareKernel('eq', x, spread(y.detach(), x.shape, axes)).to(dy.dtype);
+    const chosen = eq(x, spread(y.detach(), x.shape, axes)).to(dy.dtype);
     const count = reshape(chosen.sum(axes), dy.shape);
     return spread(dy.div(count), x.shape, axes).mul(chosen);
 }

@@ -2,12 +2,13 @@ import { defineOp } from '../autograd/define_op.js';
 import { isFloat } from '../tensor/dtype.js';
 import { normalizeAxis, shapeText, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { eq } from './compare.js';
 import { cast, contiguous, requireTensor } from './convert.js';
 import { zeros } from './create.js';
-import { compareKernel, copyKernel, runNew } from './kernels.js';
-import { keepWhere } from './mask.js';
+import { copyKernel, runNew } from './kernels.js';
 import { installMethods } from './methods.js';
 import { reshape, slice } from './shape_ops.js';
+import { maskedFill } from './where.js';
 
 /** Refuses what cannot be an index; out-of-range values are found by the kernels. */
 export function requireIndex(op: string, index: unknown): asserts index is Tensor {
@@ -180,7 +181,7 @@ const indexAddOp = defineOp<readonly [Tensor, Tensor], SelectOptions & { readonl
 /** Zeros where the index along the axis is `skip`. */
 function withoutRows(x: Tensor, index: Tensor, axis: number, skip: number): Tensor {
     const shape = x.shape.map((size, i) => (i === axis ? size : 1));
-    return keepWhere(x, reshape(compareKernel('ne', index, skip), shape));
+    return maskedFill(x, reshape(eq(index, skip), shape), 0);
 }
 
 /**

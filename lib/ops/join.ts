@@ -52,7 +52,7 @@ function requireList(op: string, tensors: readonly Tensor[]): Tensor {
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
     requireList('concat', tensors);
     const empty = (x: Tensor): boolean => sameShape(x.shape, [0]);
-    const model = tensors.find((x) => !empty(x)) ?? (tensors[0] as Tensor);
+    const model = tensors.find((x) => !empty(x)) ?? tensors[0];
     if (model.rank === 0) throw new RangeError('[concat] 0-d tensors cannot be joined; use stack()');
     const at = normalizeAxis('concat', axis, model.rank);
     const parts = tensors.filter((x) => x.rank === model.rank || !empty(x));

@@ -68,6 +68,7 @@ const reduceNames = [
     'max',
     'min',
     'var',
+    'std',
     'logsumexp',
     'any',
     'all',

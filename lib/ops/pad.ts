@@ -127,7 +127,7 @@ export function pad(x: Tensor, padding: readonly Padding[], options: PadOptions 
         return padOp([crop(x, pairs)], { padding: added, value });
     }
     if (!paddingModes.includes(mode)) {
-        throw new TypeError(`[pad] mode must be constant, ${paddingModes.join(', ')}, got ${String(mode)}`);
+        throw new TypeError(`[pad] mode must be constant, ${paddingModes.join(', ')}, got ${mode}`);
     }
     return pairs.reduce(
         (y, pair, axis) => (pair[0] === 0 && pair[1] === 0 ? y : padByIndex(y, axis, pair, mode)),

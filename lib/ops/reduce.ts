@@ -5,10 +5,10 @@ import { normalizeAxes, sizeOf, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { eye } from './create.js';
-import { compareKernel, reduceKernel, reducedShape, runNew } from './kernels.js';
-import { keepWhere } from './mask.js';
+import { reduceKernel, reducedShape, runNew } from './kernels.js';
 import { installMethods } from './methods.js';
 import { expand, permute, reshape, unsqueeze } from './shape_ops.js';
+import { maskedFill } from './where.js';
 
 /** One axis, several, or (undefined, []) all of them. */
 export type Axes = number | readonly number[] | undefined;
@@ -83,9 +83,9 @@ function prodOthers(x: Tensor): Tensor {
     if (!isGradEnabled() || !x.needsGrad) return prodOthersOp([x], {});
     // Differentiable: D copies of each row, the i-th with a 1 in place of element i.
     const count = x.shape[1] ?? 1;
-    const own = eye(count, count, { dtype: x.dtype });
+    const own = eye(count, count, { dtype: 'bool' });
     const copies = expand(unsqueeze(x, 1), [x.shape[0] ?? 1, count, count]);
-    return prod(keepWhere(copies, compareKernel('eq', own, 0)).add(own), 2);
+    return prod(maskedFill(copies, own, 1), 2);
 }
 
 const prodOp = defineOp<readonly [Tensor], ReduceOptions>({

@@ -33,6 +33,7 @@ enum class ReduceFunction : int32_t {
     max,
     min,
     var,
+    std,
     logsumexp,
     any,
     all,

@@ -34,7 +34,7 @@ struct Reduction {
     }
 
     // Two passes: the means, then the squares around them; p0 is the correction (1 = Bessel's).
-    void variance() const {
+    void variance(bool root) const {
         const WorkBuffer<double> means(plan.outputs);
         const double count = static_cast<double>(plan.count), divisor = std::max(count - p0, 0.0);
         fold<T>(x, plan, SumFold<T>{},
@@ -43,7 +43,8 @@ struct Reduction {
             // The center was rounded to T: sum (x - m)^2 = sum (x - c)^2 - n (m - c)^2.
             const double gap = means.data()[i] - static_cast<double>(static_cast<T>(means.data()[i]));
             const double squares = std::is_same_v<T, float> ? total - count * gap * gap : total;
-            write_value(out, i, (squares < 0 ? 0.0 : squares) / divisor);
+            const double result = (squares < 0 ? 0.0 : squares) / divisor;
+            write_value(out, i, root ? std::sqrt(result) : result);
         });
     }
 
@@ -97,7 +98,9 @@ void run_reduce(ReduceFunction function, const Reduction<T>& reduction) {
         case ReduceFunction::abs_min:
             return reduction.run(PlainFold<T, ExtremeStep<T, false, true>>{});
         case ReduceFunction::var:
-            return reduction.variance();
+            return reduction.variance(false);
+        case ReduceFunction::std:
+            return reduction.variance(true);
         case ReduceFunction::logsumexp:
             return reduction.logsumexp();
         case ReduceFunction::any:
