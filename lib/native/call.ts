@@ -5,6 +5,8 @@ export interface TensorRecord {
     id: number;
     readonly shape: readonly number[];
     readonly dtypeCode: number;
+    /** True when the elements are known to lie densely in row-major order. */
+    isRowMajor: boolean;
 }
 
 /** The argument block: everything that an op call passes, without a crossing per value. */
@@ -111,8 +113,11 @@ export function run(
     if (created === 0) return;
     position = 0;
     for (const output of outputs) {
-        if (output.id === 0) output.id = block[position] ?? 0;
-        position++;
+        if (output.id === 0) {
+            output.id = block[position] ?? 0;
+            output.isRowMajor = block[position + 1] === 1;
+        }
+        position += 2;
     }
 }
 

@@ -53,6 +53,9 @@ function numberDtype(value: number): DType {
  * when it is of a higher category (bool < integer < float).
  */
 export function resultDtype(a: Operand, b: Operand): DType {
+    // The common cases first, without a detour through ranks and categories.
+    if (typeof a !== 'number' && typeof b !== 'number' && a.dtype === b.dtype) return a.dtype;
+    if (typeof a !== 'number' && typeof b === 'number' && isFloat(a.dtype)) return a.dtype;
     if (typeof a === 'number' && typeof b === 'number') return promote(numberDtype(a), numberDtype(b));
     const rank = (x: Operand): number => (typeof x === 'number' ? 0 : x.rank === 0 ? 1 : 2);
     const dtypeOf = (x: Operand): DType => (typeof x === 'number' ? numberDtype(x) : x.dtype);

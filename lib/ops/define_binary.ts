@@ -1,6 +1,6 @@
 import { defineOp } from '../autograd/define_op.js';
 import { category, type DType } from '../tensor/dtype.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { floatDtype, requireTensor, resultDtype } from './convert.js';
 import { binaryKernel, type Operand } from './kernels.js';
 
@@ -9,6 +9,8 @@ interface Sides {
     readonly left: number | null;
     readonly right: number | null;
 }
+
+const bothTensors: Sides = { left: null, right: null };
 
 /** Gradients of both operands; `needs` says which are wanted. */
 export type BinaryGradients = (
@@ -69,16 +71,16 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
             const [a, b] = rule.saves ? operands(saved, options) : [left ?? dy, right ?? dy];
             const wanted = [left === null && needs[0], right === null && needs.at(-1) === true] as const;
             const [da, db] = rule.gradients(dy, a, b, wanted);
-            return [...(left === null ? [da] : []), ...(right === null ? [db] : [])];
+            if (right !== null) return left === null ? [da] : [];
+            return left === null ? [da, db] : [db];
         },
         differentiable: true,
     });
     return (a, b) => {
         checkOperands(name, a, b);
-        const tensors = [a, b].filter((x) => x instanceof Tensor);
-        return op(tensors, {
-            left: typeof a === 'number' ? a : null,
-            right: typeof b === 'number' ? b : null,
-        });
+        if (typeof a === 'number') {
+            return typeof b === 'number' ? op([], { left: a, right: b }) : op([b], { left: a, right: null });
+        }
+        return typeof b === 'number' ? op([a], { left: null, right: b }) : op([a, b], bothTensors);
     };
 }

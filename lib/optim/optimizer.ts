@@ -277,6 +277,7 @@ function requireState(state: ParameterState, name: string): Tensor {
 
 /** The kernels walk memory, so a gradient must lie as its parameter does. */
 function alignGradient(gradient: Tensor, parameter: Tensor): Tensor {
+    if (gradient.isContiguous && parameter.isContiguous) return gradient;
     const same = parameter.strides.every(
         (stride, axis) => stride === gradient.strides[axis] || (parameter.shape[axis] ?? 1) <= 1,
     );

@@ -60,6 +60,8 @@ export class Tensor implements TensorRecord {
     needsGrad = false;
     /** @internal True when it was made to share another tensor's storage. */
     readonly isView: boolean;
+    /** @internal */
+    isRowMajor = false;
     private knownStrides: readonly number[] | null;
 
     /** @internal Use `tensor()`, `zeros()` and their relatives. */
@@ -94,13 +96,13 @@ export class Tensor implements TensorRecord {
 
     /** Distance, in elements, between neighbours along each dimension. */
     get strides(): readonly number[] {
-        this.knownStrides ??= readStrides(this);
+        this.knownStrides ??= this.isRowMajor ? rowMajorStrides(this.shape) : readStrides(this);
         return this.knownStrides;
     }
 
     /** True when the elements lie densely in row-major order. */
     get isContiguous(): boolean {
-        return isRowMajor(this.shape, this.strides);
+        return this.isRowMajor || isRowMajor(this.shape, this.strides);
     }
 
     get isDisposed(): boolean {
@@ -127,11 +129,13 @@ export class Tensor implements TensorRecord {
                 `[adopt] shapes differ: ${shapeText(this.shape)} and ${shapeText(source.shape)}`,
             );
         }
-        const before: TensorRecord = { id: this.id, shape: this.shape, dtypeCode: this.dtypeCode };
+        const { id, shape, dtypeCode, isRowMajor } = this;
+        const before: TensorRecord = { id, shape, dtypeCode, isRowMajor };
         makeView(this, source, 0, source.strides);
         disposeRecord(before);
         (this as { dtype: DType }).dtype = source.dtype;
         this.knownStrides = source.strides;
+        this.isRowMajor = source.isRowMajor;
         source.version.value = Math.max(source.version.value, this.version.value) + 1;
         this.version = source.version;
     }

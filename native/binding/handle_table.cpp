@@ -12,7 +12,7 @@ constexpr int slot_bits = 24;
 constexpr int64_t slot_mask = (int64_t{1} << slot_bits) - 1;
 constexpr uint32_t generation_limit = uint32_t{1} << (53 - slot_bits);
 
-constexpr int64_t least_byte_threshold = int64_t{64} << 20;
+constexpr int64_t least_byte_threshold = int64_t{24} << 20;
 constexpr int64_t least_insert_threshold = 1 << 15;
 
 // More than half of V8's largest heap, so that the report of it makes V8 collect at once.
@@ -46,7 +46,6 @@ Handle HandleTable::insert(napi_value object, StorageRef storage, const TensorVi
     }
     TensorSlot& slot = slots_[index];
     bytes_ += storage->bytes();
-    ++inserted_since_sweep_;
     ++counters_.tensors;
     slot.storage = std::move(storage);
     slot.view = view;
@@ -74,6 +73,9 @@ void HandleTable::free_slot(uint32_t index) {
     napi_delete_reference(env_, slot.object);
     bytes_ -= slot.storage->bytes();
     --counters_.tensors;
+    // What is freed by hand is no growth that a sweep should look for.
+    base_bytes_ = std::min(base_bytes_, bytes_);
+    base_tensors_ = std::min(base_tensors_, counters_.tensors);
     slot.storage.reset();
     slot.object = nullptr;
     slot.used = false;
@@ -102,8 +104,8 @@ int64_t HandleTable::sweep() {
         napi_close_handle_scope(env_, scope);
     }
     ++counters_.sweeps;
-    bytes_since_sweep_ = 0;
-    inserted_since_sweep_ = 0;
+    base_bytes_ = bytes_;
+    base_tensors_ = counters_.tensors;
     return before - bytes_;
 }
 
@@ -118,9 +120,8 @@ void HandleTable::collect() {
 }
 
 void HandleTable::make_room(int64_t bytes) {
-    bytes_since_sweep_ += bytes;
-    if (bytes_since_sweep_ < byte_threshold_ && inserted_since_sweep_ < insert_threshold_) return;
-    const int64_t new_bytes = bytes_since_sweep_, new_tensors = inserted_since_sweep_;
+    const int64_t new_bytes = bytes_ + bytes - base_bytes_, new_tensors = counters_.tensors - base_tensors_;
+    if (new_bytes < byte_threshold_ && new_tensors < insert_threshold_) return;
     const int64_t tensors_before = counters_.tensors;
     const int64_t freed = sweep();
     if (freed < new_bytes / 2 && tensors_before - counters_.tensors < new_tensors / 2) collect();

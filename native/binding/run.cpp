@@ -2,8 +2,8 @@
 //
 // Argument block: input count; per input a handle, or 0 and the value of a number; output count; per output a
 // handle (written in place), or 0, dtype, rank and sizes for a new tensor; then the op's parameters in the
-// order of op_params.h. On return the block holds the outputs' handles. The JavaScript objects of new outputs
-// follow the op code, in order.
+// order of op_params.h. On return the block holds, per output, its handle and 1 if it is row-major, else 0.
+// The JavaScript objects of new outputs follow the op code, in order.
 #include <algorithm>
 #include <cstring>
 
@@ -186,8 +186,10 @@ void run(napi_env env, Environment& environment, OpCode op, const napi_value* ob
                                            operands.outputs[i], operands.device);
         }
     }
-    for (int32_t i = 0; i < operands.output_count; ++i)
-        environment.block[i] = static_cast<double>(operands.output_handles[i]);
+    for (int32_t i = 0; i < operands.output_count; ++i) {
+        environment.block[2 * i] = static_cast<double>(operands.output_handles[i]);
+        environment.block[2 * i + 1] = is_row_major(operands.outputs[i]) ? 1 : 0;
+    }
     (void)env;
 }
 

@@ -12,6 +12,9 @@ namespace nativegrad::cpu {
 namespace {
 
 constexpr int64_t elements_per_task = 16384;
+constexpr int32_t max_groups = 64;
+
+int64_t pieces_of(int64_t n) { return (n + elements_per_task - 1) / elements_per_task; }
 
 void adam_f64(const AdamStep& s, double* p, const double* g, double* m, double* v, double* largest,
               int64_t n) {
@@ -83,15 +86,21 @@ template <class Body>
 void each_piece(const OpCall& call, int32_t size, const Body& body) {
     if (call.input_count != 0 || call.output_count % size != 0)
         fail("takes groups of %d tensors to update", size);
-    for (int32_t first = 0; first < call.output_count; first += size) check_group(call.outputs + first, size);
-    for (int32_t first = 0; first < call.output_count; first += size) {
-        const TensorView* group = call.outputs + first;
-        const int64_t n = element_count(*group);
-        parallel_for((n + elements_per_task - 1) / elements_per_task, [&](int64_t task) {
-            const int64_t start = task * elements_per_task;
-            body(group, start, std::min(elements_per_task, n - start));
-        });
+    // One fork for all parameters: the small ones are not worth one each.
+    int64_t counts[max_groups], tasks = 0;
+    const int32_t groups = call.output_count / size;
+    if (groups > max_groups) fail("takes at most %d parameters at once", max_groups);
+    for (int32_t i = 0; i < groups; ++i) {
+        check_group(call.outputs + i * size, size);
+        counts[i] = element_count(call.outputs[i * size]);
+        tasks += pieces_of(counts[i]);
     }
+    parallel_for(tasks, [&](int64_t task) {
+        int32_t i = 0;
+        for (; task >= pieces_of(counts[i]); ++i) task -= pieces_of(counts[i]);
+        const int64_t start = task * elements_per_task;
+        body(call.outputs + i * size, start, std::min(elements_per_task, counts[i] - start));
+    });
 }
 
 }  // namespace
