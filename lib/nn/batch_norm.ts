@@ -21,7 +21,8 @@ export interface BatchNormLayerOptions {
     readonly dtype?: DType;
 }
 
-abstract class BatchNorm extends Module implements Layer {
+/** What the two batch norms share. */
+export abstract class BatchNorm extends Module implements Layer {
     readonly weight: Parameter | null;
     readonly bias: Parameter | null;
     private readonly tracks: boolean;

@@ -1,14 +1,12 @@
 import { noGrad } from '../autograd/grad_mode.js';
-import { copy_ } from '../ops/in_place.js';
-import { runNew } from '../ops/kernels.js';
+import type { Generator } from '../ops/generator.js';
+import { normal_, uniform_ } from '../ops/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface InitOptions {
-    readonly seed?: number;
+    /** Where the random numbers come from; default: the generator that `manualSeed` seeds. */
+    readonly generator?: Generator;
 }
-
-const distributions = { uniform: 0, normal: 1 } as const;
-let drawn = 0;
 
 /** @internal Overwrites x with numbers uniform in [first, second), or normal with mean first and deviation second. */
 export function draw(
@@ -16,11 +14,7 @@ export function draw(
     x: Tensor,
     first: number,
     second: number,
-    _options: InitOptions,
+    { generator }: InitOptions,
 ): Tensor {
-    const values = runNew('random', [], x.shape, x.dtype, [distributions[kind], first, second, 0, drawn]);
-    drawn += x.size;
-    noGrad(() => copy_(x, values));
-    values.dispose();
-    return x;
+    return noGrad(() => (kind === 'uniform' ? uniform_ : normal_)(x, first, second, generator));
 }

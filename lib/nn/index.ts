@@ -11,8 +11,10 @@ export {
     type Conv2dOptions,
     type ConvTranspose2dOptions,
 } from './conv.js';
-export { MaxPool2d } from './pool.js';
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pool.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from './batch_norm.js';
+export { GroupNorm, LayerNorm, type GroupNormOptions, type LayerNormOptions } from './norm.js';
+export { Dropout, type DropoutLayerOptions } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Flatten } from './flatten.js';
 export * from './activations.js';
@@ -22,6 +24,9 @@ export { l1Loss, mseLoss, smoothL1Loss, type SmoothL1Options } from './losses/re
 export { bceLoss, bceWithLogits, type BCEOptions, type BCEWithLogitsOptions } from './losses/binary.js';
 export type { LossOptions } from './losses/reduction.js';
 export type { CrossEntropyOptions, Reduction } from '../ops/cross_entropy.js';
+export { ArchitectureError, fromConfig, toConfig, type LayerConfig, type ModelConfig } from './config.js';
+export type { Json } from './config_fields.js';
+export { loadModel, saveModel } from './model_file.js';
 export type { InitOptions } from './draw.js';
 export { summary, type LayerSummary, type ModelSummary, type SummaryOptions } from './summary.js';
 export * as init from './init.js';

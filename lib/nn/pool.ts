@@ -1,3 +1,4 @@
+import { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from '../ops/avg_pool.js';
 import type { Pair } from '../ops/pair.js';
 import { maxPool2d, type MaxPoolOptions } from '../ops/pool.js';
 import { squeeze, unsqueeze } from '../ops/shape_ops.js';
@@ -43,5 +44,38 @@ export class MaxPool2d extends Pooling {
 
     override describe(): string {
         return pairText(this.kernelSize) + describeOptions(this.options);
+    }
+}
+
+/** Mean of each window: [N, C, H, W] -> [N, C, H', W'], stride = kernel size by default. */
+export class AvgPool2d extends Pooling {
+    constructor(
+        readonly kernelSize: Pair,
+        readonly options: AvgPoolOptions = {},
+    ) {
+        super();
+    }
+
+    protected override pool(x: Tensor): Tensor {
+        return avgPool2d(x, this.kernelSize, this.options);
+    }
+
+    override describe(): string {
+        return pairText(this.kernelSize) + describeOptions(this.options);
+    }
+}
+
+/** Means over windows chosen so that the output has a given size: [N, C, H, W] -> [N, C, ...outputSize]. */
+export class AdaptiveAvgPool2d extends Pooling {
+    constructor(readonly outputSize: Pair) {
+        super();
+    }
+
+    protected override pool(x: Tensor): Tensor {
+        return adaptiveAvgPool2d(x, this.outputSize);
+    }
+
+    override describe(): string {
+        return pairText(this.outputSize);
     }
 }

@@ -68,6 +68,8 @@ describe('pooling layers', () => {
     it('pool images with and without a batch dimension', () => {
         assert.deepEqual(new nn.MaxPool2d(2).forward(zeros([2, 3, 5, 4])).shape, [2, 3, 2, 2]);
         assert.deepEqual(new nn.MaxPool2d(3, { stride: 1 }).forward(zeros([3, 5, 4])).shape, [3, 3, 2]);
+        assert.deepEqual(new nn.AvgPool2d([1, 2]).forward(zeros([2, 3, 5, 4])).shape, [2, 3, 5, 2]);
+        assert.deepEqual(new nn.AdaptiveAvgPool2d([1, 2]).forward(zeros([3, 5, 4])).shape, [3, 1, 2]);
         assert.throws(
             () => new nn.MaxPool2d(2).forward(zeros([4, 9])),
             /MaxPool2d: expected \[N, C, H, W\], got \[4, 9\]; pool before Flatten/,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nn, zeros, type Tensor } from '../../lib/index.js';
+import { Generator, manualSeed, nn, zeros, type Tensor } from '../../lib/index.js';
 
 const { init } = nn;
 
@@ -31,6 +31,19 @@ describe('init', () => {
         assertDeviation(init.glorotNormal(weight(), { gain }), gain * Math.sqrt(2 / (fanIn + fanOut)), false);
         assertDeviation(init.lecunUniform(weight()), Math.sqrt(1 / fanIn), true);
         assertDeviation(init.lecunNormal(weight()), Math.sqrt(1 / fanIn), false);
+    });
+
+    it('draws the same numbers from the same seed', () => {
+        const make = (seed: number): number[] => {
+            const layer = new nn.Linear(3, 2, { generator: new Generator(seed) });
+            return layer.parameters().flatMap((x) => Array.from(x.dataSync(), Number));
+        };
+        assert.deepEqual(make(5), make(5));
+        assert.notDeepEqual(make(5), make(6));
+        manualSeed(9);
+        const first = new nn.Conv2d(1, 2, 3).weight.toArray();
+        manualSeed(9);
+        assert.deepEqual(new nn.Conv2d(1, 2, 3).weight.toArray(), first);
     });
 
     it('fills and leaves the parameter a leaf that learns', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nn, tensor, zeros } from '../../lib/index.js';
+import { Generator, nn, ones, tensor, zeros } from '../../lib/index.js';
 
 describe('activation layers', () => {
     it('apply their function with their options', () => {
@@ -54,5 +54,63 @@ describe('Embedding', () => {
             /Embedding '0': \[embedding\].*4/,
         );
         assert.throws(() => new nn.Embedding(4, 2, { paddingIndex: 4 }), /paddingIndex 4 is outside 4 rows/);
+    });
+});
+
+describe('Dropout', () => {
+    it('drops with its probability in training, keeps the mean, and follows its generator', () => {
+        const layer = new nn.Dropout(0.25, { generator: new Generator(3) });
+        const y = Array.from(layer.forward(ones([4000])).dataSync(), Number);
+        const dropped = y.filter((value) => value === 0).length;
+        assert.ok(Math.abs(dropped / 4000 - 0.25) < 0.03);
+        assert.ok(y.every((value) => value === 0 || Math.abs(value - 4 / 3) < 1e-6));
+        const again = new nn.Dropout(0.25, { generator: new Generator(3) });
+        assert.deepEqual(Array.from(again.forward(ones([4000])).dataSync(), Number), y);
+        const next = Array.from(again.forward(ones([4000])).dataSync(), Number);
+        assert.notDeepEqual(next, y);
+    });
+
+    it('gives the input itself in evaluation', () => {
+        const x = ones([3]);
+        assert.equal(new nn.Dropout(0.9).eval().forward(x), x);
+        assert.equal(new nn.Dropout(0).forward(x), x);
+        assert.throws(() => new nn.Dropout(1.5), /Dropout: p must be in \[0, 1\], got 1.5/);
+    });
+});
+
+describe('normalisation layers', () => {
+    it('normalise the last dimensions, or groups of channels', () => {
+        const x = tensor([
+            [1, 3],
+            [10, 30],
+        ]);
+        const near = (y: number[][], expected: number[][]): void => {
+            y.flat().forEach((value, i) => assert.ok(Math.abs(value - expected.flat()[i]) < 1e-4));
+        };
+        near(new nn.LayerNorm(2).forward(x).toArray() as number[][], [
+            [-1, 1],
+            [-1, 1],
+        ]);
+        near(new nn.GroupNorm(1, 2).forward(x).toArray() as number[][], [
+            [-1, 1],
+            [-1, 1],
+        ]);
+        assert.deepEqual([...new nn.LayerNorm([2, 3], { bias: false }).stateDict().keys()], ['weight']);
+        assert.deepEqual(new nn.LayerNorm([2, 3], { elementwiseAffine: false }).parameters(), []);
+        assert.deepEqual(new nn.GroupNorm(2, 4).forward(zeros([2, 4, 3, 3])).shape, [2, 4, 3, 3]);
+    });
+
+    it('name themselves and the shapes', () => {
+        const model = new nn.Sequential(new nn.LayerNorm([3, 4]), new nn.GroupNorm(2, 4));
+        assert.throws(
+            () => model.forward(zeros([2, 4, 3])),
+            /LayerNorm '0': expected \[\*, 3, 4\], got \[2, 4, 3\]/,
+        );
+        assert.throws(
+            () => model.forward(zeros([2, 3, 4])),
+            /GroupNorm '1': expected \[N, 4, \*\], got \[2, 3, 4\]/,
+        );
+        assert.throws(() => new nn.GroupNorm(3, 4), /3 groups do not divide 4 channels/);
+        assert.throws(() => new nn.LayerNorm([]), /at least one dimension/);
     });
 });
