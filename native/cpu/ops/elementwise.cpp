@@ -43,6 +43,22 @@ struct OutputBlock {
     }
 };
 
+// A block of a bool operand, one byte an element.
+struct MaskBlock {
+    const TensorView* view;
+    int64_t stride;
+    uint8_t buffer[block_size];
+
+    MaskBlock(const TensorView& operand, int64_t stride) : view(&operand), stride(stride) {}
+
+    const uint8_t* read(int64_t offset, int64_t n) {
+        const auto* from = reinterpret_cast<const uint8_t*>(element(*view, offset));
+        if (stride == 1) return from;
+        for (int64_t i = 0; i < n; ++i) buffer[i] = from[i * stride];
+        return buffer;
+    }
+};
+
 const ElementwiseKernels<float>& table_of(float) { return kernels().elementwise_f32; }
 const ElementwiseKernels<double>& table_of(double) { return kernels().elementwise_f64; }
 const ElementwiseKernels<int64_t>& table_of(int64_t) { return kernels().elementwise_i64; }
@@ -127,13 +143,13 @@ void run_where(const OpCall& call) {
     const TensorView a = broadcast_to(call.inputs[1], result), b = broadcast_to(call.inputs[2], result);
     const StridedLoop<4> loop({&result, &c, &a, &b});
     loop.run([&](const int64_t* offsets, int64_t n) {
-        InputBlock<int64_t> condition(c, loop.inner_stride(1));
+        MaskBlock condition(c, loop.inner_stride(1));
         InputBlock<T> yes(a, loop.inner_stride(2)), no(b, loop.inner_stride(3));
         OutputBlock<T> out(result, loop.inner_stride(0));
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
             const int64_t at = offsets[0] + i * out.stride;
-            const int64_t* mask = condition.read(offsets[1] + i * condition.stride, count);
+            const uint8_t* mask = condition.read(offsets[1] + i * condition.stride, count);
             const T* first = yes.read(offsets[2] + i * yes.stride, count);
             const T* second = no.read(offsets[3] + i * no.stride, count);
             T* to = out.begin(at);
@@ -208,6 +224,8 @@ void compare(const OpCall& call, const CompareParams& params) {
 // condition bool, a, b broadcast -> out [...]
 void where(const OpCall& call, const NoParams&) {
     expect_operands(call, 3, 1);
+    if (call.inputs[0].dtype != DType::boolean)
+        fail("the condition must be bool, got %s", dtype_name(call.inputs[0].dtype));
     with_compute_type(call.outputs[0].dtype, [&](auto type) { run_where<decltype(type)>(call); });
 }
 
