@@ -28,5 +28,6 @@ export { ArchitectureError, fromConfig, toConfig, type LayerConfig, type ModelCo
 export type { Json } from './config_fields.js';
 export { loadModel, saveModel } from './model_file.js';
 export type { InitOptions } from './draw.js';
+export { LogSoftmax, Softmax } from './softmax.js';
 export { summary, type LayerSummary, type ModelSummary, type SummaryOptions } from './summary.js';
 export * as init from './init.js';

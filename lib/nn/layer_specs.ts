@@ -25,6 +25,7 @@ import { Linear } from './linear.js';
 import type { Layer } from './module.js';
 import { GroupNorm, LayerNorm } from './norm.js';
 import { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pool.js';
+import { LogSoftmax, Softmax } from './softmax.js';
 
 /** How one type of layer is written to JSON and read from it. */
 export interface LayerSpec {
@@ -317,6 +318,14 @@ const activations: readonly LayerSpec[] = [
         write: ({ beta, threshold }) => ({ beta, threshold }),
         build: ({ beta, threshold }) => new Softplus(beta, threshold),
     }),
+    ...[Softmax, LogSoftmax].map((type) =>
+        spec({
+            type,
+            fields: { axis: integer },
+            write: ({ axis }: Softmax | LogSoftmax) => ({ axis }),
+            build: ({ axis }) => new type(axis),
+        }),
+    ),
 ];
 
 /** Every layer that a saved architecture may hold, but for `Sequential`. */

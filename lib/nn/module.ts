@@ -18,6 +18,7 @@ import {
 } from './forward_call.js';
 import { printModule } from './print_module.js';
 import { Parameter } from './parameter.js';
+import { summary, type ModelSummary, type SummaryOptions } from './summary.js';
 
 /** Parameters and persistent buffers by their path, in the order of registration. */
 export type StateDict = Map<string, Tensor>;
@@ -269,6 +270,11 @@ export abstract class Module {
      */
     registerBackwardHook(hook: BackwardHook): () => void {
         return addTo(this.hooks.backward, hook);
+    }
+
+    /** Runs the module once on zeros of `inputShape` and lists its layers, shapes, parameters and multiplications. */
+    summary(inputShape: Shape, options: SummaryOptions = {}): ModelSummary {
+        return summary(this, inputShape, options);
     }
 
     /** @internal Positions at which each parameter acts in one call, for `summary()`: all of the output but its channels. */

@@ -8,6 +8,7 @@ import { cast, requireTensor } from './convert.js';
 import { binaryKernel, compareKernel, copyKernel, reduceKernel, runNew } from './kernels.js';
 import { full } from './create.js';
 import { sum } from './reduce.js';
+import { logSoftmax } from './softmax.js';
 import { permute, reshape, unsqueeze } from './shape_ops.js';
 
 /** How a loss joins its terms. */
@@ -143,18 +144,6 @@ export function labelCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntro
     return loss.rank === 1 && labels.rank !== 1 ? reshape(loss, labels.shape) : loss;
 }
 
-const logSoftmaxOp = defineOp<readonly [Tensor], { axis: number }>({
-    name: 'log_softmax',
-    forward: (context, [x], { axis }) => {
-        const y = runNew('softmax', [x], x.shape, x.dtype, [axis, 1]);
-        context.save(y);
-        return y;
-    },
-    backward: (dy, { saved: [y], options: { axis } }) => [
-        runNew('softmax_backward', [dy, y], y.shape, y.dtype, [axis, 1]),
-    ],
-});
-
 /** Cross entropy against probabilities or one-hot rows in the shape of the scores. */
 export function probabilityCrossEntropy(
     x: Tensor,
@@ -169,7 +158,7 @@ export function probabilityCrossEntropy(
     if (smoothing > 0) target = add(mul(target, 1 - smoothing), smoothing / classes);
     const perClass = x.shape.map((_, i) => (i === axis ? classes : 1));
     if (weight) target = mul(target, reshape(weight, perClass));
-    const losses = mul(sum(mul(logSoftmaxOp([x], { axis }), target), axis), -1);
+    const losses = mul(sum(mul(logSoftmax(x, axis), target), axis), -1);
     const reduction = options.reduction ?? 'mean';
     if (reduction === 'none') return losses;
     const total = sum(losses);

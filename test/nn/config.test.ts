@@ -19,7 +19,7 @@ const everything = (): nn.Sequential =>
         new nn.LayerNorm(6, { eps: 1e-3 }),
         new nn.Dropout(0.25),
         ...[new nn.LeakyReLU(0.1), new nn.ELU(2), new nn.SiLU(), new nn.Softplus(2, 10), new nn.Sigmoid()],
-        ...[new nn.Tanh(), new nn.Identity()],
+        ...[new nn.Tanh(), new nn.Identity(), new nn.Softmax(), new nn.LogSoftmax(1)],
     );
 
 describe('toConfig and fromConfig', () => {

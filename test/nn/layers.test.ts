@@ -15,6 +15,8 @@ describe('activation layers', () => {
         assert.deepEqual(apply(new nn.Softplus(2)), [0.0635, 0.3466, 2.0091]);
         assert.deepEqual(apply(new nn.Sigmoid()), [0.2689, 0.5, 0.8808]);
         assert.deepEqual(apply(new nn.Tanh()), [-0.7616, 0, 0.964]);
+        assert.deepEqual(apply(new nn.Softmax()), [0.042, 0.1142, 0.8438]);
+        assert.deepEqual(apply(new nn.LogSoftmax(0)), [-3.1698, -2.1698, -0.1698]);
         assert.equal(new nn.Identity().forward(x), x);
         assert.equal(String(new nn.Sequential(new nn.ELU(2))), 'Sequential(\n  (0): ELU(2)\n)');
     });

@@ -17,6 +17,7 @@ describe('summary', () => {
         const layer = (path: string): nn.LayerSummary => found.layers.find((row) => row.path === path)!;
         assert.deepEqual(layer('0').outputShape, [2, 32, 28, 28]);
         assert.equal(layer('0').parameters, 320);
+        assert.equal(cnn.summary([2, 1, 28, 28]).multAdds, found.multAdds);
         assert.equal(layer('0').multAdds, 2 * 28 * 28 * 320);
         assert.equal(layer('1').multAdds, 2 * 28 * 28 * 64);
         assert.equal(layer('5').multAdds, 2 * 62_730);
