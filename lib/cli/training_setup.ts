@@ -1,4 +1,5 @@
 import type * as nn from '../nn/index.js';
+import { manualSeed } from '../ops/index.js';
 import * as optim from '../optim/index.js';
 import { buildClassifier, initializeClassifier } from '../train/classifier.js';
 import { classifierLoss } from '../train/classifier_loss.js';
@@ -39,12 +40,13 @@ export function specOf(config: TrainConfig): ClassifierSpec {
  * @throws {UsageError} where batch norm would have to normalise single samples.
  */
 export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples: number): Training {
-    refuseMissing(config);
     const { batchSize, useBatchNorm, gradientClip } = config;
     const largest = Math.min(batchSize, samples);
     if (useBatchNorm && spec.architecture === 'mlp' && largest === 1) {
         throw new UsageError('--use_batch_norm needs batches of at least 2 images; raise --batch_size');
     }
+    // Dropout draws from the default generator.
+    manualSeed(config.seed);
     const model = buildClassifier(spec);
     initializeClassifier(model, config.initializer, config.seed);
     const parameters = model.parameters();
@@ -120,8 +122,4 @@ function stepsOf(optimizer: optim.Optimizer): StepOptimizer {
             return optimizer.paramGroups[0]?.lr ?? 0;
         },
     };
-}
-
-function refuseMissing(config: TrainConfig): void {
-    if (config.dropoutRate > 0) throw new UsageError('--dropout_rate is not part of this version yet');
 }

@@ -30,6 +30,7 @@ export function buildClassifier(spec: ClassifierSpec): nn.Sequential {
         layers.push(new nn.Linear(features, size));
         if (spec.useBatchNorm && spec.architecture === 'mlp') layers.push(new nn.BatchNorm1d(size));
         layers.push(activation(spec));
+        if (spec.dropoutRate > 0) layers.push(new nn.Dropout(spec.dropoutRate));
         features = size;
     }
     layers.push(new nn.Linear(features, spec.classes));
