@@ -54,7 +54,7 @@ export const dropoutSamples: readonly OpSample[] = [
                 message: /\[dropout\] needs a float dtype/,
             },
             {
-                call: () => Reflect.apply(dropout, null, [ones([2]), 0.5, { generator: 7 }]),
+                call: () => void Reflect.apply(dropout, null, [ones([2]), 0.5, { generator: 7 }]),
                 message: /\[dropout\] generator must be a Generator/,
             },
         ],
