@@ -39,8 +39,8 @@ inline bool packs_columns(int64_t m, int64_t n, int64_t k, int64_t step_stride_b
 template <class T>
 int32_t tile_vectors(const GemmKernels<T>& kernels, int64_t rows, int64_t vectors) {
     if (vectors == 1) return 1;
-    if (vectors == 3 || (rows <= kernels.tile_rows[3] && vectors > 3)) return 3;
     if (vectors >= 4 && rows <= kernels.tile_rows[4]) return 4;
+    if (vectors == 3 || (vectors > 3 && rows <= kernels.tile_rows[3])) return 3;
     return 2;
 }
 
