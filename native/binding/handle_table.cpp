@@ -73,9 +73,6 @@ void HandleTable::free_slot(uint32_t index) {
     napi_delete_reference(env_, slot.object);
     bytes_ -= slot.storage->bytes();
     --counters_.tensors;
-    // What is freed by hand is no growth that a sweep should look for.
-    base_bytes_ = std::min(base_bytes_, bytes_);
-    base_tensors_ = std::min(base_tensors_, counters_.tensors);
     slot.storage.reset();
     slot.object = nullptr;
     slot.used = false;
@@ -120,6 +117,8 @@ void HandleTable::collect() {
 }
 
 void HandleTable::make_room(int64_t bytes) {
+    // The base stays where the last sweep found it: a step that fills and frees the same memory again and
+    // again grows only once.
     const int64_t new_bytes = bytes_ + bytes - base_bytes_, new_tensors = counters_.tensors - base_tensors_;
     if (new_bytes < byte_threshold_ && new_tensors < insert_threshold_) return;
     const int64_t tensors_before = counters_.tensors;

@@ -65,7 +65,7 @@ class HandleTable {
     std::vector<uint32_t> free_;
     int64_t bytes_ = 0;  // of storage reached from this table, counted once per handle that brought it
     int64_t base_bytes_ = 0,
-            base_tensors_ = 0;  // what was alive at the last sweep, less what has been freed since
+            base_tensors_ = 0;                    // what was alive after the last sweep
     int64_t byte_threshold_ = int64_t{24} << 20;  // a sweep is due after this much growth
     int64_t insert_threshold_ = 1 << 15;          // or this many new tensors; both grow with what is alive
     HandleStats counters_{};
