@@ -6,7 +6,7 @@ import { classifierLoss } from '../train/classifier_loss.js';
 import { mnistSpec } from '../train/classifier_spec.js';
 import type { ClassifierSpec } from '../train/classifier_spec.js';
 import { Trainer } from '../train/trainer.js';
-import type { StepOptimizer, TrainerOptions } from '../train/trainer.js';
+import type { TrainerOptions } from '../train/trainer.js';
 import type { TrainConfig } from './train_flags.js';
 import { UsageError } from './usage_error.js';
 
@@ -55,7 +55,7 @@ export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples
     const steps = dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
     const trainer = new Trainer({
         model,
-        optimizer: stepsOf(optimizer),
+        optimizer: optimizer,
         loss: classifierLoss(config.loss),
         ...makeSchedule(config, optimizer, steps),
         ...(gradientClip === undefined
@@ -111,15 +111,4 @@ function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: nu
 
 function byStep(schedule: optim.Schedule): ScheduleOptions {
     return { schedule, scheduleInterval: 'step' };
-}
-
-/** An optimizer as the trainer sees it: the rate is that of the first group. */
-function stepsOf(optimizer: optim.Optimizer): StepOptimizer {
-    return {
-        zeroGrad: () => optimizer.zeroGrad(),
-        step: () => optimizer.step(),
-        get learningRate() {
-            return optimizer.paramGroups[0]?.lr ?? 0;
-        },
-    };
 }

@@ -1,6 +1,7 @@
 import { scope } from '../autograd/scope.js';
 import { affineSample, tensor } from '../ops/index.js';
-import { runNew } from '../ops/kernels.js';
+import { Generator } from '../ops/generator.js';
+import { rand } from '../ops/random.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Batch } from './dataset.js';
 
@@ -16,20 +17,15 @@ export interface AffineAugmentation {
     seed?: number;
 }
 
-const uniform = 0;
 const numbersPerImage = 4;
 
 /** Maps [n, 2, 3] for `affineSample`: the inverse of scaling, then rotating, then shifting. */
 function randomMaps(n: number, options: Required<AffineAugmentation>, epoch: number, step: number): Tensor {
-    const offset = (epoch * 2 ** 20 + step) * 2 ** 16;
-    const draws = runNew('random', [], [n * numbersPerImage], 'float64', [
-        uniform,
-        -1,
-        1,
-        options.seed,
-        offset,
-    ]);
-    const numbers = draws.dataSync() as Float64Array;
+    const generator = new Generator(options.seed);
+    generator.state = { seed: options.seed, offset: (epoch * 2 ** 20 + step) * 2 ** 16 };
+    const draws = rand([n * numbersPerImage], { generator, dtype: 'float64' });
+    // From [0, 1) to [-1, 1).
+    const numbers = (draws.dataSync() as Float64Array).map((value) => 2 * value - 1);
     draws.dispose();
     const maps = new Float64Array(n * 6);
     for (let i = 0; i < n; i++) {

@@ -1,29 +1,20 @@
-import { runNew } from '../ops/kernels.js';
-import type { Dataset } from './dataset.js';
-import { Subset } from './dataset.js';
-
-const uniform = 0;
+import { Generator } from '../ops/generator.js';
+import { randperm } from '../ops/random.js';
+import { Subset, type Dataset } from './dataset.js';
 
 /** Counters of one epoch lie this far from those of the next. */
 const counterStride = 2 ** 32;
 
 /**
- * A permutation of 0 … n - 1 that depends on seed and stream alone (Fisher and Yates, with Philox numbers): the same on
- * every machine and for any number of threads.
+ * A permutation of 0 … n - 1 that depends on seed and stream alone: the same on every machine and for any number of threads.
  */
 export function permutation(n: number, seed: number, stream = 0): Int32Array {
-    const order = Int32Array.from({ length: n }, (_, i) => i);
-    if (n < 2) return order;
-    const draws = runNew('random', [], [n], 'float64', [uniform, 0, 1, seed, stream * counterStride]);
-    const numbers = draws.dataSync() as Float64Array;
-    draws.dispose();
-    for (let i = n - 1; i > 0; i--) {
-        const j = Math.floor((numbers[i] ?? 0) * (i + 1));
-        const moved = order[i] ?? 0;
-        order[i] = order[j] ?? 0;
-        order[j] = moved;
-    }
-    return order;
+    const generator = new Generator(seed);
+    generator.state = { seed, offset: stream * counterStride };
+    const order = randperm(n, { generator, dtype: 'int32' });
+    const numbers = order.dataSync() as Int32Array;
+    order.dispose();
+    return numbers;
 }
 
 /**

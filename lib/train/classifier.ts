@@ -1,12 +1,8 @@
-import { noGrad } from '../autograd/grad_mode.js';
 import * as nn from '../nn/index.js';
 import type { Layer } from '../nn/module.js';
-import { runNew } from '../ops/kernels.js';
+import { Generator } from '../ops/generator.js';
 import { flatFeatures } from './classifier_spec.js';
 import type { ClassifierSpec } from './classifier_spec.js';
-
-/** The native op's name for numbers uniform in a range. */
-const UNIFORM = 0;
 
 /** How the weights of the hidden and output layers start; biases start at zero. */
 export type ClassifierInit = 'he' | 'glorot';
@@ -55,29 +51,15 @@ function activation({ activation: name }: ClassifierSpec): Layer {
 }
 
 /**
- * Draws the weights of all linear and convolution layers anew: uniform in [-b, b], with b = sqrt(6 / fanIn) (He et al.
- * 2015) or sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). Their biases become zero; batch norm is left alone.
- * The numbers depend on the seed and the shapes only.
+ * Draws the weights of all linear and convolution layers anew, uniformly, by He's or Glorot's rule (`nn.init`). Their biases
+ * become zero; batch norm is left alone. The numbers depend on the seed and the shapes only.
  */
 export function initializeClassifier(model: nn.Module, init: ClassifierInit, seed: number): void {
-    let drawn = 0;
+    const generator = new Generator(seed);
+    const draw = init === 'he' ? nn.init.heUniform : nn.init.glorotUniform;
     for (const module of model.modules()) {
         if (!(module instanceof nn.Linear) && !(module instanceof nn.Conv2d)) continue;
-        const { weight, bias } = module;
-        const { fanIn, fanOut } = nn.init.fans(weight.shape);
-        const bound = Math.sqrt(6 / (init === 'he' ? fanIn : fanIn + fanOut));
-        const values = runNew('random', [], weight.shape, weight.dtype, [
-            UNIFORM,
-            -bound,
-            bound,
-            seed,
-            drawn,
-        ]);
-        drawn += weight.size;
-        noGrad(() => {
-            weight.copy_(values);
-            bias?.zero_();
-        });
-        values.dispose();
+        draw(module.weight, { generator });
+        if (module.bias) nn.init.zeros(module.bias);
     }
 }
