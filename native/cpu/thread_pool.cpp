@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -33,7 +34,11 @@ void pause_briefly() {
 class Pool {
   public:
     explicit Pool(int32_t threads) {
-        for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        try {
+            for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+            // The system grants no more threads: work with those there are, to the same bits.
+        }
     }
 
     ~Pool() {

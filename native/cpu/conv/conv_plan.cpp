@@ -8,7 +8,8 @@ namespace nativegrad::cpu {
 
 namespace {
 
-constexpr int64_t band_elements = 65536;  // a padded band stays in the second-level cache
+constexpr int64_t longest_side = INT32_MAX;  // keeps products of a few such numbers within 64 bits
+constexpr int64_t band_elements = 65536;     // a padded band stays in the second-level cache
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -18,11 +19,13 @@ void check_params(const ConvParams& params) {
     if (params.stride.count != 2 || params.dilation.count != 2 || params.padding.count != 4)
         fail("expected 2 strides, 2 dilations and 4 paddings");
     for (int i = 0; i < 2; ++i) {
-        if (params.stride.values[i] < 1 || params.dilation.values[i] < 1)
-            fail("strides and dilations must be positive");
+        for (const int64_t value : {params.stride.values[i], params.dilation.values[i]}) {
+            if (value < 1 || value > longest_side) fail("strides and dilations must be in [1, 2^31)");
+        }
     }
     for (int i = 0; i < 4; ++i) {
-        if (params.padding.values[i] < 0) fail("padding must not be negative");
+        if (params.padding.values[i] < 0 || params.padding.values[i] > longest_side)
+            fail("paddings must be in [0, 2^31)");
     }
     if (params.groups < 1) fail("groups must be positive");
 }
@@ -41,6 +44,8 @@ void check_shapes(const ConvParams& params, const TensorView& x, const TensorVie
         const int64_t needed = (y.shape[2 + axis] - 1) * params.stride.values[axis] + reach;
         if (w.shape[2 + axis] < 1 || y.shape[2 + axis] < 1 || needed > padded)
             fail("the kernel does not fit into the image");
+        if (padded > longest_side || reach > longest_side)
+            fail("the padded image has 2^31 or more pixels along a side");
     }
 }
 

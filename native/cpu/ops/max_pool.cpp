@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "cpu/cpu_backend.h"
@@ -113,6 +114,12 @@ struct WindowRun {
 
 template <class T, class Index>
 void pool_max(const WindowRun& run, const T* const* taps, T* y, Index* index) {
+    if (run.taps.count() == 0) {
+        // A dilated window that sees nothing but padding.
+        std::fill(y, y + run.windows * run.channels, -std::numeric_limits<T>::infinity());
+        std::fill(index, index + run.windows * run.channels, Index(0));
+        return;
+    }
     if constexpr (std::is_same_v<T, float> && std::is_same_v<Index, uint8_t>) {
         kernels().pool.max(taps, run.taps.ids.data(), run.taps.count(), run.windows, run.step, run.channels,
                            y, index);
