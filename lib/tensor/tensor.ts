@@ -70,7 +70,8 @@ export class Tensor implements TensorRecord {
         dtype: DType,
         options: { strides?: readonly number[]; version?: VersionCounter } = {},
     ) {
-        this.shape = shape;
+        // A frozen copy: a caller that changes its array must not change what kernels were told.
+        this.shape = Object.isFrozen(shape) ? shape : Object.freeze(shape.slice());
         this.dtype = dtype;
         this.device = 'cpu';
         this.version = options.version ?? { value: 0 };

@@ -12,7 +12,7 @@ constexpr int slot_bits = 24;
 constexpr int64_t slot_mask = (int64_t{1} << slot_bits) - 1;
 constexpr uint32_t generation_limit = uint32_t{1} << (53 - slot_bits);
 
-constexpr int64_t least_byte_threshold = int64_t{24} << 20;
+constexpr int64_t least_byte_threshold = int64_t{12} << 20;
 constexpr int64_t least_insert_threshold = 1 << 15;
 
 // More than half of V8's largest heap, so that the report of it makes V8 collect at once.

@@ -50,6 +50,10 @@ class HandleTable {
     // New memory under the collection rules; throws Error out_of_memory with the sizes.
     StorageRef allocate(int32_t device, int64_t bytes);
 
+    // Sweeps, and collects if need be, when enough has come since the last time; `bytes` are about to come.
+    // Slots may be freed meanwhile, so hold on to the storage that is still needed.
+    void make_room(int64_t bytes);
+
     // Frees what JavaScript has dropped; returns the bytes given back.
     int64_t sweep();
 
@@ -58,7 +62,6 @@ class HandleTable {
   private:
     void free_slot(uint32_t index);
     void collect();
-    void make_room(int64_t bytes);
 
     napi_env env_;
     std::vector<TensorSlot> slots_;
@@ -66,7 +69,7 @@ class HandleTable {
     int64_t bytes_ = 0;  // of storage reached from this table, counted once per handle that brought it
     int64_t base_bytes_ = 0,
             base_tensors_ = 0;                    // what was alive after the last sweep
-    int64_t byte_threshold_ = int64_t{24} << 20;  // a sweep is due after this much growth
+    int64_t byte_threshold_ = int64_t{12} << 20;  // a sweep is due after this much growth
     int64_t insert_threshold_ = 1 << 15;          // or this many new tensors; both grow with what is alive
     HandleStats counters_{};
 };

@@ -133,6 +133,8 @@ napi_value view(napi_env env, napi_callback_info info) {
             result.shape[axis] = reader.integer(0, INT64_MAX, "size");
         for (int32_t axis = 0; axis < result.rank; ++axis) result.strides[axis] = reader.integer();
         check_bounds(result, offset, storage->bytes());
+        // A loop of views alone allocates nothing, but fills the table.
+        environment.handles.make_room(0);
         result.data = static_cast<char*>(storage->data()) + (element_count(result) == 0 ? 0 : offset * item);
         environment.block[0] =
             static_cast<double>(environment.handles.insert(arguments.values[0], storage, result, device));

@@ -25,6 +25,13 @@ describe('memory', () => {
         assert.ok(memory().liveBytes < 250 * megabyte);
     });
 
+    it('comes back in a loop that only makes views', () => {
+        const x = ones([10]);
+        const before = memory().swept;
+        for (let i = 0; i < 100_000; i++) x.select(0, i % 10);
+        assert.ok(memory().swept - before > 50_000 && memory().tensors < 120_000);
+    });
+
     it('comes back between microtasks', async () => {
         setMemoryLimit(memory().liveBytes + 200 * megabyte);
         for (let i = 0; i < 1500; i++) await Promise.resolve(ones([megabyte / 4]));
@@ -56,6 +63,15 @@ describe('memory', () => {
         for (const x of held) x.dispose();
         assert.equal(ones([megabyte]).sum().item(), megabyte);
         assert.throws(() => setMemoryLimit(-1), /\[setMemoryLimit\]/);
+    });
+
+    it('keeps the shape that a tensor was made with', () => {
+        const shape = [2, 3];
+        const x = ones(shape);
+        shape[0] = 4_000_000;
+        assert.deepEqual(x.shape, [2, 3]);
+        assert.deepEqual(x.softmax(-1).shape, [2, 3]);
+        assert.throws(() => (x.shape as number[]).push(7), TypeError);
     });
 
     it('refuses sizes that no machine has', () => {
