@@ -115,7 +115,7 @@ struct SoftmaxParams {
 
 struct CrossEntropyParams {
     int64_t ignore_index;
-    double label_smoothing;
+    ScalarSlot label_smoothing;
     NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index); visit("label_smoothing", label_smoothing);)
 };
 
@@ -184,7 +184,8 @@ struct AdamParams {
 // first: 1 = the momentum buffer takes the gradient itself, as PyTorch does in the first step.
 struct SgdParams {
     ScalarSlot lr, momentum, dampening, weight_decay;
-    int32_t nesterov, first;
+    int32_t nesterov;
+    ScalarSlot first;
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("momentum", momentum); visit("dampening", dampening);
                       visit("weight_decay", weight_decay); visit("nesterov", nesterov);
                       visit("first", first);)

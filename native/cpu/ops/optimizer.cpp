@@ -133,8 +133,9 @@ void adam_step(const OpCall& call, const AdamParams& params) {
 
 // groups of (parameter, gradient[, velocity]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params) {
-    const SgdStep s{params.lr.values[0],           params.momentum.values[0], params.dampening.values[0],
-                    params.weight_decay.values[0], params.nesterov,           params.first};
+    const SgdStep s{
+        params.lr.values[0],           params.momentum.values[0], params.dampening.values[0],
+        params.weight_decay.values[0], params.nesterov,           params.first.values[0] != 0 ? 1 : 0};
     const bool has_velocity = s.momentum != 0;
     each_piece(call, has_velocity ? 3 : 2, [&](const TensorView* group, int64_t i, int64_t n) {
         if (group->dtype == DType::float32) {

@@ -67,7 +67,9 @@ struct ClassWeights {
     const T* weights;  // null = all 1
 
     ClassWeights(const CrossEntropyParams& params, const T* w, int64_t classes)
-        : smoothing(static_cast<T>(params.label_smoothing)), weight_sum(static_cast<T>(classes)), weights(w) {
+        : smoothing(static_cast<T>(params.label_smoothing.values[0])),
+          weight_sum(static_cast<T>(classes)),
+          weights(w) {
         if (w == nullptr) return;
         weight_sum = 0;
         for (int64_t c = 0; c < classes; ++c) weight_sum += w[c];
