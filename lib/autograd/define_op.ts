@@ -1,5 +1,5 @@
 import type { Shape } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { viewOf, type Tensor } from '../tensor/tensor.js';
 import { checkForward } from './anomaly.js';
 import { exchangeGradMode, isGradEnabled } from './grad_mode.js';
 import {
@@ -124,12 +124,15 @@ export function defineOp<
             savedNow = outer;
         }
         const isSingle = !Array.isArray(result);
-        const outputs = (isSingle ? [result] : result) as readonly Tensor[];
+        // An output that is an input, or was recorded before, belongs to another node: this one gets a view.
+        const outputs = ((isSingle ? [result] : result) as readonly Tensor[]).map((x) =>
+            inputs.includes(x) || x.tapeLink !== null ? viewOf(x, x.shape, x.strides) : x,
+        );
         const node = new GradNode(name, inputs.map(edgeOf), inputs.map(shapeOf), options, rule, isSingle);
         for (const x of saved) node.save(x, !inputs.includes(x) && !outputs.includes(x));
         for (const output of outputs) node.addOutput(output);
         checkForward(name, outputs);
-        return result;
+        return (isSingle ? outputs[0] : outputs) as Result;
     }
 
     return (inputs, options) =>

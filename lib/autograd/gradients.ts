@@ -50,10 +50,8 @@ function accumulated(
         return copy;
     }
     const sum = withGradMode(createGraph, () => tapeServices().add(before, gradient));
-    if (!createGraph) {
-        before.dispose();
-        if (exclusive) gradient.dispose();
-    }
+    // `before` may be in the user's hands; it is freed when nobody refers to it any more.
+    if (!createGraph && exclusive) gradient.dispose();
     return sum;
 }
 

@@ -93,7 +93,7 @@ export class GradNode implements TapeLink {
         if (this.saved === null) {
             throw new Error(
                 `[backward] the graph through ${this.op} was already used and freed; ` +
-                    'pass { retainGraph: true } to the first backward()',
+                    'make the first pass with backward(undefined, { retainGraph: true })',
             );
         }
         const tensors: Tensor[] = [];

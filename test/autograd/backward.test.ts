@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { detectAnomaly, grad, noGrad, ones, scope, tensor, type Tensor } from '../../lib/index.js';
+import { defineOp, detectAnomaly, grad, noGrad, ones, scope, tensor, type Tensor } from '../../lib/index.js';
 
 describe('backward', () => {
     it('accumulates gradients of a small network', () => {
@@ -93,5 +93,25 @@ describe('backward', () => {
         total.add(w).sum().backward();
         assert.deepEqual(w.grad?.toArray(), [2, 2]);
         assert.deepEqual(v.grad?.toArray(), [3, 3]);
+    });
+
+    it('lets an op return its input: the leaf stays a leaf', () => {
+        const reverse = defineOp({ name: 'reverse', forward: (_, [x]) => x, backward: (dy) => [dy.mul(-1)] });
+        const x = ones([2], { requiresGrad: true });
+        x.mul(1)
+            .add(reverse([x], {}))
+            .sum()
+            .backward();
+        assert.equal(x.isLeaf, true);
+        assert.deepEqual(x.grad?.toArray(), [0, 0]);
+    });
+
+    it('leaves an earlier gradient readable when another is added', () => {
+        const x = ones([2], { requiresGrad: true });
+        x.mul(2).sum().backward();
+        const first = x.grad;
+        x.mul(3).sum().backward();
+        assert.deepEqual(first?.toArray(), [2, 2]);
+        assert.deepEqual(x.grad?.toArray(), [5, 5]);
     });
 });
