@@ -67,7 +67,6 @@ export function randomAffine(
             return affineSample(images.sub(options.background), maps).add(options.background);
         });
         maps.dispose();
-        images.dispose();
         return [moved, targets];
     };
 }

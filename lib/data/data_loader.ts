@@ -77,8 +77,14 @@ export class DataLoader {
         for (let step = 0; step < this.length; step++) {
             const start = step * this.batchSize;
             const batch = batchOf(this.dataset, order.slice(start, Math.min(count, start + this.batchSize)));
-            yield this.transform ? this.transform(batch, epoch, step) : batch;
+            yield this.transform ? this.changed(batch, this.transform(batch, epoch, step)) : batch;
         }
+    }
+
+    /** The transform's result; what it replaced is freed where nobody else holds it. */
+    private changed(batch: Batch, result: Batch): Batch {
+        if (this.makesNewTensors) for (const x of batch) if (!result.includes(x)) x.dispose();
+        return result;
     }
 
     async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {

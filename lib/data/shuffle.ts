@@ -25,6 +25,10 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array {
  */
 export function randomSplit(dataset: Dataset, sizes: readonly number[], seed: number): Subset[] {
     const fractions = sizes.every((size) => size > 0 && size < 1);
+    const share = sizes.reduce((a, b) => a + b, 0);
+    if (fractions && Math.abs(share - 1) > 1e-9) {
+        throw new RangeError(`[randomSplit] fractions of ${sizes.join(' + ')} make ${share}, not 1`);
+    }
     const counts = fractions ? sizes.map((size) => Math.floor(size * dataset.length)) : [...sizes];
     if (fractions) {
         const before = counts.slice(0, -1).reduce((a, b) => a + b, 0);

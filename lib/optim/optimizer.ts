@@ -257,6 +257,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     private checkParameter(parameter: unknown): void {
         if (!(parameter instanceof Tensor))
             throw new TypeError(`[${this.label}] parameters must be Tensors, got ${typeof parameter}`);
+        if (!parameter.isContiguous)
+            throw new Error(
+                `[${this.label}] a parameter of shape ${shapeText(parameter.shape)} is a view that is not contiguous; ` +
+                    'make the leaf with clone() or contiguous()',
+            );
         if (nodeOf(parameter) !== null)
             throw new Error(
                 `[${this.label}] a tensor of shape ${shapeText(parameter.shape)} is the result of recorded ops; ` +

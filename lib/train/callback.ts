@@ -4,6 +4,7 @@ import type { EpochRecord, History } from './history.js';
 /** What the trainer needs of a model; `nn.Module` has it. */
 export interface TrainableModel {
     forward(inputs: Tensor): Tensor;
+    readonly training?: boolean;
     train(): unknown;
     eval(): unknown;
     parameters(): Iterable<Tensor>;

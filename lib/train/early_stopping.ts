@@ -79,7 +79,7 @@ export class EarlyStopping implements Callback {
             this.bestEpoch = record.epoch;
             this.waited = 0;
             if (restoreBest) this.remember(context);
-        } else if (++this.waited > patience) {
+        } else if (++this.waited >= patience) {
             context.stop('early stopping');
         }
     }

@@ -133,6 +133,12 @@ export class Trainer {
             await run.call((callback) => callback.onStepEnd?.(record, run));
             return !run.stopped;
         });
+        if (step === 0) {
+            throw new RangeError(
+                `[fit] epoch ${epoch} gave no batches; pass the DataLoader itself (an iterator runs out), ` +
+                    'and check batchSize against the number of samples where dropLast is set',
+            );
+        }
         if (run.reason === 'interrupted') return;
         const validation = run.options.validation ? await this.evaluate(run.options.validation) : undefined;
         const record: EpochRecord = {
@@ -203,9 +209,15 @@ export class Trainer {
         body: (outputs: Tensor, targets: Tensor) => void,
     ): Promise<void> {
         const { model } = this.options;
-        model.eval();
         await this.eachBatch(batches, ([inputs, targets], scope) => {
-            scope.run(() => noGrad(() => body(model.forward(inputs), targets)));
+            // Only for this batch: a fit of the same model may go on between two of them.
+            const wasTraining = model.training === true;
+            model.eval();
+            try {
+                scope.run(() => noGrad(() => body(model.forward(inputs), targets)));
+            } finally {
+                if (wasTraining) model.train();
+            }
             return Promise.resolve(true);
         });
     }

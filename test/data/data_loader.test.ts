@@ -112,6 +112,7 @@ describe('splits', () => {
 
     it('refuses sizes that do not add up, and indices outside', () => {
         assert.throws(() => randomSplit(digits(10), [5, 4], 1), /5 \+ 4 do not make up 10/);
+        assert.throws(() => randomSplit(digits(10), [0.5, 0.9], 1), /0.5 \+ 0.9 make 1.4, not 1/);
         assert.throws(() => new Subset(digits(2), Int32Array.of(2)), /\[Subset\] index 2/);
     });
 

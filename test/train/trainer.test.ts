@@ -132,11 +132,35 @@ describe('Trainer', () => {
         await assert.rejects(trainer.fit(loader, { epochs: 1.5 }), /\[fit\] epochs.*got 1.5/);
     });
 
+    it('refuses an epoch without batches', async () => {
+        const { trainer, loader } = setup();
+        await assert.rejects(trainer.fit([], { epochs: 1 }), /\[fit\] epoch 1 gave no batches/);
+        await assert.rejects(
+            trainer.fit(loader[Symbol.iterator](), { epochs: 2 }),
+            /\[fit\] epoch 2 gave no batches/,
+        );
+    });
+
     it('leaves tensors alone that the batches share', async () => {
         const { trainer } = setup();
         const batch: data.Batch = [tensor([[1]]), tensor([[2]])];
         await trainer.fit([batch], { epochs: 3 });
         assert.deepEqual(batch[0].toArray(), [[1]]);
+    });
+
+    it('goes on in training mode after an evaluation in between', async () => {
+        const { model, trainer, loader } = setup();
+        const modes: string[] = [];
+        Object.defineProperty(model, 'training', { get: () => model.mode === 'train' });
+        const callback: Callback = {
+            onStepEnd: async () => {
+                await trainer.evaluate(loader);
+                modes.push(model.mode);
+            },
+        };
+        await trainer.fit(loader, { epochs: 1, callbacks: [callback] });
+        assert.deepEqual(modes, ['train', 'train']);
+        assert.equal(model.mode, 'eval');
     });
 
     it('predicts and evaluates without recording', async () => {
