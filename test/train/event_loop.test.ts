@@ -75,6 +75,6 @@ describe('the event loop during fit', function () {
                 `${(delays.at(-1) ?? NaN).toFixed(1)} ms at most`,
         );
         // Quiet machines stay below 60 ms; this bound only catches a loop that is blocked for whole steps.
-        assert.ok(delays.length > steps && late < 1000, `${delays.length} ticks, late by ${late} ms`);
+        assert.ok(delays.length > steps && late < 2000, `${delays.length} ticks, late by ${late} ms`);
     });
 });
