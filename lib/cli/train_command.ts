@@ -27,7 +27,8 @@ import { setUpTraining, specOf } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
 
-const SCORE_BATCH = 256;
+// One forward pass keeps the event loop waiting: no longer than a step of training does.
+const SCORE_BATCH = 128;
 const IMAGE_SIDE = 28;
 
 /** Trains as the flags say and writes a run folder; everything that can be refused is refused before it is made. */

@@ -59,7 +59,7 @@ describe('the event loop during fit', function () {
                 Int32Array.from({ length: 1000 }, (_, i) => i),
             ),
             {
-                batchSize: 250,
+                batchSize: 128,
             },
         );
         const delays = await timerDelays(() =>
