@@ -51,9 +51,9 @@ export const TRAIN_FLAGS = {
         'mse',
     ]),
     lrSchedule: choiceFlag(
-        'learning-rate schedule (step: a tenth every third of the run; exponential: 0.9 an epoch; warmup: rising over the first tenth; plateau: a tenth after 3 epochs without gain)',
-        'none',
-        ['none', 'step', 'exponential', 'cosine', 'one_cycle', 'warmup', 'plateau'],
+        'learning-rate schedule (cosine: falling to 0 over the run; none, or constant: no change; step: a tenth every third of the run; exponential: 0.9 an epoch; warmup: rising over the first tenth; plateau: a tenth after 3 epochs without gain)',
+        'cosine',
+        ['none', 'constant', 'step', 'exponential', 'cosine', 'one_cycle', 'warmup', 'plateau'],
     ),
     gradientClip: numberFlag('largest norm of the whole gradient (default: no clipping)', undefined, {
         min: 0,

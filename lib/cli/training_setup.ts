@@ -87,6 +87,7 @@ function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: nu
     const total = config.epochs * steps;
     switch (config.lrSchedule) {
         case 'none':
+        case 'constant':
             return {};
         case 'step':
             return { schedule: new optim.StepLR(optimizer, { stepSize: Math.ceil(config.epochs / 3) }) };

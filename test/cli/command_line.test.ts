@@ -57,7 +57,7 @@ describe('command line', () => {
             momentum: 0,
             weightDecay: 0,
             loss: 'cce',
-            lrSchedule: 'none',
+            lrSchedule: 'cosine',
             gradientClip: undefined,
             validationSplit: 0.1,
             seed: 42,
@@ -198,6 +198,7 @@ describe('command line', () => {
             );
         }
         assert.match(help, /--epochs <n> .*\(default: 10\)/);
+        assert.match(help, /--lr_schedule <name> .*none, constant, .*\(default: cosine\)/);
         assert.match(help, /Examples:\n {2}nativegrad train\n/);
         assert.match(printed(''), /train .*Train a digit classifier/);
         assert.equal(printed('--version'), '1.2.3\n');

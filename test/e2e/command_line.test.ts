@@ -90,7 +90,7 @@ describe('the command line, from end to end', function () {
     }
 
     it('train writes a whole run folder, and evaluate gives the same figures from the model file alone', async () => {
-        const result = await train('--experiment_name tries --run_name first');
+        const result = await train('--learning_rate 0.005 --experiment_name tries --run_name first');
         assert.equal(result.run_dir, join(output(), 'tries', 'first'));
         assert.deepEqual(readdirSync(result.run_dir).sort(), RUN_FILES);
         for (const name of RUN_FILES) assert.ok(statSync(join(result.run_dir, name)).size > 50, name);
@@ -128,6 +128,27 @@ describe('the command line, from end to end', function () {
         assert.ok(first.equals(again));
         assert.ok(!first.equals(other));
         assert.equal(readdirSync(output()).length, 3);
+    });
+
+    it('the learning rate falls by a cosine to 0 unless the flags say otherwise', async () => {
+        const rates = async (more: string): Promise<{ schedule: unknown; rates: number[] }> => {
+            const { run_dir } = await train(`--epochs 4 --learning_rate 0.01 ${more}`);
+            const config = JSON.parse(readFileSync(join(run_dir, 'config.json'), 'utf8')) as object;
+            const lines = readFileSync(join(run_dir, 'history.jsonl'), 'utf8').trimEnd().split('\n');
+            return {
+                schedule: Reflect.get(config, 'lr_schedule'),
+                rates: lines.map((line) => (JSON.parse(line) as { learning_rate: number }).learning_rate),
+            };
+        };
+        const usual = await rates('');
+        assert.equal(usual.schedule, 'cosine');
+        const expected = [1, 2, 3, 4].map((epoch) => 0.005 * (1 + Math.cos((Math.PI * epoch) / 4)));
+        usual.rates.forEach((rate, i) => assert.ok(Math.abs(rate - expected[i]) < 1e-12, `${rate}`));
+        for (const name of ['none', 'constant']) {
+            const { schedule, rates: flat } = await rates(`--lr_schedule ${name}`);
+            assert.equal(schedule, name);
+            assert.deepEqual(flat, [0.01, 0.01, 0.01, 0.01]);
+        }
     });
 
     const variants = [
