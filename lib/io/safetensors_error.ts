@@ -17,6 +17,7 @@ export type SafetensorsErrorCode =
     | 'data-length'
     | 'bool-value'
     | 'argument'
+    | 'not-safetensors'
     | 'file';
 
 /**

@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
 import { writeFileAtomic } from './atomic_file.js';
+import { KIND_BYTES } from './file_kind.js';
+import { folderError, requireSafetensorsStart } from './not_safetensors.js';
 import { checkBoolBytes, safetensorsChunks } from './safetensors.js';
 import type { SafetensorsContent, SafetensorsEntry } from './safetensors.js';
 import { SafetensorsError } from './safetensors_error.js';
@@ -15,6 +17,7 @@ const READ_BYTES = 1 << 28;
  * Reads a safetensors file. The header is checked against the file's size before any tensor is allocated; each tensor
  * then gets its own memory. Folders, pipes and devices are refused; a file that shrinks while it is read is an error
  * (the file is read, not mapped, so there is no SIGBUS).
+ * What is no safetensors file at all is told from a damaged one: the message says what it seems to be.
  *
  * @throws {SafetensorsError} naming the file, the rule that is broken and the place.
  */
@@ -23,13 +26,15 @@ export async function readSafetensorsFile(path: string): Promise<SafetensorsCont
         // Without O_NONBLOCK the open of a named pipe would wait for a writer.
         const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
         try {
-            return await readFromHandle(handle);
+            return await readFromHandle(handle, path);
         } finally {
             await handle.close();
         }
     } catch (cause) {
         const isFormat = cause instanceof SafetensorsError;
-        const detail = isFormat ? cause.message.replace('[safetensors] ', '') : errorText(cause);
+        const detail = isFormat
+            ? cause.message.replace(/^\[safetensors\] (file: )?/, '')
+            : openErrorText(cause);
         throw new SafetensorsError(isFormat ? cause.code : 'file', path, detail, { cause });
     }
 }
@@ -43,11 +48,13 @@ export async function writeSafetensorsFile(
     await writeFileAtomic(path, safetensorsChunks(entries, metadata));
 }
 
-async function readFromHandle(handle: FileHandle): Promise<SafetensorsContent> {
+async function readFromHandle(handle: FileHandle, path: string): Promise<SafetensorsContent> {
     const stat = await handle.stat();
+    if (stat.isDirectory()) throw await folderError(path);
     if (!stat.isFile()) throw new SafetensorsError('file', 'file', 'is not a regular file');
-    const prefix = await readExactly(handle, 0, Math.min(PREFIX_BYTES, stat.size), 'header');
-    const headerBytes = readHeaderLength(prefix, stat.size);
+    const start = await readExactly(handle, 0, Math.min(KIND_BYTES, stat.size), 'header');
+    requireSafetensorsStart(start, stat.size);
+    const headerBytes = readHeaderLength(start.subarray(0, PREFIX_BYTES), stat.size);
     const dataStart = PREFIX_BYTES + headerBytes;
     const header = readHeader(
         await readExactly(handle, PREFIX_BYTES, headerBytes, 'header'),
@@ -89,6 +96,13 @@ function allocate(length: number, where: string): Uint8Array {
     } catch (cause) {
         throw new SafetensorsError('file', where, `no memory for ${length} bytes`, { cause });
     }
+}
+
+function openErrorText(error: unknown): string {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return 'no such file';
+    if (code === 'EACCES') return 'permission denied';
+    return errorText(error);
 }
 
 function errorText(error: unknown): string {

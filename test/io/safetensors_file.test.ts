@@ -56,10 +56,62 @@ describe('safetensors files', () => {
         });
     });
 
-    it('refuses a missing file, a folder, a pipe and a device without waiting', async () => {
+    /** The message behind the path, of a file that is refused with this code. */
+    async function refusal(path: string, code: string): Promise<string> {
+        const error: unknown = await readSafetensorsFile(path).then(
+            () => undefined,
+            (reason: unknown) => reason,
+        );
+        assert.ok(error instanceof SafetensorsError, String(error));
+        assert.equal(error.code, code, error.message);
+        const prefix = `[safetensors] ${path}: `;
+        assert.ok(error.message.startsWith(prefix), error.message);
+        return error.message.slice(prefix.length);
+    }
+
+    it('says what a file of another kind is, what was expected and how to mend it', async () => {
+        const kinds: [string | Buffer, RegExp][] = [
+            ['', /^is empty, expected a safetensors file; .*copy it again$/],
+            ['\x89PNG\r\n\x1a\n0000', /^is a PNG image, expected a safetensors file; give a/],
+            ['PK\x03\x04 rest of it', /^is a ZIP archive.*PyTorch.*safetensors\.torch\.save_file$/],
+            ['\x80\x02}q\x00(X\x01\x00', /^is a Python pickle/],
+            ['\x89HDF\r\n\x1a\n', /^is an HDF5 file.*Keras/],
+            ['version https://git-lfs.github.com/spec/v1', /^is a Git LFS pointer.*git lfs pull/],
+            [Buffer.from('grüße und Küsse, lang genug: '.repeat(9)), /^is a text, expected/],
+            ['{ "a": {"epochs": 3 } }', /^is a JSON text, expected/],
+            ['hello', /^is a text, expected/],
+            ['\x00\x00\x08\x03\x00\x00\xea\x60{', /^is an IDX file, like MNIST's images/],
+            ['\x01\x02\x03\x04\x00\x00\x00\x00x', /first bytes are 010203040000000078\), expected/],
+        ];
+        for (const [content, pattern] of kinds) {
+            const path = join(folder, 'model.safetensors');
+            writeFileSync(path, typeof content === 'string' ? Buffer.from(content, 'latin1') : content);
+            assert.match(await refusal(path, 'not-safetensors'), pattern);
+        }
+        // With a header's length and `{` it is a safetensors file, only a damaged one.
+        const path = join(folder, 'cut.safetensors');
+        writeFileSync(path, readFileSync(GOLDEN).subarray(0, 9));
+        assert.match(await refusal(path, 'header-out-of-file'), /the file is cut short/);
+    });
+
+    it('names the model inside a folder', async () => {
+        assert.equal(
+            await refusal(folder, 'not-safetensors'),
+            'is a folder, expected a safetensors file; there is none inside',
+        );
+        for (const name of ['a.safetensors', 'model.safetensors']) {
+            writeFileSync(join(folder, name), '');
+            assert.ok(
+                (await refusal(folder, 'not-safetensors')).endsWith(`did you mean ${join(folder, name)}?`),
+            );
+        }
+    });
+
+    it('refuses a missing file, a pipe and a device without waiting', async () => {
         const pipe = join(folder, 'pipe');
         execFileSync('mkfifo', [pipe]);
-        for (const path of [join(folder, 'missing'), folder, pipe, '/dev/zero']) {
+        assert.equal(await refusal(join(folder, 'missing'), 'file'), 'no such file');
+        for (const path of [pipe, '/dev/zero']) {
             await assert.rejects(readSafetensorsFile(path), (error: unknown) => {
                 assert.ok(error instanceof SafetensorsError);
                 assert.equal(error.code, 'file');
