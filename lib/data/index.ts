@@ -10,12 +10,15 @@ export {
     type TensorDatasetOptions,
 } from './dataset.js';
 export { decodeIdx, readIdxFile, type IdxArray, type IdxDType, type IdxValues } from './idx.js';
-export { mnist, MNIST_MEAN, MNIST_STD, type MnistDatasets } from './mnist.js';
+export { digitDataset, mnist, MNIST_MEAN, MNIST_STD, type MnistDatasets } from './mnist.js';
 export {
     MNIST_ATTRIBUTION,
     readMnist,
+    readMnistSplit,
     type DigitSet,
     type MnistData,
     type MnistOptions,
+    type MnistOrigin,
+    type MnistSplit,
 } from './mnist_files.js';
 export { permutation, randomSplit } from './shuffle.js';

