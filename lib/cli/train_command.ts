@@ -1,16 +1,16 @@
-import { DataLoader, randomSplit, readMnist } from '../data/index.js';
+import { DataLoader, digitDataset, randomSplit, readMnist } from '../data/index.js';
 import type { DigitSet, Subset, TensorDataset } from '../data/index.js';
+import { saveModel } from '../nn/model_file.js';
 import { setThreads, threads } from '../system.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { History } from '../train/history.js';
-import { classifierDataset } from '../train/classifier_data.js';
 import { classifierLoss } from '../train/classifier_loss.js';
-import { saveClassifier } from '../train/model_file.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';
 import { cacheFolder } from './cache_folder.js';
 import { chooseDevice } from './device.js';
+import { digitModelInfo, TRAIN_RANGE } from './digit_model.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { flagName } from './flags.js';
@@ -23,7 +23,7 @@ import type { RunFolder } from './run_folder.js';
 import type { OutputStream, Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
-import { setUpTraining, specOf } from './training_setup.js';
+import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
 
@@ -44,9 +44,8 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
         cacheFolder: cacheFolder(),
         onMessage: (text) => void log.write(`${text}\n`),
     });
-    const spec = specOf(config);
-    const { training: trainingSet, validation } = split(classifierDataset(data.train, spec), config);
-    const training = setUpTraining(config, spec, trainingSet.length);
+    const { training: trainingSet, validation } = split(digitDataset(data.train, TRAIN_RANGE), config);
+    const training = setUpTraining(config, trainingSet.length);
     const folder = await createRunFolder(config);
     await writeJson(folder.file('config.json'), configForFile(config, device));
     log.write(
@@ -58,9 +57,9 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const history = await fit(training, trainingSet, validation, config, folder, log, interrupt.signal);
     const seconds = (performance.now() - begin) / 1000;
     const modelPath = folder.file(`${config.modelName}.safetensors`);
-    await saveClassifier(modelPath, training.model, spec, { 'nativegrad.version': packageVersion() });
+    await saveModel(modelPath, training.model, digitModelInfo(config));
 
-    const loader = new DataLoader(classifierDataset(data.test, spec), { batchSize: SCORE_BATCH });
+    const loader = new DataLoader(digitDataset(data.test, TRAIN_RANGE), { batchSize: SCORE_BATCH });
     const score = await scoreClassifier(
         training.model,
         loader,

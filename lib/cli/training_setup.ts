@@ -3,8 +3,6 @@ import { manualSeed } from '../ops/index.js';
 import * as optim from '../optim/index.js';
 import { buildClassifier, initializeClassifier } from '../train/classifier.js';
 import { classifierLoss } from '../train/classifier_loss.js';
-import { mnistSpec } from '../train/classifier_spec.js';
-import type { ClassifierSpec } from '../train/classifier_spec.js';
 import { Trainer } from '../train/trainer.js';
 import type { TrainerOptions } from '../train/trainer.js';
 import type { TrainConfig } from './train_flags.js';
@@ -18,36 +16,20 @@ export interface Training {
     readonly dropLast: boolean;
 }
 
-/** The network that the flags describe. */
-export function specOf(config: TrainConfig): ClassifierSpec {
-    const { architecture, hiddenSizes, kernelSize, activation, useBatchNorm, dropoutRate, loss } = config;
-    const convChannels = architecture === 'cnn' ? config.convChannels : [];
-    return mnistSpec({
-        architecture,
-        hiddenSizes,
-        convChannels,
-        kernelSize,
-        activation,
-        useBatchNorm,
-        dropoutRate,
-        loss,
-    });
-}
-
 /**
  * Builds model, optimizer, schedule and trainer.
  *
  * @throws {UsageError} where batch norm would have to normalise single samples.
  */
-export function setUpTraining(config: TrainConfig, spec: ClassifierSpec, samples: number): Training {
-    const { batchSize, useBatchNorm, gradientClip } = config;
+export function setUpTraining(config: TrainConfig, samples: number): Training {
+    const { architecture, batchSize, useBatchNorm, gradientClip } = config;
     const largest = Math.min(batchSize, samples);
-    if (useBatchNorm && spec.architecture === 'mlp' && largest === 1) {
+    if (useBatchNorm && architecture === 'mlp' && largest === 1) {
         throw new UsageError('--use_batch_norm needs batches of at least 2 images; raise --batch_size');
     }
     // Dropout draws from the default generator.
     manualSeed(config.seed);
-    const model = buildClassifier(spec);
+    const model = buildClassifier(config);
     initializeClassifier(model, config.initializer, config.seed);
     const parameters = model.parameters();
     const optimizer = makeOptimizer(config, model);

@@ -1,11 +1,11 @@
 import { Generator } from '../ops/generator.js';
 import type { DType } from '../tensor/dtype.js';
-import { ArchitectureError, oneOf, refuse, type Json } from './config_fields.js';
+import { ConfigError, oneOf, refuse, type Json } from './config_fields.js';
 import { Sequential } from './containers.js';
 import { layerSpecs } from './layer_specs.js';
 import type { Layer } from './module.js';
 
-export { ArchitectureError } from './config_fields.js';
+export { ConfigError } from './config_fields.js';
 
 /** A layer as JSON: its class, and every option of it by name. */
 export interface LayerConfig {
@@ -29,7 +29,7 @@ function layerConfig(layer: Layer, path: string): LayerConfig {
     const type = layer.constructor.name;
     const options = layerSpecs.get(type)?.write(layer);
     if (!options) {
-        throw new ArchitectureError(
+        throw new ConfigError(
             `[toConfig] ${type} '${path}' is no built-in layer; save the weights alone with saveTensors(model.stateDict())`,
         );
     }
@@ -43,7 +43,7 @@ function sequence(model: Sequential, prefix: string): LayerConfig[] {
 /**
  * The layers of a `Sequential` of built-in layers as plain JSON; weights are left out.
  *
- * @throws ArchitectureError for a layer of another class, or parameters of several dtypes.
+ * @throws ConfigError for a layer of another class, or parameters of several dtypes.
  * @example
  * import { nn } from 'nativegrad';
  * const config = nn.toConfig(new nn.Sequential(new nn.Linear(4, 2), new nn.ReLU()));
@@ -51,12 +51,10 @@ function sequence(model: Sequential, prefix: string): LayerConfig[] {
  */
 export function toConfig(model: Sequential): ModelConfig {
     if (!(model instanceof Sequential) || model.constructor !== Sequential)
-        throw new ArchitectureError('[toConfig] only a Sequential of built-in layers can be described');
+        throw new ConfigError('[toConfig] only a Sequential of built-in layers can be described');
     const dtypes = new Set(model.parameters().map(({ dtype }) => dtype));
     if (dtypes.size > 1)
-        throw new ArchitectureError(
-            `[toConfig] the parameters have several dtypes: ${[...dtypes].join(', ')}`,
-        );
+        throw new ConfigError(`[toConfig] the parameters have several dtypes: ${[...dtypes].join(', ')}`);
     const [dtype = 'float32'] = dtypes;
     return { version: 1, dtype, layers: sequence(model, '') };
 }
@@ -104,18 +102,27 @@ function plan(config: unknown): Plan & { readonly dtype: DType } {
     return { ...planSequence(given.get('layers'), 'layers', 0, { left: maxLayers }), dtype };
 }
 
+function checkedPlan(config: unknown): ReturnType<typeof plan> {
+    try {
+        return plan(config);
+    } catch (cause) {
+        if (!(cause instanceof ConfigError)) throw cause;
+        throw new ConfigError(`[fromConfig] ${cause.message}`, { cause });
+    }
+}
+
 /**
  * Builds the model that `toConfig` described, from JSON that may come from anyone: unknown layers and options, missing and
  * wrong values are refused before anything is made. Its weights are drawn from a generator of its own.
  *
  * @param options - `maxElements`: refuse layers that would hold more weights than this.
- * @throws ArchitectureError that names the place, what was expected and what came.
+ * @throws ConfigError that names the place, what was expected and what came.
  */
 export function fromConfig(config: unknown, options: { readonly maxElements?: number } = {}): Sequential {
-    const { elements, build, dtype } = plan(config);
+    const { elements, build, dtype } = checkedPlan(config);
     const { maxElements = Infinity } = options;
     if (elements > maxElements) {
-        throw new ArchitectureError(
+        throw new ConfigError(
             `[fromConfig] the layers take ${elements} weights, at most ${maxElements} are allowed`,
         );
     }
@@ -124,8 +131,8 @@ export function fromConfig(config: unknown, options: { readonly maxElements?: nu
         model = build(new Generator(0));
     } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
-        throw new ArchitectureError(`[fromConfig] ${text}`, { cause });
+        throw new ConfigError(`[fromConfig] ${text}`, { cause });
     }
-    if (!(model instanceof Sequential)) throw new ArchitectureError('[fromConfig] no Sequential');
+    if (!(model instanceof Sequential)) throw new ConfigError('[fromConfig] no Sequential');
     return model.to(dtype);
 }

@@ -24,9 +24,10 @@ export { l1Loss, mseLoss, smoothL1Loss, type SmoothL1Options } from './losses/re
 export { bceLoss, bceWithLogits, type BCEOptions, type BCEWithLogitsOptions } from './losses/binary.js';
 export type { LossOptions } from './losses/reduction.js';
 export type { CrossEntropyOptions, Reduction } from '../ops/cross_entropy.js';
-export { ArchitectureError, fromConfig, toConfig, type LayerConfig, type ModelConfig } from './config.js';
+export { ConfigError, fromConfig, toConfig, type LayerConfig, type ModelConfig } from './config.js';
 export type { Json } from './config_fields.js';
-export { loadModel, saveModel } from './model_file.js';
+export { loadModel, ModelFileError, saveModel, type SavedModel } from './model_file.js';
+export type { ModelInfo, Normalization } from './model_info.js';
 export type { InitOptions } from './draw.js';
 export { LogSoftmax, Softmax } from './softmax.js';
 export { summary, type LayerSummary, type ModelSummary, type SummaryOptions } from './summary.js';

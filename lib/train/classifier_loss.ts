@@ -1,15 +1,23 @@
 import * as nn from '../nn/index.js';
 import { oneHot, softmax } from '../ops/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { ClassifierSpec } from './classifier_spec.js';
 import type { ClassifierLoss } from './score.js';
 
+/** `cce`: cross-entropy of the logits; `mse`: mean squared error between their softmax and the one-hot labels. */
+export type ClassifierLossName = 'cce' | 'mse';
+
 /**
- * The loss that a spec names. `cce` is the cross-entropy of the logits; `mse` the mean squared error between their softmax
- * and the one-hot labels.
+ * The loss of that name.
  * logits [N, C], labels [N] -> 0-d
+ *
+ * @example
+ * ```ts
+ * import { tensor, train } from 'nativegrad';
+ * const loss = train.classifierLoss('cce')(tensor([[0, 0]]), tensor([1], { dtype: 'int32' }));
+ * console.log(loss.item().toFixed(4)); // 0.6931
+ * ```
  */
-export function classifierLoss(name: ClassifierSpec['loss']): ClassifierLoss {
+export function classifierLoss(name: ClassifierLossName): ClassifierLoss {
     return name === 'cce' ? (logits, labels) => nn.crossEntropy(logits, labels) : softmaxSquaredError;
 }
 

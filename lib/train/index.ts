@@ -12,15 +12,11 @@ export {
     type StepOptimizer,
     type TrainerOptions,
 } from './trainer.js';
-export { buildClassifier, initializeClassifier, type ClassifierInit } from './classifier.js';
-export { classifierDataset } from './classifier_data.js';
-export { classifierLoss } from './classifier_loss.js';
 export {
-    mnistSpec,
-    parseClassifierSpec,
-    ClassifierSpecError,
-    type ClassifierSpec,
-} from './classifier_spec.js';
-export { loadClassifier, saveClassifier } from './model_file.js';
-export { ModelFileError } from './model_file_error.js';
+    buildClassifier,
+    initializeClassifier,
+    type ClassifierInit,
+    type ClassifierOptions,
+} from './classifier.js';
+export { classifierLoss, type ClassifierLossName } from './classifier_loss.js';
 export { scoreClassifier, type ClassifierLoss, type Score } from './score.js';

@@ -1,25 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import type { DoctorReport } from '../../lib/cli/doctor_command.js';
 import { runCommandLine } from '../../lib/cli/program.js';
+import { Collector } from '../support/collector.js';
 
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url));
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
 };
-
-class Collector extends Writable {
-    text = '';
-
-    override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-        this.text += chunk.toString();
-        done();
-    }
-}
 
 async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
     const out = new Collector();

@@ -58,7 +58,7 @@ describe('toConfig and fromConfig', () => {
             assert.throws(
                 () => nn.fromConfig({ version: 1, dtype: 'float32', layers }),
                 (error) => {
-                    assert.ok(error instanceof nn.ArchitectureError);
+                    assert.ok(error instanceof nn.ConfigError);
                     assert.match(error.message, message);
                     return true;
                 },

@@ -1,4 +1,7 @@
-/** A safetensors file that is sound, but does not hold a classifier of this library. */
+/**
+ * A safetensors file that is sound, but holds no model of this library, or one that does not fit its use. The message
+ * starts with the file's path and ends, where there is one, with the likely fix.
+ */
 export class ModelFileError extends Error {
     override readonly name = 'ModelFileError';
 
