@@ -1,3 +1,4 @@
+import { describeValue } from '../support/describe_value.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { isFloat } from '../tensor/dtype.js';
 import { tapeServices } from './services.js';
@@ -23,6 +24,8 @@ export class AnomalyError extends Error {
  * }
  */
 export function detectAnomaly<T>(body: () => T): T {
+    if (typeof body !== 'function')
+        throw new TypeError(`[detectAnomaly] takes a function to run, got ${describeValue(body)}`);
     const before = detecting;
     detecting = true;
     try {

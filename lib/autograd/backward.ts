@@ -1,6 +1,8 @@
 import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '../tensor/lifetime.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { describeValue } from '../support/describe_value.js';
+import { noTensor } from '../tensor/require_tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { checkBackward } from './anomaly.js';
 import { exchangeGradMode, withGradMode } from './grad_mode.js';
 import { nodeOf, type BackwardContext, type Edge, type GradNode } from './node.js';
@@ -130,6 +132,7 @@ class PendingGradients {
         let results: readonly (Tensor | null)[];
         try {
             results = node.backward(gradients, context);
+            requireGradients(node, results);
         } finally {
             exchangeGradMode(mode);
             if (made) leaveScope(made);
@@ -205,6 +208,20 @@ function applyHooks(node: GradNode, gradients: (Tensor | null)[], pending: Pendi
             retained.grad = current;
         }
     });
+}
+
+/** Backward may have been written in JavaScript: a list of tensors, null (or nothing) where there is no gradient. */
+function requireGradients(node: GradNode, results: unknown): asserts results is readonly (Tensor | null)[] {
+    if (!Array.isArray(results)) {
+        throw new TypeError(
+            `[${node.op}] backward must give a list with one gradient per input, got ${describeValue(results)}`,
+        );
+    }
+    const list: readonly unknown[] = results;
+    for (const x of list) {
+        if (x !== null && x !== undefined && !(x instanceof Tensor))
+            throw noTensor(`[${node.op}] gradient ${list.indexOf(x)} that backward gave`, x);
+    }
 }
 
 export type LeafSink = (leaf: Tensor, gradient: Tensor, owned: boolean) => void;

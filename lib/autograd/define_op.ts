@@ -1,5 +1,7 @@
 import type { Shape } from '../tensor/shape.js';
-import { viewOf, type Tensor } from '../tensor/tensor.js';
+import { describeValue } from '../support/describe_value.js';
+import { noTensor } from '../tensor/require_tensor.js';
+import { Tensor, viewOf } from '../tensor/tensor.js';
 import { checkForward } from './anomaly.js';
 import { exchangeGradMode, isGradEnabled } from './grad_mode.js';
 import {
@@ -55,9 +57,55 @@ const recorded: ForwardContext = {
     },
 };
 
-function needsGradient(inputs: readonly Tensor[]): boolean {
-    for (const x of inputs) if (x.needsGrad) return true;
-    return false;
+/** Whether one of the inputs needs a gradient; here every op meets its inputs, so strangers are refused here. */
+function needsGradient(op: string, inputs: readonly unknown[]): boolean {
+    let needs = false;
+    for (const x of inputs) {
+        if (!(x instanceof Tensor)) refuseInput(op, inputs, x);
+        if (x.needsGrad) needs = true;
+    }
+    return needs;
+}
+
+function refuseInput(op: string, inputs: readonly unknown[], x: unknown): never {
+    throw noTensor(`[${op}] input ${inputs.indexOf(x)}`, x);
+}
+
+function noInputs(op: string, inputs: unknown): TypeError {
+    return new TypeError(
+        `[${op}] takes a list of its input tensors, got ${describeValue(inputs)}; call it as op([x], {})`,
+    );
+}
+
+/** What a forward function gave: a tensor, or a list of them. */
+function requireOutputs<Result extends Outputs>(op: string, result: Result): Result {
+    if (result instanceof Tensor) return result;
+    if (!Array.isArray(result)) throw noTensor(`[${op}] what forward returns`, result);
+    const list: readonly unknown[] = result;
+    for (const x of list)
+        if (!(x instanceof Tensor)) throw noTensor(`[${op}] output ${list.indexOf(x)} of forward`, x);
+    return result;
+}
+
+/** The definition may come from JavaScript. */
+function checkDefinition(
+    definition: Readonly<Partial<Record<'name' | 'forward' | 'backward', unknown>>>,
+): void {
+    if (typeof definition !== 'object' || definition === null)
+        throw new TypeError(
+            `[defineOp] expected { name, forward, backward }, got ${describeValue(definition)}`,
+        );
+    const { name, forward, backward } = definition;
+    if (typeof name !== 'string' || name === '')
+        throw new TypeError(`[defineOp] name must be a string such as 'cube', got ${describeValue(name)}`);
+    if (typeof forward !== 'function')
+        throw new TypeError(
+            `[defineOp] forward of '${name}' must be a function (context, inputs, options) => Tensor, got ${describeValue(forward)}`,
+        );
+    if (backward !== undefined && typeof backward !== 'function')
+        throw new TypeError(
+            `[defineOp] backward of '${name}' must be a function (gradient, context) => gradients, got ${describeValue(backward)}`,
+        );
 }
 
 function shapeOf(x: Tensor): Shape {
@@ -72,8 +120,9 @@ function edgeOf(x: Tensor): Edge | null {
 
 /**
  * Makes an op out of a forward and a backward function. Use it for your own: the result records itself on the tape like
- * every built-in op.
+ * every built-in op. Calls throw a TypeError that names the op where an input, an output or a gradient is no tensor.
  *
+ * @throws TypeError for a definition without a name or a forward function.
  * @example
  * import { defineOp, tensor } from 'nativegrad';
  * const cube = defineOp({
@@ -94,6 +143,7 @@ export function defineOp<
     Options = object,
     Result extends Outputs = Tensor,
 >(definition: OpDefinition<Inputs, Options, Result>): (inputs: Inputs, options: Options) => Result {
+    checkDefinition(definition);
     const { name } = definition;
     if (definition.backward) names.add(name);
     const rule: BackwardRule = {
@@ -108,7 +158,7 @@ export function defineOp<
     function forward(context: ForwardContext, inputs: Inputs, options: Options): Result {
         const mode = exchangeGradMode(false);
         try {
-            return definition.forward(context, inputs, options);
+            return requireOutputs(name, definition.forward(context, inputs, options));
         } finally {
             exchangeGradMode(mode);
         }
@@ -135,8 +185,11 @@ export function defineOp<
         return (isSingle ? outputs[0] : outputs) as Result;
     }
 
-    return (inputs, options) =>
-        definition.backward !== undefined && isGradEnabled() && needsGradient(inputs)
+    return (inputs, options) => {
+        if (!Array.isArray(inputs)) throw noInputs(name, inputs);
+        const needs = needsGradient(name, inputs);
+        return needs && definition.backward !== undefined && isGradEnabled()
             ? record(inputs, options)
             : forward(unrecorded, inputs, options);
+    };
 }

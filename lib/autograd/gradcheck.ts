@@ -1,3 +1,4 @@
+import { requireTensorList } from '../tensor/require_tensor.js';
 import { fromStorage, type Tensor } from '../tensor/tensor.js';
 import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
@@ -32,6 +33,7 @@ function weightsFor(count: number, seed: number): Float64Array {
 
 function outputsOf(op: string, result: Tensor | readonly Tensor[]): Tensor[] {
     const outputs = Array.isArray(result) ? [...(result as readonly Tensor[])] : [result as Tensor];
+    requireTensorList(op, 'what the function gives', outputs);
     const floats = outputs.filter((y) => isFloat(y.dtype));
     for (const y of floats) {
         if (y.dtype !== 'float64')
@@ -41,6 +43,7 @@ function outputsOf(op: string, result: Tensor | readonly Tensor[]): Tensor[] {
 }
 
 function checkInputs(op: string, inputs: readonly Tensor[]): void {
+    requireTensorList(op, 'the inputs', inputs);
     inputs.forEach((x, index) => {
         if (x.needsGrad && x.dtype !== 'float64') {
             throw new TypeError(

@@ -1,6 +1,7 @@
 import { keep } from '../tensor/lifetime.js';
 import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
+import { requireTensor, requireTensorList } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { backwardSteps, type BackwardOptions, type LeafSink } from './backward.js';
 import { withGradMode } from './grad_mode.js';
@@ -8,13 +9,15 @@ import { nodeOf, type GradientHook } from './node.js';
 import { tapeServices } from './services.js';
 
 function rootGradient(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
+    requireTensor(op, x, 'the output');
     if (!x.needsGrad) {
         throw new Error(
             `[${op}] the tensor of shape ${shapeText(x.shape)} does not depend on anything that requires a gradient; ` +
                 'set requiresGrad on a leaf, and compute outside noGrad()',
         );
     }
-    if (gradient) {
+    if (gradient !== undefined && gradient !== null) {
+        requireTensor(op, gradient, 'the gradient');
         if (!sameShape(gradient.shape, x.shape)) {
             throw new RangeError(
                 `[${op}] the gradient has shape ${shapeText(gradient.shape)}, the tensor ${shapeText(x.shape)}`,
@@ -97,6 +100,8 @@ export function grad(
     inputs: readonly Tensor[],
     options: BackwardOptions & { gradients?: readonly Tensor[] } = {},
 ): (Tensor | null)[] {
+    requireTensorList('grad', 'the outputs', outputs);
+    requireTensorList('grad', 'the inputs', inputs);
     const settings = resolved(options);
     const roots = outputs.map((tensor, i) => ({
         tensor,

@@ -1,5 +1,7 @@
 import { Breather } from '../support/breathe.js';
-import { batchOf, Subset, TensorDataset, type Batch, type Dataset } from './dataset.js';
+import { batchOf, requireDataset, Subset, TensorDataset, type Batch, type Dataset } from './dataset.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
 import { permutation } from './shuffle.js';
 
 export interface DataLoaderOptions {
@@ -17,6 +19,8 @@ export interface DataLoaderOptions {
      */
     transform?: (batch: Batch, epoch: number, step: number) => Batch;
 }
+
+const optionNames = ['batchSize', 'shuffle', 'dropLast', 'seed', 'transform'];
 
 /**
  * Batches of a data set. `for await` gives the event loop a turn now and then; `for` does not. Each loop over the loader is
@@ -41,6 +45,8 @@ export class DataLoader {
         readonly dataset: Dataset,
         options: DataLoaderOptions = {},
     ) {
+        requireDataset('DataLoader', dataset);
+        requireOptionNames('[DataLoader]', options, optionNames);
         const { batchSize = 1, shuffle = false, dropLast = false, seed = 0, transform } = options;
         if (!Number.isInteger(batchSize) || batchSize < 1) {
             throw new RangeError(`[DataLoader] batchSize must be a positive integer, got ${batchSize}`);
@@ -48,6 +54,10 @@ export class DataLoader {
         if (!Number.isSafeInteger(seed) || seed < 0) {
             throw new RangeError(`[DataLoader] seed must be a non-negative integer, got ${seed}`);
         }
+        if (transform !== undefined && typeof transform !== 'function')
+            throw new TypeError(
+                `[DataLoader] transform must be a function (batch, epoch, step) => batch, got ${describeValue(transform)}`,
+            );
         this.batchSize = batchSize;
         this.shuffle = shuffle;
         this.dropLast = dropLast;

@@ -1,5 +1,8 @@
 import { batchGather, tensor, zeros } from '../ops/index.js';
 import { keep } from '../tensor/lifetime.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -37,6 +40,9 @@ export class TensorDataset implements Dataset {
         readonly targets: Tensor,
         private readonly options: TensorDatasetOptions = {},
     ) {
+        requireTensor('TensorDataset', inputs, 'the inputs');
+        requireTensor('TensorDataset', targets, 'the targets');
+        requireOptionNames('[TensorDataset]', options, ['scale', 'shift']);
         if (inputs.rank < 1 || targets.rank < 1 || inputs.shape[0] !== targets.shape[0]) {
             throw new RangeError(
                 `[TensorDataset] inputs ${shapeText(inputs.shape)} and targets ${shapeText(targets.shape)} ` +
@@ -62,6 +68,19 @@ export class TensorDataset implements Dataset {
     }
 }
 
+/** @internal Throws where `dataset` lacks what a data set must have. */
+export function requireDataset(op: string, dataset: unknown): asserts dataset is Dataset {
+    if (typeof dataset === 'object' && dataset !== null && 'length' in dataset) {
+        const { get, batch, length } = dataset as { get?: unknown; batch?: unknown; length: unknown };
+        const reads = typeof get === 'function' || typeof batch === 'function';
+        if (reads && typeof length === 'number' && Number.isSafeInteger(length) && length >= 0) return;
+    }
+    throw new TypeError(
+        `[${op}] the data set must have a length and get(index), got ${describeValue(dataset)}; ` +
+            'tensors go in as new TensorDataset(inputs, targets)',
+    );
+}
+
 /** Some of the samples of another data set, in the order of `indices`. */
 export class Subset implements Dataset {
     readonly length: number;
@@ -70,6 +89,11 @@ export class Subset implements Dataset {
         readonly dataset: Dataset,
         readonly indices: Int32Array,
     ) {
+        requireDataset('Subset', dataset);
+        if (!(indices instanceof Int32Array))
+            throw new TypeError(
+                `[Subset] indices must be an Int32Array, got ${describeValue(indices)}; make one with Int32Array.from(list)`,
+            );
         this.length = indices.length;
         for (const index of indices) {
             if (index < 0 || index >= dataset.length) {

@@ -1,6 +1,7 @@
 import { Generator } from '../ops/generator.js';
 import { randperm } from '../ops/random.js';
-import { Subset, type Dataset } from './dataset.js';
+import { describeValue, isList } from '../support/describe_value.js';
+import { requireDataset, Subset, type Dataset } from './dataset.js';
 
 /** Counters of one epoch lie this far from those of the next. */
 const counterStride = 2 ** 32;
@@ -24,6 +25,11 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array {
  * @throws RangeError when the sizes do not add up to the length.
  */
 export function randomSplit(dataset: Dataset, sizes: readonly number[], seed: number): Subset[] {
+    requireDataset('randomSplit', dataset);
+    if (!isList(sizes) || sizes.length === 0)
+        throw new TypeError(
+            `[randomSplit] sizes must be a list such as [0.9, 0.1], got ${describeValue(sizes)}`,
+        );
     const fractions = sizes.every((size) => size > 0 && size < 1);
     const share = sizes.reduce((a, b) => a + b, 0);
     if (fractions && Math.abs(share - 1) > 1e-9) {

@@ -9,12 +9,16 @@ import {
     tanh,
     type GeluKind,
 } from '../ops/activation.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
+import { requireNumbers } from './options.js';
 
 /** x itself. */
 export class Identity extends Module implements Layer {
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         return x;
     }
 }
@@ -30,6 +34,7 @@ export class ReLU extends Module implements Layer {
 export class LeakyReLU extends Module implements Layer {
     constructor(readonly negativeSlope = 0.01) {
         super();
+        requireNumbers('LeakyReLU', { negativeSlope });
     }
 
     forward(x: Tensor): Tensor {
@@ -45,6 +50,7 @@ export class LeakyReLU extends Module implements Layer {
 export class ELU extends Module implements Layer {
     constructor(readonly alpha = 1) {
         super();
+        requireNumbers('ELU', { alpha });
     }
 
     forward(x: Tensor): Tensor {
@@ -60,6 +66,8 @@ export class ELU extends Module implements Layer {
 export class GELU extends Module implements Layer {
     constructor(readonly approximate: GeluKind = 'none') {
         super();
+        if (approximate !== 'none' && approximate !== 'tanh')
+            throw new TypeError(`GELU: approximate must be none or tanh, got ${describeValue(approximate)}`);
     }
 
     forward(x: Tensor): Tensor {
@@ -85,6 +93,8 @@ export class Softplus extends Module implements Layer {
         readonly threshold = 20,
     ) {
         super();
+        requireNumbers('Softplus', { beta, threshold });
+        if (beta === 0) throw new RangeError('Softplus: beta must not be 0');
     }
 
     forward(x: Tensor): Tensor {

@@ -3,9 +3,10 @@ import { ones, zeros } from '../ops/create.js';
 import { add_ } from '../ops/in_place.js';
 import { batchNorm } from '../ops/norm.js';
 import type { DType } from '../tensor/dtype.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
-import { describeOptions, requireSizes } from './options.js';
+import { describeOptions, requireNumbers, requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
 
 export interface BatchNormLayerOptions {
@@ -32,6 +33,8 @@ export abstract class BatchNorm extends Module implements Layer {
         readonly options: BatchNormLayerOptions = {},
     ) {
         super();
+        requireOptions(new.target.name, options, 'eps', 'momentum', 'affine', 'trackRunningStats', 'dtype');
+        requireNumbers(new.target.name, { eps: options.eps ?? 0, momentum: options.momentum ?? 0 }, 0);
         requireSizes(new.target.name, { numFeatures });
         const dtype = options.dtype ?? 'float32';
         const affine = options.affine ?? true;
@@ -58,6 +61,7 @@ export abstract class BatchNorm extends Module implements Layer {
     protected abstract readonly expected: string;
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         if (!this.ranks.includes(x.rank) || x.shape[1] !== this.numFeatures) {
             const hint = this.ranks.includes(x.rank)
                 ? `make numFeatures ${x.shape[1] ?? 1}, the number of channels`

@@ -1,9 +1,10 @@
 import type { Tensor } from '../tensor/tensor.js';
+import { describeValue } from '../support/describe_value.js';
 import { Module, type Layer } from './module.js';
 
 function requireModule(op: string, value: unknown): void {
     if (value instanceof Module) return;
-    const got = typeof value === 'function' ? 'a function (is `new` missing?)' : typeof value;
+    const got = typeof value === 'function' ? 'a function (is `new` missing?)' : describeValue(value);
     throw new TypeError(`[${op}] expected modules, got ${got}`);
 }
 
@@ -64,6 +65,8 @@ export class ModuleList<M extends Module = Layer> extends Module {
 
     constructor(modules: Iterable<M> = []) {
         super();
+        if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules))
+            throw new TypeError(`[ModuleList] expected a list of modules, got ${describeValue(modules)}`);
         this.append(...modules);
     }
 

@@ -1,14 +1,15 @@
 import { conv1d, conv2d, convTranspose2d } from '../ops/conv.js';
 import { zeros } from '../ops/create.js';
-import type { Pair } from '../ops/pair.js';
+import { entriesOf, type Pair } from '../ops/pair.js';
 import { squeeze, unsqueeze } from '../ops/shape_ops.js';
 import type { DType } from '../tensor/dtype.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { shapeText, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { InitOptions } from './draw.js';
 import { defaultInit } from './init.js';
 import { Module, type Layer } from './module.js';
-import { describeOptions, requireSizes } from './options.js';
+import { describeOptions, requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
 
 interface CommonConvOptions extends InitOptions {
@@ -43,8 +44,43 @@ export interface ConvTranspose2dOptions extends CommonConvOptions {
     readonly dilation?: Pair;
 }
 
-function sizesOf(kernelSize: Pair, axes: number): number[] {
-    return typeof kernelSize === 'number' ? new Array<number>(axes).fill(kernelSize) : [...kernelSize];
+/** What the options of all three convolutions may hold. */
+type AnyConvOptions = CommonConvOptions & {
+    readonly stride?: Pair;
+    readonly padding?: Pair | 'same' | 'valid';
+    readonly outputPadding?: Pair;
+    readonly dilation?: Pair;
+};
+
+/** Checks the windows' geometry as the op would in the first forward. */
+function checkWindows(type: string, options: AnyConvOptions, axes: 1 | 2, transposed: boolean): void {
+    const own = transposed ? ['outputPadding'] : [];
+    requireOptions(
+        type,
+        options,
+        ...['stride', 'padding', 'dilation', ...own, 'groups', 'bias', 'dtype', 'generator'],
+    );
+    const { stride = 1, padding = 0, dilation = 1, outputPadding = 0 } = options;
+    const strides = entriesOf(`${type}:`, 'stride', stride, 1, axes);
+    const dilations = entriesOf(`${type}:`, 'dilation', dilation, 1, axes);
+    const extra = entriesOf(`${type}:`, 'outputPadding', outputPadding, 0, axes);
+    if (extra.some((size, axis) => size > 0 && size >= Math.max(strides[axis] ?? 1, dilations[axis] ?? 1))) {
+        throw new RangeError(
+            `${type}: outputPadding ${shapeText(extra)} must be smaller than stride ${shapeText(strides)} or ` +
+                `dilation ${shapeText(dilations)}`,
+        );
+    }
+    if (typeof padding !== 'string' || transposed) {
+        entriesOf(`${type}:`, 'padding', padding, 0, axes);
+        return;
+    }
+    if (padding !== 'same' && padding !== 'valid') {
+        throw new RangeError(
+            `${type}: padding must be 'same', 'valid' or integers, got '${String(padding)}'`,
+        );
+    }
+    if (padding === 'same' && strides.some((step) => step !== 1))
+        throw new RangeError(`${type}: padding 'same' needs a stride of 1, got ${shapeText(strides)}`);
 }
 
 /** What the convolutions share: weight, bias and the check of the channels. */
@@ -63,11 +99,9 @@ abstract class Convolution extends Module implements Layer {
         super();
         const type = new.target.name;
         const groups = options.groups ?? 1;
-        const window = sizesOf(kernelSize, axes);
+        checkWindows(type, options, axes, transposed);
         requireSizes(type, { inChannels, outChannels, groups });
-        if (window.length !== axes)
-            throw new RangeError(`${type}: kernelSize must have ${axes} sizes, got ${shapeText(window)}`);
-        for (const size of window) requireSizes(type, { kernelSize: size });
+        const window = entriesOf(`${type}:`, 'kernelSize', kernelSize, 1, axes);
         if (inChannels % groups !== 0 || outChannels % groups !== 0) {
             throw new RangeError(
                 `${type}: groups must divide inChannels and outChannels, got ${groups} for ${inChannels} and ${outChannels}`,
@@ -84,6 +118,7 @@ abstract class Convolution extends Module implements Layer {
 
     /** Images may come without the batch dimension. */
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         const rank = this.weight.rank;
         if (x.rank === rank - 1 && x.shape[0] === this.inChannels)
             return squeeze(this.convolve(unsqueeze(x, 0)), 0);

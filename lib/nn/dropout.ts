@@ -1,7 +1,9 @@
 import { dropout } from '../ops/dropout.js';
 import { defaultGenerator, type Generator } from '../ops/generator.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
+import { requireOptions } from './options.js';
 
 export interface DropoutLayerOptions {
     /** Where the random numbers come from; default: the generator that `manualSeed` seeds. */
@@ -25,11 +27,13 @@ export class Dropout extends Module implements Layer {
         options: DropoutLayerOptions = {},
     ) {
         super();
-        if (!(p >= 0 && p <= 1)) throw new RangeError(`Dropout: p must be in [0, 1], got ${p}`);
+        requireOptions('Dropout', options, 'generator');
+        if (!(p >= 0 && p <= 1)) throw new RangeError(`Dropout: p must be in [0, 1], got ${String(p)}`);
         this.generator = options.generator ?? defaultGenerator;
     }
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         if (!this.training || this.p === 0) return x;
         return dropout(x, this.p, { generator: this.generator });
     }

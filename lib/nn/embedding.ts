@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { InitOptions } from './draw.js';
 import { normal } from './init.js';
 import { Module, type Layer } from './module.js';
-import { requireSizes } from './options.js';
+import { requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
 
 export interface EmbeddingOptions extends InitOptions {
@@ -38,6 +38,7 @@ export class Embedding extends Module implements Layer {
         options: EmbeddingOptions = {},
     ) {
         super();
+        requireOptions('Embedding', options, 'paddingIndex', 'dtype', 'generator');
         requireSizes('Embedding', { numEmbeddings, embeddingDim });
         const { paddingIndex, dtype = 'float32' } = options;
         if (

@@ -1,6 +1,7 @@
 import { flatten } from '../ops/shape_ops.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
+import { requireAxes } from './options.js';
 
 /**
  * Joins the dimensions from `start` (default 1) to `end` (default the last): [N, C, H, W] -> [N, C * H * W].
@@ -15,6 +16,7 @@ export class Flatten extends Module implements Layer {
         readonly end = -1,
     ) {
         super();
+        requireAxes('Flatten', { start, end });
     }
 
     forward(x: Tensor): Tensor {

@@ -1,7 +1,8 @@
 import { noGrad } from '../autograd/grad_mode.js';
 import { fromTypedArray } from '../ops/create.js';
 import { copy_, fill_ } from '../ops/in_place.js';
-import { shapeText, sizeOf, type Shape } from '../tensor/shape.js';
+import { requireTensor } from '../tensor/require_tensor.js';
+import { requireList, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { draw, type InitOptions } from './draw.js';
 import { orthonormalColumns } from './orthonormal.js';
@@ -32,6 +33,7 @@ export interface GainOptions extends InitOptions {
  * @throws RangeError for a tensor of fewer than two dimensions.
  */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+    requireList('init', 'the shape', shape);
     if (shape.length < 2)
         throw new RangeError(`[init] fans need a weight of at least two dimensions, got ${shapeText(shape)}`);
     const window = sizeOf(shape.slice(2));
@@ -92,6 +94,7 @@ function withDeviation(kind: 'uniform' | 'normal', x: Tensor, std: number, optio
 }
 
 function kaimingDeviation(x: Tensor, options: KaimingOptions): number {
+    requireTensor('init', x, 'the weight');
     const { fanIn, fanOut } = fans(x.shape);
     const mode = options.mode ?? 'fanIn';
     if (mode !== 'fanIn' && mode !== 'fanOut')
@@ -119,6 +122,7 @@ export function kaimingNormal(x: Tensor, options: KaimingOptions = {}): Tensor {
 }
 
 function xavierDeviation(x: Tensor, options: GainOptions): number {
+    requireTensor('init', x, 'the weight');
     const { fanIn, fanOut } = fans(x.shape);
     return (options.gain ?? 1) * Math.sqrt(2 / Math.max(1, fanIn + fanOut));
 }
@@ -153,6 +157,7 @@ export { xavierNormal as glorotNormal, xavierUniform as glorotUniform };
  * @throws RangeError for a tensor of fewer than two dimensions.
  */
 export function orthogonal(x: Tensor, options: GainOptions = {}): Tensor {
+    requireTensor('init.orthogonal', x, 'the weight');
     if (x.rank < 2)
         throw new RangeError(`[init.orthogonal] needs at least two dimensions, got ${shapeText(x.shape)}`);
     const rows = x.shape[0] ?? 0;

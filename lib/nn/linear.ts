@@ -2,11 +2,12 @@ import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { sizeOf } from '../tensor/shape.js';
 import { zeros } from '../ops/create.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { linear } from '../ops/linear.js';
 import type { InitOptions } from './draw.js';
 import { defaultInit } from './init.js';
 import { Module, type Layer } from './module.js';
-import { requireSizes } from './options.js';
+import { requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
 
 export interface LinearOptions extends InitOptions {
@@ -35,6 +36,7 @@ export class Linear extends Module implements Layer {
         options: LinearOptions = {},
     ) {
         super();
+        requireOptions('Linear', options, 'bias', 'dtype', 'generator');
         requireSizes('Linear', { inFeatures, outFeatures });
         const dtype = options.dtype ?? 'float32';
         this.weight = new Parameter(zeros([outFeatures, inFeatures], { dtype }));
@@ -43,6 +45,7 @@ export class Linear extends Module implements Layer {
     }
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         if (x.rank === 0 || x.shape[x.rank - 1] !== this.inFeatures)
             throw this.shapeError(`[*, ${this.inFeatures}]`, x.shape, this.hint(x));
         return linear(x, this.weight, this.bias);

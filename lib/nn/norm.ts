@@ -1,10 +1,11 @@
 import { ones, zeros } from '../ops/create.js';
 import { groupNorm, layerNorm } from '../ops/row_norm.js';
 import type { DType } from '../tensor/dtype.js';
-import { sameShape, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
+import { requireTensor } from '../tensor/require_tensor.js';
+import { requireList, sameShape, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
-import { describeOptions, requireSizes } from './options.js';
+import { describeOptions, requireNumbers, requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
 
 export interface LayerNormOptions {
@@ -36,6 +37,9 @@ export class LayerNorm extends Module implements Layer {
         readonly options: LayerNormOptions = {},
     ) {
         super();
+        requireNumbers('LayerNorm', { eps: options.eps ?? 0 }, 0);
+        requireOptions('LayerNorm', options, 'eps', 'elementwiseAffine', 'bias', 'dtype');
+        if (typeof normalizedShape !== 'number') requireList('LayerNorm', 'normalizedShape', normalizedShape);
         this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
         if (this.normalizedShape.length === 0)
             throw new RangeError('LayerNorm: normalizedShape must name at least one dimension');
@@ -48,6 +52,7 @@ export class LayerNorm extends Module implements Layer {
     }
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         const { normalizedShape } = this;
         if (!sameShape(x.shape.slice(-normalizedShape.length), normalizedShape))
             throw this.shapeError(
@@ -91,6 +96,8 @@ export class GroupNorm extends Module implements Layer {
         readonly options: GroupNormOptions = {},
     ) {
         super();
+        requireNumbers('GroupNorm', { eps: options.eps ?? 0 }, 0);
+        requireOptions('GroupNorm', options, 'eps', 'affine', 'dtype');
         requireSizes('GroupNorm', { numGroups, numChannels });
         if (numChannels % numGroups !== 0)
             throw new RangeError(`GroupNorm: ${numGroups} groups do not divide ${numChannels} channels`);
@@ -101,6 +108,7 @@ export class GroupNorm extends Module implements Layer {
     }
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         if (x.rank < 2 || x.shape[1] !== this.numChannels)
             throw this.shapeError(`[N, ${this.numChannels}, *]`, x.shape, 'channels come second');
         return groupNorm(x, this.numGroups, this.weight, this.bias, { eps: this.options.eps ?? 1e-5 });

@@ -1,6 +1,7 @@
 import { setRequiresGrad } from '../autograd/gradients.js';
 import { makeView } from '../native/call.js';
 import { keep } from '../tensor/lifetime.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /**
@@ -22,8 +23,7 @@ import { Tensor } from '../tensor/tensor.js';
  */
 export class Parameter extends Tensor {
     constructor(data: Tensor, options: { readonly requiresGrad?: boolean } = {}) {
-        if (!(data instanceof Tensor))
-            throw new TypeError(`[Parameter] data must be a Tensor, got ${typeof data}`);
+        requireTensor('Parameter', data, 'data');
         super(data.shape, data.dtype, { strides: data.strides, version: data.version });
         makeView(this, data, 0, data.strides);
         keep(this);

@@ -1,11 +1,12 @@
 import { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from '../ops/avg_pool.js';
-import type { Pair } from '../ops/pair.js';
-import { maxPool2d, type MaxPoolOptions } from '../ops/pool.js';
+import { pairOf, type Pair } from '../ops/pair.js';
+import { maxPool2d, windowGeometry, type MaxPoolOptions } from '../ops/pool.js';
 import { squeeze, unsqueeze } from '../ops/shape_ops.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
-import { describeOptions } from './options.js';
+import { describeOptions, requireOptions } from './options.js';
 
 function pairText(pair: Pair): string {
     return typeof pair === 'number' ? String(pair) : shapeText(pair);
@@ -16,6 +17,7 @@ abstract class Pooling extends Module implements Layer {
     protected abstract pool(x: Tensor): Tensor;
 
     forward(x: Tensor): Tensor {
+        requireTensor('forward', x);
         if (x.rank === 3) return squeeze(this.pool(unsqueeze(x, 0)), 0);
         if (x.rank !== 4)
             throw this.shapeError('[N, C, H, W]', x.shape, x.rank === 2 ? 'pool before Flatten' : '');
@@ -36,6 +38,8 @@ export class MaxPool2d extends Pooling {
         readonly options: MaxPoolOptions = {},
     ) {
         super();
+        requireOptions('MaxPool2d', options, 'stride', 'padding', 'dilation', 'ceilMode');
+        windowGeometry('MaxPool2d', kernelSize, options);
     }
 
     protected override pool(x: Tensor): Tensor {
@@ -54,6 +58,8 @@ export class AvgPool2d extends Pooling {
         readonly options: AvgPoolOptions = {},
     ) {
         super();
+        requireOptions('AvgPool2d', options, 'stride', 'padding', 'ceilMode', 'countIncludePad');
+        windowGeometry('AvgPool2d', kernelSize, options);
     }
 
     protected override pool(x: Tensor): Tensor {
@@ -69,6 +75,7 @@ export class AvgPool2d extends Pooling {
 export class AdaptiveAvgPool2d extends Pooling {
     constructor(readonly outputSize: Pair) {
         super();
+        pairOf('AdaptiveAvgPool2d', 'outputSize', outputSize, 1);
     }
 
     protected override pool(x: Tensor): Tensor {

@@ -1,11 +1,13 @@
 import { logSoftmax, softmax } from '../ops/softmax.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module, type Layer } from './module.js';
+import { requireAxes } from './options.js';
 
 /** e^x over its sum along an axis, by default the last. Leave it out before `crossEntropy`, which takes raw scores. */
 export class Softmax extends Module implements Layer {
     constructor(readonly axis = -1) {
         super();
+        requireAxes('Softmax', { axis });
     }
 
     forward(x: Tensor): Tensor {
@@ -21,6 +23,7 @@ export class Softmax extends Module implements Layer {
 export class LogSoftmax extends Module implements Layer {
     constructor(readonly axis = -1) {
         super();
+        requireAxes('LogSoftmax', { axis });
     }
 
     forward(x: Tensor): Tensor {

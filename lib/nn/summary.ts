@@ -2,6 +2,7 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import { zeros } from '../ops/create.js';
 import { itemSize, type DType } from '../tensor/dtype.js';
+import { describeValue } from '../support/describe_value.js';
 import { shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Module } from './module.js';
@@ -108,6 +109,8 @@ function rows(model: Module, calls: ReadonlyMap<Module, Call>): LayerSummary[] {
  * console.log(String(nn.summary(model, [1, 784])));
  */
 export function summary(model: Module, inputShape: Shape, options: SummaryOptions = {}): ModelSummary {
+    if (typeof model !== 'object' || model === null || typeof model.parameters !== 'function')
+        throw new TypeError(`[summary] expected a Module, got ${describeValue(model)}`);
     const parameters = model.parameters();
     const dtype = options.dtype ?? parameters[0]?.dtype ?? 'float32';
     const input = zeros(inputShape, { dtype });

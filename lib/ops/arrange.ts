@@ -1,4 +1,12 @@
-import { checkShape, normalizeAxes, normalizeAxis, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
+import {
+    checkShape,
+    normalizeAxes,
+    normalizeAxis,
+    requireList,
+    shapeText,
+    sizeOf,
+    type Shape,
+} from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireTensor } from './convert.js';
 import { fromTypedArray } from './create.js';
@@ -10,8 +18,11 @@ import { expand, permute, reshape, slice, transpose } from './shape_ops.js';
 /** Moves dimensions to other places; the rest keep their order. A view. */
 export function movedim(x: Tensor, from: number | readonly number[], to: number | readonly number[]): Tensor {
     requireTensor('movedim', x);
-    const places = (axes: number | readonly number[]): number[] =>
-        (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis('movedim', axis, x.rank));
+    const places = (axes: number | readonly number[]): number[] => {
+        const list = typeof axes === 'number' ? [axes] : axes;
+        requireList('movedim', 'the axes', list);
+        return list.map((axis) => normalizeAxis('movedim', axis, x.rank));
+    };
     const [sources, targets] = [places(from), places(to)];
     const repeats = (axes: number[]): boolean => new Set(axes).size !== axes.length;
     if (sources.length !== targets.length || repeats(sources) || repeats(targets)) {
@@ -37,6 +48,7 @@ export function swapAxes(x: Tensor, a: number, b: number): Tensor {
 /** x with the shape that it broadcasts to, without copying; a read-only view. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
     requireTensor('broadcastTo', x);
+    requireList('broadcastTo', 'the shape', shape);
     return expand(x, shape);
 }
 
@@ -85,6 +97,8 @@ export function roll(
     requireTensor('roll', x);
     const counts = typeof shifts === 'number' ? [shifts] : shifts;
     const list = axes === undefined ? [] : typeof axes === 'number' ? [axes] : axes;
+    requireList('roll', 'the shifts', counts);
+    requireList('roll', 'the axes', list);
     const flat = list.length === 0;
     if (counts.some((shift) => !Number.isInteger(shift)) || counts.length !== (flat ? 1 : list.length)) {
         throw new RangeError(
@@ -106,6 +120,7 @@ export function pick(x: Tensor, axis: number, places: readonly number[]): Tensor
 /** Reverses the order along axes. */
 export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
     requireTensor('flip', x);
+    if (typeof axes !== 'number') requireList('flip', 'the axes', axes);
     const list = typeof axes !== 'number' && axes.length === 0 ? [] : normalizeAxes('flip', axes, x.rank);
     return list.reduce((y, axis) => {
         const size = x.shape[axis] ?? 0;

@@ -1,8 +1,11 @@
 import { defineOp } from '../autograd/define_op.js';
-import { dtypeCode, isFloat, category, promote, type DType } from '../tensor/dtype.js';
+import { isFloat, category, requireDtype, promote, type DType } from '../tensor/dtype.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { copyKernel, runNew, type Operand } from './kernels.js';
+
+export { requireTensor };
 
 const castOp = defineOp<readonly [Tensor], { dtype: DType }>({
     name: 'cast',
@@ -15,7 +18,7 @@ const castOp = defineOp<readonly [Tensor], { dtype: DType }>({
 /** x in another dtype; x itself where it has that dtype already. Floats become integers by truncation. */
 export function cast(x: Tensor, dtype: DType): Tensor {
     requireTensor('cast', x);
-    dtypeCode(dtype);
+    requireDtype('cast', dtype);
     return x.dtype === dtype ? x : castOp([x], { dtype });
 }
 
@@ -40,6 +43,7 @@ const contiguousOp = defineOp({
 
 /** x itself when its elements lie in row-major order, else a copy in which they do. */
 export function contiguous(x: Tensor): Tensor {
+    requireTensor('contiguous', x);
     return x.isContiguous ? x : contiguousOp([x], {});
 }
 
@@ -67,13 +71,6 @@ export function resultDtype(a: Operand, b: Operand): DType {
 /** The dtype of a result that is always float: float32 for integers. */
 export function floatDtype(dtype: DType): DType {
     return isFloat(dtype) ? dtype : 'float32';
-}
-
-/** Anything that `tensor()` takes where an op wants a tensor. */
-export function requireTensor(op: string, x: unknown, what = 'input'): asserts x is Tensor {
-    if (x instanceof Tensor) return;
-    const got = Array.isArray(x) ? 'an array' : x === null ? 'null' : typeof x;
-    throw new TypeError(`[${op}] ${what} must be a Tensor, got ${got}; make one with tensor()`);
 }
 
 export function requireFloat(op: string, x: Tensor): void {

@@ -3,7 +3,7 @@ import type { DType } from '../tensor/dtype.js';
 import { checkShape, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { fromStorage, type NestedArray } from '../tensor/tensor.js';
-import { cast } from './convert.js';
+import { cast, requireTensor } from './convert.js';
 import { runNew } from './kernels.js';
 
 export interface TensorOptions {
@@ -143,6 +143,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 }
 
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
+    requireTensor('fullLike', x);
     return full(x.shape, value, { dtype: x.dtype, ...options });
 }
 

@@ -1,4 +1,5 @@
 import { defineOp } from '../autograd/define_op.js';
+import { describeValue, isList } from '../support/describe_value.js';
 import { promote } from '../tensor/dtype.js';
 import { normalizeAxis, sameShape, shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -31,12 +32,12 @@ const concatOp = defineOp<readonly Tensor[], { axis: number }>({
 });
 
 function requireList(op: string, tensors: readonly Tensor[]): Tensor {
-    if (!Array.isArray(tensors) || tensors.length === 0)
+    if (!isList(tensors) || tensors.length === 0)
         throw new TypeError(`[${op}] takes an array of one or more tensors`);
     tensors.forEach((x: unknown, i) => {
         requireTensor(op, x, `element ${i}`);
     });
-    return tensors[0] as Tensor;
+    return tensors[0];
 }
 
 /**
@@ -122,6 +123,8 @@ export function split(x: Tensor, size: number | readonly number[], axis = 0): Te
         const count = Math.max(1, Math.ceil(total / size));
         return Array.from({ length: count }, (_, i) => slice(x, at, i * size, (i + 1) * size));
     }
+    if (!isList(size))
+        throw new TypeError(`[split] needs a size or a list of sizes, got ${describeValue(size)}`);
     if (size.some((n) => !isSize(n, 0)) || size.reduce((sum, n) => sum + n, 0) !== total) {
         throw new RangeError(
             `[split] sizes ${shapeText(size)} do not add up to the ${total} elements of axis ${axis} of ${shapeText(x.shape)}`,

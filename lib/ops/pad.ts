@@ -1,5 +1,6 @@
 import { run } from '../native/call.js';
 import { defineOp } from '../autograd/define_op.js';
+import { describeValue, isList } from '../support/describe_value.js';
 import { shapeText } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
 import { pick } from './arrange.js';
@@ -107,6 +108,8 @@ function crop(x: Tensor, padding: readonly Padding[]): Tensor {
 export function pad(x: Tensor, padding: readonly Padding[], options: PadOptions = {}): Tensor {
     requireTensor('pad', x);
     const { mode = 'constant', value = 0 } = options;
+    if (!isList(padding))
+        throw new TypeError(`[pad] takes pairs, one per dimension: [[1, 1]], got ${describeValue(padding)}`);
     const counts = padding.flat();
     if (counts.length !== 2 * padding.length || counts.some((count) => !Number.isInteger(count))) {
         throw new TypeError('[pad] takes pairs of integers, one per dimension: [[before, after], ...]');

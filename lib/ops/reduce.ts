@@ -2,6 +2,7 @@ import { isGradEnabled } from '../autograd/grad_mode.js';
 import { defineOp } from '../autograd/define_op.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { normalizeAxes, sizeOf, type Shape } from '../tensor/shape.js';
+import { describeValue } from '../support/describe_value.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { eye } from './create.js';
@@ -21,6 +22,8 @@ export interface ReduceOptions {
 /** Checks the arguments that every reduction takes. */
 export function reduceOptions(op: string, x: Tensor, axes: Axes, keepDims: boolean): ReduceOptions {
     requireTensor(op, x);
+    if (typeof keepDims !== 'boolean')
+        throw new TypeError(`[${op}] keepDims must be true or false, got ${describeValue(keepDims)}`);
     return { axes: normalizeAxes(op, axes, x.rank), keepDims };
 }
 

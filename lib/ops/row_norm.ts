@@ -1,6 +1,6 @@
 import { defineOp } from '../autograd/define_op.js';
 import { run } from '../native/call.js';
-import { shapeText, sizeOf, type Shape } from '../tensor/shape.js';
+import { requireList, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { cast, requireFloat, requireTensor } from './convert.js';
@@ -87,6 +87,7 @@ export function layerNorm(
     requireTensor(op, x);
     requireFloat(op, x);
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    requireList(op, 'normalizedShape', shape);
     const axis = x.rank - shape.length;
     if (shape.length === 0 || axis < 0 || shapeText(x.shape.slice(axis)) !== shapeText(shape)) {
         throw new RangeError(

@@ -2,6 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import {
     checkShape,
     isRowMajor,
+    listArgument,
     normalizeAxis,
     rowMajorStrides,
     sameShape,
@@ -10,6 +11,7 @@ import {
     type Shape,
 } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
+import { requireTensor } from './convert.js';
 import { copyKernel } from './kernels.js';
 import { installMethods } from './methods.js';
 import { zeros } from './create.js';
@@ -60,13 +62,16 @@ const reshapeOp = defineOp<readonly [Tensor], { shape: Shape }>({
 
 /**
  * The same elements, in row-major order, in another shape; one size may be -1 and is inferred. A view where strides allow
- * it, else a copy.
+ * it, else a copy. Sizes may also come one by one, as in PyTorch: `x.reshape(2, 3)`.
  *
+ * @throws RangeError when the sizes hold another number of elements.
  * @example
  * import { arange } from 'nativegrad';
  * console.log(arange(6).reshape([2, -1]).shape); // [2, 3]
  */
-export function reshape(x: Tensor, shape: Shape): Tensor {
+export function reshape(x: Tensor, sizes: Shape | number, ...more: number[]): Tensor {
+    requireTensor('reshape', x);
+    const shape = listArgument('reshape', 'the shape', sizes, more);
     const unknown = shape.filter((size) => size === -1).length;
     const known = sizeOf(shape.filter((size) => size !== -1));
     const inferred = shape.map((size) => (size === -1 ? x.size / known : size));
@@ -85,6 +90,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Joins dimensions `start` to `end` (both included) into one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+    requireTensor('flatten', x);
     if (x.rank === 0) return reshape(x, [1]);
     const first = normalizeAxis('flatten', start, x.rank);
     const last = normalizeAxis('flatten', end, x.rank);
@@ -113,8 +119,10 @@ const permuteOp = defineOp<readonly [Tensor], { axes: readonly number[] }>({
     differentiable: true,
 });
 
-/** Reorders the dimensions; a view. */
-export function permute(x: Tensor, axes: readonly number[]): Tensor {
+/** Reorders the dimensions, named in a list or one by one; a view. */
+export function permute(x: Tensor, first: readonly number[] | number, ...more: number[]): Tensor {
+    requireTensor('permute', x);
+    const axes = listArgument('permute', 'the axes', first, more);
     const order = axes.map((axis) => normalizeAxis('permute', axis, x.rank));
     if (order.length !== x.rank || new Set(order).size !== x.rank) {
         throw new RangeError(`[permute] axes ${shapeText(axes)} must name each of ${x.rank} dimensions once`);
@@ -124,6 +132,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 /** Swaps two dimensions (the last two by default); a view. */
 export function transpose(x: Tensor, a = -2, b = -1): Tensor {
+    requireTensor('transpose', x);
     const axes = Array.from({ length: x.rank }, (_, axis) => axis);
     const first = normalizeAxis('transpose', a, x.rank);
     const second = normalizeAxis('transpose', b, x.rank);
@@ -148,8 +157,13 @@ const expandOp = defineOp<readonly [Tensor], { shape: Shape }>({
     differentiable: true,
 });
 
-/** Repeats dimensions of size 1 (and new leading ones) without copying; -1 keeps a size. A read-only view. */
-export function expand(x: Tensor, shape: Shape): Tensor {
+/**
+ * Repeats dimensions of size 1 (and new leading ones) without copying; -1 keeps a size. Sizes come in a list or one by one.
+ * A read-only view.
+ */
+export function expand(x: Tensor, sizes: Shape | number, ...more: number[]): Tensor {
+    requireTensor('expand', x);
+    const shape = listArgument('expand', 'the shape', sizes, more);
     const missing = shape.length - x.rank;
     const target = shape.map((size, axis) => (size === -1 ? (x.shape[axis - missing] ?? -1) : size));
     const fits = missing >= 0 && x.shape.every((size, axis) => size === 1 || size === target[axis + missing]);
@@ -161,6 +175,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 /** Drops dimensions of size 1: one of them, or all. */
 export function squeeze(x: Tensor, axis?: number): Tensor {
+    requireTensor('squeeze', x);
     if (axis === undefined)
         return reshape(
             x,
@@ -177,6 +192,7 @@ export function squeeze(x: Tensor, axis?: number): Tensor {
 
 /** Inserts a dimension of size 1. */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
+    requireTensor('unsqueeze', x);
     const at = normalizeAxis('unsqueeze', axis, x.rank + 1);
     return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
@@ -224,6 +240,7 @@ function sliceScatter(dy: Tensor, shape: Shape, options: SliceOptions): Tensor {
  * past the end are cut, as in Python.
  */
 export function slice(x: Tensor, axis: number, start = 0, end?: number, step = 1): Tensor {
+    requireTensor('slice', x);
     const at = normalizeAxis('slice', axis, x.rank);
     if (x.rank === 0) throw new RangeError('[slice] a 0-d tensor has no dimension to slice');
     if (!Number.isInteger(step) || step < 1)
@@ -241,6 +258,7 @@ export function slice(x: Tensor, axis: number, start = 0, end?: number, step = 1
 
 /** One position along an axis, which disappears; a view. */
 export function select(x: Tensor, axis: number, index: number): Tensor {
+    requireTensor('select', x);
     const at = normalizeAxis('select', axis, x.rank);
     const size = x.shape[at] ?? 0;
     if (!Number.isInteger(index) || index < -size || index >= size) {
@@ -253,10 +271,13 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
 declare module '../tensor/tensor.js' {
     interface Tensor {
         reshape(shape: Shape): Tensor;
+        reshape(...sizes: number[]): Tensor;
         flatten(start?: number, end?: number): Tensor;
         permute(axes: readonly number[]): Tensor;
+        permute(...axes: number[]): Tensor;
         transpose(a?: number, b?: number): Tensor;
         expand(shape: Shape): Tensor;
+        expand(...sizes: number[]): Tensor;
         squeeze(axis?: number): Tensor;
         unsqueeze(axis: number): Tensor;
         slice(axis: number, start?: number, end?: number, step?: number): Tensor;

@@ -4,7 +4,7 @@ import { nodeOf, type GradientHook } from '../autograd/node.js';
 import { installTapeServices } from '../autograd/services.js';
 import { viewOf, Tensor } from '../tensor/tensor.js';
 import { add } from './arithmetic.js';
-import { cast, clone, contiguous } from './convert.js';
+import { cast, clone, contiguous, requireTensor } from './convert.js';
 import { onesLike } from './create.js';
 import { compareKernel, copyKernel, reduceKernel } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -33,6 +33,7 @@ installTapeServices({
 
 /** A tensor that shares storage with x but is cut off from the tape. */
 export function detach(x: Tensor): Tensor {
+    requireTensor('detach', x);
     return viewOf(x, x.shape, x.strides);
 }
 

@@ -1,3 +1,4 @@
+import { describeValue, isList } from '../support/describe_value.js';
 import {
     Optimizer,
     requireOption,
@@ -21,6 +22,8 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
     protected override checkOptions({ lr, betas, eps, weightDecay }: Required<AdamOptions>): void {
         requireOption(this.label, 'lr', lr, lr >= 0, 'at least 0');
+        if (!isList(betas) || betas.length !== 2)
+            throw new TypeError(`[${this.label}] betas must be two numbers, got ${describeValue(betas)}`);
         betas.forEach((beta, i) =>
             requireOption(this.label, `betas[${i}]`, beta, beta >= 0 && beta < 1, 'in [0, 1)'),
         );
@@ -67,7 +70,7 @@ export class Adam extends AdamFamily {
     protected override readonly decoupled = false;
 
     constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
-        super('Adam', parameters, withDefaults(options, 0));
+        super('Adam', parameters, defaults(0), options);
     }
 }
 
@@ -82,10 +85,10 @@ export class AdamW extends AdamFamily {
     protected override readonly decoupled = true;
 
     constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
-        super('AdamW', parameters, withDefaults(options, 0.01));
+        super('AdamW', parameters, defaults(0.01), options);
     }
 }
 
-function withDefaults(options: AdamOptions, weightDecay: number): Required<AdamOptions> {
-    return { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false, ...options };
+function defaults(weightDecay: number): Required<AdamOptions> {
+    return { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false };
 }

@@ -5,6 +5,8 @@ import { zeros } from '../ops/create.js';
 import { binaryKernel, reduceKernel, unaryKernel } from '../ops/kernels.js';
 import { mul_ } from '../ops/in_place.js';
 import { scope } from '../autograd/scope.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import { promote, type DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -16,7 +18,10 @@ export interface ClipGradNormOptions {
 }
 
 function gradientsOf(op: string, parameters: Iterable<Tensor> | Tensor): Tensor[] {
+    if (typeof parameters !== 'object' || parameters === null)
+        throw new TypeError(`[${op}] expected model.parameters(), got ${describeValue(parameters)}`);
     const list = Symbol.iterator in parameters ? [...parameters] : [parameters];
+    for (const parameter of list) requireTensor(op, parameter, 'a parameter');
     const gradients = list.map((parameter) => parameter.grad).filter((gradient) => gradient !== null);
     if (gradients.some((gradient) => gradient.isDisposed)) throw new Error(`[${op}] a gradient was disposed`);
     return gradients;

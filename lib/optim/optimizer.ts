@@ -5,6 +5,9 @@ import { contiguous } from '../ops/convert.js';
 import { zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import { noTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -50,15 +53,20 @@ const maxOperands = 128;
 /** Base of the optimizers: parameter groups, state, gradients. */
 export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     readonly paramGroups: ParamGroup<Options>[] = [];
+    private readonly defaults: Required<Options>;
     protected readonly state = new Map<Tensor, ParameterState>();
 
+    /** `defaults` names every option; `options` are those that were given. */
     constructor(
         protected readonly label: string,
         parameters: Parameters<Options>,
-        private readonly defaults: Required<Options>,
+        defaults: Required<Options>,
+        options: Partial<Options> = {},
     ) {
-        this.checkOptions(defaults);
-        const items = [...parameters];
+        requireOptionNames(`[${label}]`, options, Object.keys(defaults));
+        this.defaults = { ...defaults, ...definedOptions(options) };
+        this.checkOptions(this.defaults);
+        const items = parameterList<Tensor | ({ params: Iterable<Tensor> } & Options)>(label, parameters);
         if (items.length === 0) throw new Error(`[${label}] got no parameters`);
         if (items.every((item) => item instanceof Tensor)) {
             this.addGroup(items, {});
@@ -73,7 +81,10 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
 
     /** Adds parameters with options of their own; what they leave out is the constructor's. */
     addParamGroup(group: { params: Iterable<Tensor> } & Options): void {
-        this.addGroup([...group.params], group);
+        if (typeof group !== 'object' || group === null || Array.isArray(group))
+            throw new TypeError(`[${this.label}] parameters must be Tensors, got ${describeValue(group)}`);
+        requireOptionNames(`[${this.label}]`, group, ['params', ...Object.keys(this.defaults)]);
+        this.addGroup(parameterList(this.label, group.params), group);
     }
 
     private addGroup(params: Tensor[], group: object): void {
@@ -255,8 +266,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     }
 
     private checkParameter(parameter: unknown): void {
-        if (!(parameter instanceof Tensor))
-            throw new TypeError(`[${this.label}] parameters must be Tensors, got ${typeof parameter}`);
+        if (!(parameter instanceof Tensor)) throw noTensor(`[${this.label}] a parameter`, parameter);
         if (!parameter.isContiguous)
             throw new Error(
                 `[${this.label}] a parameter of shape ${shapeText(parameter.shape)} is a view that is not contiguous; ` +
@@ -272,6 +282,19 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
                 `[${this.label}] parameters must be float32 or float64, got ${parameter.dtype}`,
             );
     }
+}
+
+/** The items of what should be parameters or groups; a model in their place is told what to hand over. */
+function parameterList<T>(label: string, parameters: Iterable<T>): T[];
+function parameterList(label: string, parameters: unknown): unknown[] {
+    if (typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters) {
+        if (!('parameters' in parameters)) return [...(parameters as Iterable<unknown>)];
+    }
+    const isModel = typeof parameters === 'object' && parameters !== null && 'parameters' in parameters;
+    throw new TypeError(
+        `[${label}] expected a list of parameters, got ${describeValue(parameters)}; ` +
+            (isModel ? 'pass model.parameters()' : 'pass those of a module: model.parameters()'),
+    );
 }
 
 function requireState(state: ParameterState, name: string): Tensor {

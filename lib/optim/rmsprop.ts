@@ -32,15 +32,19 @@ export interface RMSpropOptions extends CommonOptions {
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
     constructor(parameters: Parameters<RMSpropOptions>, options: RMSpropOptions = {}) {
-        super('RMSprop', parameters, {
-            lr: 1e-2,
-            weightDecay: 0,
-            alpha: 0.99,
-            eps: 1e-8,
-            momentum: 0,
-            centered: false,
-            ...options,
-        });
+        super(
+            'RMSprop',
+            parameters,
+            {
+                lr: 1e-2,
+                weightDecay: 0,
+                alpha: 0.99,
+                eps: 1e-8,
+                momentum: 0,
+                centered: false,
+            },
+            options,
+        );
     }
 
     protected override checkOptions(options: Required<RMSpropOptions>): void {

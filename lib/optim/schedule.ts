@@ -1,3 +1,4 @@
+import { describeValue } from '../support/describe_value.js';
 import type { CommonOptions, Optimizer, ParamGroup } from './optimizer.js';
 
 /** What a schedule needs of an optimizer: groups whose `lr` it may set. */
@@ -12,6 +13,16 @@ export interface ScheduleState {
     readonly stepCount: number;
     readonly baseRates: readonly number[];
     readonly [name: string]: unknown;
+}
+
+function requireOptimizer(label: string, optimizer: unknown): ScheduledOptimizer {
+    if (typeof optimizer === 'object' && optimizer !== null && 'paramGroups' in optimizer) {
+        if (Array.isArray(optimizer.paramGroups)) return optimizer as ScheduledOptimizer;
+    }
+    throw new TypeError(
+        `[${label}] the first argument must be an optimizer, such as new Adam(model.parameters()), ` +
+            `got ${describeValue(optimizer)}`,
+    );
 }
 
 /**
@@ -29,7 +40,7 @@ export abstract class Schedule {
         readonly optimizer: ScheduledOptimizer,
         protected readonly label: string,
     ) {
-        const { paramGroups } = optimizer;
+        const { paramGroups } = requireOptimizer(label, optimizer);
         for (const group of paramGroups) if (!initialRates.has(group)) initialRates.set(group, group.lr);
         this.baseRates = paramGroups.map((group) => initialRates.get(group) ?? group.lr);
     }

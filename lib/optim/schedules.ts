@@ -1,3 +1,4 @@
+import { describeValue, isList } from '../support/describe_value.js';
 import { requirePositive, Schedule, type ScheduledOptimizer } from './schedule.js';
 
 /**
@@ -114,6 +115,8 @@ export class LambdaLR extends Schedule {
 }
 
 function requireSameOptimizer(label: string, schedules: readonly Schedule[]): ScheduledOptimizer {
+    if (!isList(schedules))
+        throw new TypeError(`[${label}] takes a list of schedules, got ${describeValue(schedules)}`);
     const optimizer = schedules[0]?.optimizer;
     if (!optimizer) throw new RangeError(`[${label}] needs at least one schedule`);
     if (schedules.some((schedule) => schedule.optimizer !== optimizer))

@@ -30,14 +30,18 @@ export interface SGDOptions extends CommonOptions {
  */
 export class SGD extends Optimizer<SGDOptions> {
     constructor(parameters: Parameters<SGDOptions>, options: SGDOptions = {}) {
-        super('SGD', parameters, {
-            lr: 1e-3,
-            weightDecay: 0,
-            momentum: 0,
-            dampening: 0,
-            nesterov: false,
-            ...options,
-        });
+        super(
+            'SGD',
+            parameters,
+            {
+                lr: 1e-3,
+                weightDecay: 0,
+                momentum: 0,
+                dampening: 0,
+                nesterov: false,
+            },
+            options,
+        );
     }
 
     protected override checkOptions(options: Required<SGDOptions>): void {

@@ -1,3 +1,5 @@
+import { describeValue } from '../support/describe_value.js';
+
 /** Element types, in the order of the native side. */
 export const dtypes = [
     'float32',
@@ -28,6 +30,14 @@ const itemSizes: Record<DType, number> = {
 /** Bytes of one element. */
 export function itemSize(dtype: DType): number {
     return itemSizes[dtype];
+}
+
+/** Throws where `dtype` is no name of a dtype; `op` begins the message. */
+export function requireDtype(op: string, dtype: unknown): asserts dtype is DType {
+    if (!dtypes.some((name) => name === dtype))
+        throw new TypeError(
+            `[${op}] unknown dtype ${typeof dtype === 'string' ? `'${dtype}'` : describeValue(dtype)}; expected one of ${dtypes.join(', ')}`,
+        );
 }
 
 export function dtypeCode(dtype: DType): number {

@@ -1,3 +1,5 @@
+import { describeValue, isList } from '../support/describe_value.js';
+
 /** Sizes of a tensor's dimensions. */
 export type Shape = readonly number[];
 
@@ -20,10 +22,23 @@ export function sameShape(a: Shape, b: Shape): boolean {
     return true;
 }
 
+/** The numbers of an argument list: `f([2, 3])` and `f(2, 3)` mean the same. `what` names them in the error. */
+export function listArgument(op: string, what: string, first: unknown, rest: readonly number[]): Shape {
+    const list: unknown = typeof first === 'number' ? [first, ...rest] : first;
+    requireList(op, what, list);
+    return list;
+}
+
+/** Throws where `list` is anything but an array. */
+export function requireList(op: string, what: string, list: unknown): asserts list is readonly number[] {
+    if (!Array.isArray(list))
+        throw new TypeError(`[${op}] ${what} must be a list such as [2, 3], got ${describeValue(list)}`);
+}
+
 /** Checks sizes that come from outside; `op` names the caller in the error. */
 export function checkShape(op: string, shape: Shape): void {
     if (!Array.isArray(shape))
-        throw new TypeError(`[${op}] expected a shape such as [2, 3], got ${String(shape)}`);
+        throw new TypeError(`[${op}] expected a shape such as [2, 3], got ${describeValue(shape)}`);
     if (shape.length > maxRank) {
         throw new RangeError(
             `[${op}] at most ${maxRank} dimensions, got ${shape.length}: ${shapeText(shape)}`,
@@ -38,8 +53,21 @@ export function checkShape(op: string, shape: Shape): void {
         throw new RangeError(`[${op}] shape ${shapeText(shape)} is too large`);
 }
 
+/** PyTorch's `dim=1` is an argument by position here: the message shows how. */
+function noAxis(op: string, rule: string, value: unknown): TypeError {
+    const named =
+        typeof value === 'object' && value !== null
+            ? Object.entries(value).find(([name]) => /^(dim|dims|axis|axes)$/.test(name))
+            : undefined;
+    const hint = named
+        ? `; pass it by position: ${JSON.stringify(named[1])} in place of { ${named[0]} }`
+        : '';
+    return new TypeError(`[${op}] ${rule}, got ${describeValue(value)}${hint}`);
+}
+
 /** Non-negative form of an axis; negative ones count from the end. A 0-d tensor has axes 0 and -1, as in PyTorch. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
+    if (typeof axis !== 'number') throw noAxis(op, 'axis must be an integer', axis);
     const range = Math.max(rank, 1);
     if (!Number.isInteger(axis) || axis < -range || axis >= range) {
         throw new RangeError(
@@ -55,6 +83,8 @@ export function normalizeAxes(
     axes: number | readonly number[] | undefined,
     rank: number,
 ): number[] {
+    if (axes !== undefined && typeof axes !== 'number' && !isList(axes))
+        throw noAxis(op, 'axes must be an integer or a list of them', axes);
     if (axes === undefined || (typeof axes !== 'number' && axes.length === 0))
         return Array.from({ length: rank }, (_, i) => i);
     const list = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(op, axis, rank));

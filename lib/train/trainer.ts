@@ -3,9 +3,13 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
 import { zeros } from '../ops/index.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
 import { Breather } from '../support/breathe.js';
 import { keep } from '../tensor/lifetime.js';
+import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { checkTrainerOptions, requireBatch, requireBatches, requireLoss } from './trainer_checks.js';
 import type { Callback, FitContext, TrainableModel } from './callback.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { EpochRecord, History, StopReason } from './history.js';
@@ -76,6 +80,7 @@ export class Trainer {
     private running = false;
 
     constructor(options: TrainerOptions) {
+        checkTrainerOptions(options);
         this.options = { scheduleInterval: 'epoch', ...options };
     }
 
@@ -85,8 +90,13 @@ export class Trainer {
      * @throws Error when a fit of this trainer is running already, when a callback throws, or when a batch does not fit.
      */
     async fit(batches: Batches, options: FitOptions): Promise<History> {
+        requireBatches('fit', batches);
+        requireOptionNames('[fit]', options, ['epochs', 'validation', 'callbacks', 'signal']);
+        if (options.validation !== undefined) requireBatches('fit', options.validation, 'validation');
         if (!Number.isInteger(options.epochs) || options.epochs < 0) {
-            throw new RangeError(`[fit] epochs must be a non-negative integer, got ${options.epochs}`);
+            throw new RangeError(
+                `[fit] epochs must be a non-negative integer, got ${describeValue(options.epochs)}`,
+            );
         }
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
@@ -161,7 +171,8 @@ export class Trainer {
         const { outputs, loss } = scope.run(() => {
             optimizer.zeroGrad();
             const result = model.forward(inputs);
-            return { outputs: result, loss: lossOf(result, targets) };
+            requireTensor('fit', result, 'what the model returns');
+            return { outputs: result, loss: requireLoss('fit', lossOf(result, targets)) };
         });
         await this.breather.breatheIfDue();
         const steps = backwardInSteps(loss);
@@ -179,7 +190,8 @@ export class Trainer {
     async evaluate(batches: Batches): Promise<Evaluation> {
         const totals = new EpochTotals();
         await this.eachOutput(batches, (outputs, targets) => {
-            totals.add(this.options.loss(outputs, targets).item(), outputs, targets);
+            const loss = requireLoss('evaluate', this.options.loss(outputs, targets));
+            totals.add(loss.item(), outputs, targets);
         });
         return { loss: totals.loss, accuracy: totals.accuracy, samples: totals.samples };
     }
@@ -209,6 +221,7 @@ export class Trainer {
         body: (outputs: Tensor, targets: Tensor) => void,
     ): Promise<void> {
         const { model } = this.options;
+        requireBatches('evaluate', batches);
         await this.eachBatch(batches, ([inputs, targets], scope) => {
             // Only for this batch: a fit of the same model may go on between two of them.
             const wasTraining = model.training === true;
@@ -235,6 +248,7 @@ export class Trainer {
             try {
                 const next = await iterator.next();
                 if (next.done) return;
+                requireBatch(next.value);
                 if (batches instanceof DataLoader && batches.makesNewTensors) scope.adopt(next.value);
                 if (!(await body(next.value, scope))) {
                     await iterator.return?.();

@@ -115,3 +115,62 @@ describe('backward', () => {
         assert.deepEqual(x.grad?.toArray(), [5, 5]);
     });
 });
+
+describe('defineOp from JavaScript', () => {
+    type Define = (definition: unknown) => (inputs: unknown, options: object) => unknown;
+    const define = defineOp as Define;
+    const x = ones([2], { requiresGrad: true });
+
+    it('refuses a definition without name or functions', () => {
+        assert.throws(
+            () => define(undefined),
+            /\[defineOp\] expected \{ name, forward, backward \}, got undefined/,
+        );
+        assert.throws(() => define({}), /\[defineOp\] name must be a string such as 'cube', got undefined/);
+        assert.throws(() => define({ name: 'a' }), /\[defineOp\] forward of 'a' must be a function/);
+        const forward = (): Tensor => ones([1]);
+        assert.throws(
+            () => define({ name: 'a', forward, backward: 1 }),
+            /backward of 'a' must be a function .*got 1/,
+        );
+    });
+
+    it('refuses inputs, outputs and gradients that are no tensors', () => {
+        const giving = (value: unknown, gradients: unknown = []) =>
+            define({ name: 'odd', forward: () => value, backward: () => gradients });
+        for (const required of [x, ones([2])]) {
+            assert.throws(
+                () => giving(3)([required], {}),
+                /\[odd\] what forward returns must be a Tensor, got 3/,
+            );
+            assert.throws(() => giving(undefined)([required], {}), /was an argument or a return forgotten/);
+            assert.throws(
+                () => giving(Promise.resolve(x))([required], {}),
+                /got a Promise; is an `await` missing/,
+            );
+            assert.throws(
+                () => giving([x, null])([required], {}),
+                /\[odd\] output 1 of forward must be a Tensor, got null/,
+            );
+        }
+        const op = giving(ones([1]));
+        assert.throws(
+            () => op(x, {}),
+            /\[odd\] takes a list of its input tensors, got a Tensor; call it as op\(\[x\], \{\}\)/,
+        );
+        assert.throws(
+            () => op([x, [1, 2]], {}),
+            /\[odd\] input 1 must be a Tensor, got an array; make one with tensor/,
+        );
+        const backward = (gradients: unknown): void => {
+            const y = define({ name: 'odd', forward: () => ones([1]), backward: () => gradients })([x], {});
+            (y as Tensor).backward();
+        };
+        assert.throws(() => {
+            backward(ones([2]));
+        }, /\[odd\] backward must give a list with one gradient per input, got a Tensor/);
+        assert.throws(() => {
+            backward([7]);
+        }, /\[odd\] gradient 0 that backward gave must be a Tensor, got 7/);
+    });
+});

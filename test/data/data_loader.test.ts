@@ -162,3 +162,43 @@ describe('randomAffine', () => {
         assert.throws(() => randomAffine({ scale: 1 }), /\[randomAffine\] scale/);
     });
 });
+
+describe('data from JavaScript', () => {
+    const make = (type: new (...values: never[]) => unknown, ...values: unknown[]): unknown => {
+        const made: unknown = Reflect.construct(type, values);
+        return made;
+    };
+
+    it('says what a loader and a data set must be given', () => {
+        const set = new data.TensorDataset(tensor([[1], [2]]), tensor([0, 1]));
+        assert.throws(
+            () => make(data.DataLoader),
+            /\[DataLoader\] the data set must have a length and get\(index\), got undefined/,
+        );
+        assert.throws(
+            () => make(data.DataLoader, tensor([1])),
+            /got a Tensor; tensors go in as new TensorDataset\(inputs, targets\)/,
+        );
+        assert.throws(
+            () => make(data.DataLoader, set, 32),
+            /\[DataLoader\] options must be an object such as \{ batchSize \}, got 32/,
+        );
+        assert.throws(
+            () => make(data.DataLoader, set, { batch_size: 2 }),
+            /unknown option 'batch_size'; did you mean 'batchSize'\?/,
+        );
+        assert.throws(() => make(data.DataLoader, set, { transform: 1 }), /transform must be a function/);
+        assert.throws(
+            () => make(data.TensorDataset, [[1]], [1]),
+            /\[TensorDataset\] the inputs must be a Tensor, got an array/,
+        );
+        assert.throws(
+            () => make(data.Subset, set, [0]),
+            /\[Subset\] indices must be an Int32Array, got an array/,
+        );
+        assert.throws(
+            () => Reflect.apply(data.randomSplit, undefined, [set]),
+            /\[randomSplit\] sizes must be a list/,
+        );
+    });
+});

@@ -52,8 +52,39 @@ describe('convolution layers', () => {
 
     it('refuse options that do not fit', () => {
         assert.throws(() => new nn.Conv2d(3, 4, 3, { groups: 2 }), /groups must divide/);
-        assert.throws(() => new nn.Conv2d(3, 4, [3, 3, 3]), /kernelSize must have 2 sizes/);
-        assert.throws(() => new nn.Conv2d(3, 4, 0), /kernelSize must be a positive integer/);
+        assert.throws(
+            () => new nn.Conv2d(3, 4, [3, 3, 3]),
+            /kernelSize must be an integer of at least 1 or two of them/,
+        );
+        assert.throws(() => new nn.Conv2d(3, 4, 0), /kernelSize must be an integer of at least 1/);
+        assert.throws(
+            () => new nn.Conv2d(3, 4, 3, { stride: 0 }),
+            /Conv2d: stride must be an integer of at least 1/,
+        );
+        assert.throws(
+            () => new nn.Conv2d(3, 4, 3, { dilation: [1, 0] }),
+            /Conv2d: dilation must be .*got \[1, 0\]/,
+        );
+        assert.throws(
+            () => new nn.Conv2d(3, 4, 3, { padding: -1 }),
+            /Conv2d: padding must be .*at least 0.*got -1/,
+        );
+        assert.throws(
+            () => new nn.Conv2d(3, 4, 3, { padding: 'same', stride: 2 }),
+            /padding 'same' needs a stride of 1/,
+        );
+        assert.throws(
+            () => new nn.Conv1d(3, 4, 3, { stride: 0 }),
+            /Conv1d: stride must be an integer of at least 1, got 0/,
+        );
+        assert.throws(
+            () => new nn.ConvTranspose2d(3, 4, 3, { stride: 2, outputPadding: 2 }),
+            /ConvTranspose2d: outputPadding \[2, 2\] must be smaller than stride \[2, 2\] or dilation \[1, 1\]/,
+        );
+        assert.throws(
+            () => new nn.ConvTranspose2d(3, 4, 3, { groups: 0 }),
+            /groups must be a positive integer/,
+        );
     });
 
     it('print their options', () => {
@@ -65,6 +96,17 @@ describe('convolution layers', () => {
 });
 
 describe('pooling layers', () => {
+    it('refuse windows that cannot be, when they are made', () => {
+        assert.throws(() => new nn.MaxPool2d(0), /\[MaxPool2d\] kernelSize must be an integer of at least 1/);
+        assert.throws(() => new nn.MaxPool2d(2, { stride: 0 }), /\[MaxPool2d\] stride must be/);
+        assert.throws(() => new nn.MaxPool2d(2, { dilation: 0 }), /\[MaxPool2d\] dilation must be/);
+        assert.throws(
+            () => new nn.AvgPool2d(2, { padding: 2 }),
+            /\[AvgPool2d\] padding \[2, 2\] is more than half/,
+        );
+        assert.throws(() => new nn.AdaptiveAvgPool2d([1, 0]), /\[AdaptiveAvgPool2d\] outputSize must be/);
+    });
+
     it('pool images with and without a batch dimension', () => {
         assert.deepEqual(new nn.MaxPool2d(2).forward(zeros([2, 3, 5, 4])).shape, [2, 3, 2, 2]);
         assert.deepEqual(new nn.MaxPool2d(3, { stride: 1 }).forward(zeros([3, 5, 4])).shape, [3, 3, 2]);

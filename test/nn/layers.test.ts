@@ -22,6 +22,22 @@ describe('activation layers', () => {
     });
 });
 
+describe('options of layers', () => {
+    it('are checked when the layer is made', () => {
+        assert.throws(
+            () => new nn.LeakyReLU(NaN),
+            /LeakyReLU: negativeSlope must be a finite number, got NaN/,
+        );
+        assert.throws(() => new nn.ELU(Infinity), /ELU: alpha must be a finite number/);
+        assert.throws(() => new nn.Softplus(0), /Softplus: beta must not be 0/);
+        assert.throws(() => new nn.Softmax(0.5), /Softmax: axis must be an integer, got 0\.5/);
+        assert.throws(() => new nn.Flatten(0.5), /Flatten: start must be an integer/);
+        assert.throws(() => new nn.LayerNorm(4, { eps: -1 }), /LayerNorm: eps must be .*at least 0, got -1/);
+        assert.throws(() => new nn.BatchNorm1d(4, { momentum: NaN }), /BatchNorm1d: momentum must be/);
+        assert.throws(() => new nn.GroupNorm(3, 4), /3 groups do not divide 4 channels/);
+    });
+});
+
 describe('Flatten', () => {
     it('joins all dimensions but the first, or those it is told', () => {
         assert.deepEqual(new nn.Flatten().forward(zeros([2, 3, 4])).shape, [2, 12]);

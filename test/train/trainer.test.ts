@@ -242,3 +242,73 @@ describe('history files and progress', () => {
         );
     });
 });
+
+describe('Trainer from JavaScript', () => {
+    const make = (options?: unknown): unknown => {
+        const made: unknown = Reflect.construct(Trainer, [options]);
+        return made;
+    };
+
+    it('says what its parts must be', () => {
+        const { model, optimizer } = setup();
+        const parts = { model, optimizer, loss: squared };
+        assert.throws(
+            () => make(),
+            /\[Trainer\] options must be an object such as \{ model \}, got undefined/,
+        );
+        assert.throws(() => make({}), /\[Trainer\] model must be a Module, got undefined/);
+        assert.throws(
+            () => make({ ...parts, optimizer: 'adam' }),
+            /optimizer must be an optimizer such as .*got the string "adam"/,
+        );
+        assert.throws(
+            () => make({ ...parts, loss: 'mse' }),
+            /\[Trainer\] loss must be a function \(outputs, targets\)/,
+        );
+        assert.throws(
+            () => make({ ...parts, criterion: squared }),
+            /unknown option 'criterion'; did you mean 'loss'\?/,
+        );
+        assert.throws(
+            () => make({ ...parts, scheduleInterval: 'batch' }),
+            /scheduleInterval must be 'step' or 'epoch'/,
+        );
+    });
+
+    it('says what its batches must be', async () => {
+        const { trainer, loader } = setup();
+        const fit = (batches: unknown, options: unknown = { epochs: 1 }): Promise<unknown> =>
+            (trainer.fit as (...values: unknown[]) => Promise<unknown>).call(trainer, batches, options);
+        await assert.rejects(
+            fit(loader.dataset),
+            /must be a DataLoader, got a TensorDataset; wrap the data set: new data\.DataLoader/,
+        );
+        await assert.rejects(fit(undefined), /\[fit\] the batches must be a DataLoader, got undefined/);
+        await assert.rejects(
+            fit(loader, { epoch: 1 }),
+            /\[fit\] unknown option 'epoch'; did you mean 'epochs'\?/,
+        );
+        await assert.rejects(fit(loader, null), /\[fit\] options must be an object such as \{ epochs \}/);
+        await assert.rejects(
+            fit([[[1], [2]]]),
+            /\[fit\] the inputs of a batch must be a Tensor, got an array/,
+        );
+        await assert.rejects(fit([7]), /\[fit\] a batch must be \[inputs, targets\], got 7/);
+    });
+
+    it('says what a loss function must return', async () => {
+        const { model, optimizer, loader } = setup();
+        const fitWith = (loss: unknown): Promise<unknown> => {
+            const trainer = make({ model, optimizer, loss }) as train.Trainer;
+            return trainer.fit(loader, { epochs: 1 });
+        };
+        await assert.rejects(
+            fitWith((y: Tensor, t: Tensor) => Promise.resolve(squared(y, t))),
+            /\[fit\] the loss function gave a Promise; .*without async/,
+        );
+        await assert.rejects(
+            fitWith(() => 3),
+            /\[fit\] what the loss function returns must be a Tensor, got 3/,
+        );
+    });
+});
