@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 
-import { findMnistPackage } from '../data/mnist_files.js';
+import { findMnistPackage } from '../data/mnist_source.js';
 import { AddonLoadError, addonPath } from '../native/loader.js';
 import { cudaReason } from './device.js';
 import { EXIT } from './exit_codes.js';

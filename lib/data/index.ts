@@ -11,14 +11,6 @@ export {
 } from './dataset.js';
 export { decodeIdx, readIdxFile, type IdxArray, type IdxDType, type IdxValues } from './idx.js';
 export { digitDataset, mnist, MNIST_MEAN, MNIST_STD, type MnistDatasets } from './mnist.js';
-export {
-    MNIST_ATTRIBUTION,
-    readMnist,
-    readMnistSplit,
-    type DigitSet,
-    type MnistData,
-    type MnistOptions,
-    type MnistOrigin,
-    type MnistSplit,
-} from './mnist_files.js';
+export { readMnist, readMnistSplit, type DigitSet, type MnistData } from './mnist_files.js';
+export { MNIST_ATTRIBUTION, type MnistOptions, type MnistOrigin, type MnistSplit } from './mnist_source.js';
 export { permutation, randomSplit } from './shuffle.js';

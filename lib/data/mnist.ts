@@ -1,6 +1,7 @@
 import { fromTypedArray } from '../ops/index.js';
 import { TensorDataset } from './dataset.js';
-import { readMnist, type DigitSet, type MnistOptions } from './mnist_files.js';
+import { readMnist, type DigitSet } from './mnist_files.js';
+import type { MnistOptions } from './mnist_source.js';
 
 /** Mean and standard deviation of MNIST's training pixels in [0, 1]. */
 export const MNIST_MEAN = 0.1307;

@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 
 import { DataFileError } from '../../lib/data/data_file_error.js';
 import { downloadMnistFile, MNIST_MIRRORS } from '../../lib/data/mnist_download.js';
-import { findMnistPackage, readMnist, readMnistSplit } from '../../lib/data/mnist_files.js';
+import { readMnist, readMnistSplit } from '../../lib/data/mnist_files.js';
+import { findMnistPackage } from '../../lib/data/mnist_source.js';
 
 const STEMS = [
     'train-images-idx3-ubyte',

@@ -1,7 +1,7 @@
 import { openSync, readSync, closeSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { findMnistPackage } from '../../lib/data/mnist_files.js';
+import { findMnistPackage } from '../../lib/data/mnist_source.js';
 
 const FILES = [
     { name: 'train-images-idx3-ubyte', header: 16, item: 784 },
