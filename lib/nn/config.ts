@@ -2,7 +2,7 @@ import { Generator } from '../ops/generator.js';
 import type { DType } from '../tensor/dtype.js';
 import { ConfigError, oneOf, refuse, type Json } from './config_fields.js';
 import { Sequential } from './containers.js';
-import { layerSpecs } from './layer_specs.js';
+import { layerSpecs } from './layer_specs/index.js';
 import type { Layer } from './module.js';
 
 export { ConfigError } from './config_fields.js';
@@ -20,6 +20,7 @@ export interface ModelConfig {
     readonly layers: readonly LayerConfig[];
 }
 
+const weightsAlone = 'save the weights alone with saveTensors(path, model.stateDict())';
 const maxLayers = 10_000;
 const maxDepth = 32;
 
@@ -29,9 +30,7 @@ function layerConfig(layer: Layer, path: string): LayerConfig {
     const type = layer.constructor.name;
     const options = layerSpecs.get(type)?.write(layer);
     if (!options) {
-        throw new ConfigError(
-            `[toConfig] ${type} '${path}' is no built-in layer; save the weights alone with saveTensors(model.stateDict())`,
-        );
+        throw new ConfigError(`[toConfig] ${type} '${path}' is no built-in layer; ${weightsAlone}`);
     }
     return { type, ...options };
 }
@@ -51,7 +50,9 @@ function sequence(model: Sequential, prefix: string): LayerConfig[] {
  */
 export function toConfig(model: Sequential): ModelConfig {
     if (!(model instanceof Sequential) || model.constructor !== Sequential)
-        throw new ConfigError('[toConfig] only a Sequential of built-in layers can be described');
+        throw new ConfigError(
+            `[toConfig] only a Sequential of built-in layers can be described; ${weightsAlone}`,
+        );
     const dtypes = new Set(model.parameters().map(({ dtype }) => dtype));
     if (dtypes.size > 1)
         throw new ConfigError(`[toConfig] the parameters have several dtypes: ${[...dtypes].join(', ')}`);
