@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { writeFileAtomic } from './atomic_file.js';
 import { KIND_BYTES } from './file_kind.js';
-import { folderError, requireSafetensorsStart } from './not_safetensors.js';
+import { folderError, neighbourHint, requireSafetensorsStart } from './not_safetensors.js';
 import { checkBoolBytes, safetensorsChunks } from './safetensors.js';
 import type { SafetensorsContent, SafetensorsEntry } from './safetensors.js';
 import { SafetensorsError } from './safetensors_error.js';
@@ -31,11 +31,11 @@ export async function readSafetensorsFile(path: string): Promise<SafetensorsCont
             await handle.close();
         }
     } catch (cause) {
-        const isFormat = cause instanceof SafetensorsError;
-        const detail = isFormat
-            ? cause.message.replace(/^\[safetensors\] (file: )?/, '')
-            : openErrorText(cause);
-        throw new SafetensorsError(isFormat ? cause.code : 'file', path, detail, { cause });
+        if (cause instanceof SafetensorsError) {
+            const detail = cause.message.replace(/^\[safetensors\] (file: )?/, '');
+            throw new SafetensorsError(cause.code, path, detail, { cause });
+        }
+        throw new SafetensorsError('file', path, await openErrorText(cause, path), { cause });
     }
 }
 
@@ -51,9 +51,10 @@ export async function writeSafetensorsFile(
 async function readFromHandle(handle: FileHandle, path: string): Promise<SafetensorsContent> {
     const stat = await handle.stat();
     if (stat.isDirectory()) throw await folderError(path);
-    if (!stat.isFile()) throw new SafetensorsError('file', 'file', 'is not a regular file');
+    if (!stat.isFile())
+        throw new SafetensorsError('file', 'file', 'is not a regular file, expected a safetensors file');
     const start = await readExactly(handle, 0, Math.min(KIND_BYTES, stat.size), 'header');
-    requireSafetensorsStart(start, stat.size);
+    await requireSafetensorsStart(start, path);
     const headerBytes = readHeaderLength(start.subarray(0, PREFIX_BYTES), stat.size);
     const dataStart = PREFIX_BYTES + headerBytes;
     const header = readHeader(
@@ -98,11 +99,12 @@ function allocate(length: number, where: string): Uint8Array {
     }
 }
 
-function openErrorText(error: unknown): string {
+async function openErrorText(error: unknown, path: string): Promise<string> {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') return 'no such file';
     if (code === 'EACCES') return 'permission denied';
-    return errorText(error);
+    if (code !== 'ENOENT') return errorText(error);
+    const hint = await neighbourHint(path);
+    return hint === undefined ? 'no such file' : `no such file; ${hint}`;
 }
 
 function errorText(error: unknown): string {

@@ -85,7 +85,8 @@ function checkEntry(name: string, entry: RawEntry, dataBytes: number): TensorPla
     }
     const [begin, end] = entry.offsets;
     if (begin > end || end > dataBytes) {
-        const detail = `data_offsets [${begin}, ${end}] do not lie in the ${dataBytes} data bytes of the file`;
+        const place = `data_offsets [${begin}, ${end}] do not lie in the ${dataBytes} data bytes of the file`;
+        const detail = end > dataBytes ? `${place}; it is cut short or damaged` : place;
         throw new SafetensorsError('offsets', where, detail);
     }
     const size = byteLengthOf(dtype, entry.shape);

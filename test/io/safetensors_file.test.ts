@@ -51,7 +51,7 @@ describe('safetensors files', () => {
         await assert.rejects(readSafetensorsFile(path), (error: unknown) => {
             assert.ok(error instanceof SafetensorsError);
             assert.ok(error.message.includes(path));
-            assert.match(error.message, /do not lie in/);
+            assert.match(error.message, /do not lie in .* cut short/);
             return true;
         });
     });
@@ -88,6 +88,13 @@ describe('safetensors files', () => {
             writeFileSync(path, typeof content === 'string' ? Buffer.from(content, 'latin1') : content);
             assert.match(await refusal(path, 'not-safetensors'), pattern);
         }
+        const picture = join(folder, 'curves.png');
+        writeFileSync(picture, '\x89PNG\r\n\x1a\n', 'latin1');
+        const hint = `did you mean ${join(folder, 'model.safetensors')}?`;
+        assert.ok(
+            (await refusal(picture, 'not-safetensors')).endsWith(`expected a safetensors file; ${hint}`),
+        );
+        assert.equal(await refusal(join(folder, 'missing'), 'file'), `no such file; ${hint}`);
         // With a header's length and `{` it is a safetensors file, only a damaged one.
         const path = join(folder, 'cut.safetensors');
         writeFileSync(path, readFileSync(GOLDEN).subarray(0, 9));
