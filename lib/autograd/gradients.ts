@@ -1,3 +1,5 @@
+import { binaryCode, run } from '../native/call.js';
+import { activeTracer } from '../native/tracer.js';
 import { keep } from '../tensor/lifetime.js';
 import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
@@ -58,6 +60,27 @@ function accumulated(
     return sum;
 }
 
+/** @internal Forgets the gradient of a leaf. */
+export function clearGradient(leaf: Tensor): void {
+    const { storedGrad } = leaf;
+    leaf.grad = null;
+    if (!storedGrad) return;
+    const tracer = activeTracer();
+    if (tracer) tracer.discard(storedGrad);
+    else storedGrad.dispose();
+}
+
+/** Adds to the gradient of a leaf. In a captured step one from before the step is added to in place. */
+function addToLeaf(leaf: Tensor, gradient: Tensor, exclusive: boolean, createGraph: boolean): void {
+    const before = leaf.grad;
+    if (before && !createGraph && activeTracer()?.isFromOutside(before)) {
+        run('binary', [before, gradient], [before], [binaryCode('add'), 0, 0], 'backward');
+        if (exclusive) gradient.dispose();
+        return;
+    }
+    leaf.grad = keep(accumulated(before, gradient, exclusive, createGraph));
+}
+
 /** Runs all steps of a pass at once. */
 function finish(steps: Generator<void, void, undefined>): void {
     while (!steps.next().done);
@@ -72,9 +95,9 @@ export function* backwardInSteps(
     const root = rootGradient('backward', x, gradient);
     const settings = resolved(options);
     // `.grad` outlives the scope of the step that it was made in.
-    yield* backwardSteps([{ tensor: x, gradient: root }], settings, (leaf, gradient, exclusive) => {
-        leaf.grad = keep(accumulated(leaf.grad, gradient, exclusive, settings.createGraph));
-    });
+    yield* backwardSteps([{ tensor: x, gradient: root }], settings, (leaf, gradient, exclusive) =>
+        addToLeaf(leaf, gradient, exclusive, settings.createGraph),
+    );
     if (!gradient && !settings.createGraph) root.dispose();
 }
 

@@ -24,6 +24,13 @@ export interface MemoryStatistics {
     readonly limitBytes: number;
 }
 
+declare const programBrand: unique symbol;
+
+/** A captured program; opaque, freed with the object. */
+export interface NativeProgram {
+    readonly [programBrand]: true;
+}
+
 /** What the addon exports. Tensors cross as integer handles; arguments of ops travel in one block. */
 export interface Addon {
     block(): Float64Array;
@@ -33,6 +40,13 @@ export interface Addon {
     dispose(handle: number): boolean;
     fromData(newTensor: object, data: NodeJS.TypedArray): void;
     read(handle: number, target: NodeJS.TypedArray): void;
+    captureBegin(): void;
+    capturePause(paused: boolean): void;
+    captureAbort(): void;
+    captureEnd(changingSlots: Int32Array): NativeProgram;
+    replay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
+    replayAsync(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): Promise<void>;
+    programStats(program: NativeProgram): void;
     contract(): Contract;
     memory(): MemoryStatistics;
     sweep(): number;

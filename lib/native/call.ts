@@ -1,4 +1,6 @@
 import { contract, native } from './addon.js';
+import { callerLine, CaptureError } from './capture_error.js';
+import { activeTracer, exchangeTracer, type Scalar, type Tracer } from './tracer.js';
 
 /** What the native side needs to know of a tensor. `id`: 0 = not made yet, -1 = disposed, else the handle. */
 export interface TensorRecord {
@@ -27,7 +29,7 @@ export const unaryCode = codeIn(contract.unary, 'unary');
 export const binaryCode = codeIn(contract.binary, 'binary');
 export const compareCode = codeIn(contract.compare, 'compare');
 
-const none: readonly number[] = [];
+const none: readonly Scalar[] = [];
 
 function writeShape(position: number, record: TensorRecord): number {
     block[position++] = record.dtypeCode;
@@ -55,6 +57,25 @@ function cross(
     }
 }
 
+const noRecords: readonly TensorRecord[] = [];
+
+function isWritten(record: TensorRecord): boolean {
+    return record.id !== 0;
+}
+
+/** Ties the parameters that change from step to step to their slots, which the recorder lists at `position`. */
+function bindSlots(tracer: Tracer, label: string, parameters: readonly Scalar[], position: number): void {
+    const slots = new Map<number, number>();
+    const count = block[position++] ?? 0;
+    for (let i = 0; i < count; i++) slots.set(block[position++] ?? 0, block[position++] ?? 0);
+    parameters.forEach((parameter, i) => {
+        if (typeof parameter === 'number') return;
+        const index = slots.get(i);
+        if (index === undefined) throw new Error(`[${label}] parameter ${i} cannot change from step to step`);
+        tracer.bindSlot(parameter, index);
+    });
+}
+
 function isNew(record: TensorRecord): boolean {
     return record.id === 0;
 }
@@ -73,13 +94,13 @@ function refuseDisposed(op: string, record: TensorRecord, index: number): never 
 /**
  * Runs one op of `op_table.def`. Inputs are tensors or numbers; an output without a handle is allocated and gets one,
  * an output with a handle is written in place. Parameters follow the order of `op_params.h`, lists as count and values.
- * `label` is the name of the op in error messages.
+ * `label` is the name of the op in error messages. While a step is captured, the call is recorded instead.
  */
 export function run(
     op: string,
     inputs: readonly (TensorRecord | number)[],
     outputs: readonly TensorRecord[],
-    parameters: readonly number[] = none,
+    parameters: readonly Scalar[] = none,
     label = op,
 ): void {
     const code = opCodes.get(op);
@@ -108,14 +129,20 @@ export function run(
             block[position++] = output.id;
         }
     }
-    for (const parameter of parameters) block[position++] = parameter;
+    for (const parameter of parameters) block[position++] = typeof parameter === 'number' ? parameter : 0;
     cross(op, label, code, created, outputs);
+    const tracer = activeTracer();
+    if (tracer) {
+        bindSlots(tracer, label, parameters, 2 * outputs.length);
+        tracer.onCall(inputs, created === outputs.length ? noRecords : outputs.filter(isWritten));
+    }
     if (created === 0) return;
     position = 0;
     for (const output of outputs) {
         if (output.id === 0) {
             output.id = block[position] ?? 0;
             output.isRowMajor = block[position + 1] === 1;
+            tracer?.onCreated(output);
         }
         position += 2;
     }
@@ -131,6 +158,11 @@ export function makeView(record: TensorRecord, base: TensorRecord, offset: numbe
     block.set(strides, 3 + record.shape.length);
     native.view(record);
     record.id = block[0];
+    const tracer = activeTracer();
+    if (tracer) {
+        tracer.onCall([base], noRecords);
+        tracer.onCreated(record);
+    }
 }
 
 /** Element strides of a tensor, as the backend laid it out. */
@@ -145,11 +177,20 @@ export function makeFromData(record: TensorRecord, data: NodeJS.TypedArray): voi
     writeShape(0, record);
     native.fromData(record, data);
     record.id = block[0] ?? 0;
+    activeTracer()?.onCreated(record);
 }
 
 /** Copies the elements of a row-major tensor into `target`. */
 export function readInto(record: TensorRecord, target: NodeJS.TypedArray): void {
     requireAlive('data', record, 0);
+    if (activeTracer()) {
+        const line = callerLine(new Error().stack);
+        throw new CaptureError(
+            `[capture] the step reads the values of a tensor of shape [${record.shape.join(', ')}]${line && ` at ${line}`}; ` +
+                'while it is captured nothing is computed yet: return the tensor and read it outside, ' +
+                'or keep to ops (where, mul) in place of JavaScript that depends on values',
+        );
+    }
     native.read(record.id, target);
 }
 
@@ -159,4 +200,17 @@ export function disposeRecord(record: TensorRecord): boolean {
     const wasAlive = native.dispose(record.id);
     record.id = -1;
     return wasAlive;
+}
+
+/** Runs `body` at once in the middle of a step that is being captured: what it makes exists before the first replay. */
+export function untraced<T>(body: () => T): T {
+    const tracer = exchangeTracer(null);
+    if (tracer === null) return body();
+    native.capturePause(true);
+    try {
+        return body();
+    } finally {
+        native.capturePause(false);
+        exchangeTracer(tracer);
+    }
 }

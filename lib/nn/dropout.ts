@@ -1,4 +1,6 @@
-import { dropout } from '../ops/dropout.js';
+import { guard, perStep } from '../native/tracer.js';
+import { requireFloat } from '../ops/convert.js';
+import { dropoutBy } from '../ops/dropout.js';
 import { defaultGenerator, type Generator } from '../ops/generator.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -34,8 +36,15 @@ export class Dropout extends Module implements Layer {
 
     forward(x: Tensor): Tensor {
         requireTensor('forward', x);
-        if (!this.training || this.p === 0) return x;
-        return dropout(x, this.p, { generator: this.generator });
+        requireFloat('forward', x);
+        const drops = this.p > 0;
+        guard(() => this.p > 0 === drops);
+        if (!this.training || !drops) return x;
+        return dropoutBy(
+            x,
+            perStep(() => this.p),
+            this.generator,
+        );
     }
 
     override describe(): string {

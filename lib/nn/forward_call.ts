@@ -1,6 +1,7 @@
 import { defineOp } from '../autograd/define_op.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import type { Gradients } from '../autograd/node.js';
+import { activeTracer, guard } from '../native/tracer.js';
 import { keep } from '../tensor/lifetime.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { Module } from './module.js';
@@ -117,8 +118,22 @@ function runWatched(module: Module, hooks: Hooks, inputs: readonly unknown[], bo
     return Array.isArray(output) ? replaced : replaced[0];
 }
 
+/** Ties a captured step to the parameters and modules that this one has now. */
+function guardParts(module: Module): void {
+    const parts = partsOf(module);
+    guard(() => {
+        const now = partsOf(module);
+        return now.length === parts.length && now.every((part, i) => part === parts[i]);
+    });
+}
+
+function partsOf(module: Module): unknown[] {
+    return [...module.ownParameters().map(([, parameter]) => parameter), ...module.children()];
+}
+
 /** @internal One call of a module's forward: hooks around it, and its name on the errors that leave it. */
 export function callForward(module: Module, hooks: Hooks, inputs: readonly unknown[], body: Body): unknown {
+    if (activeTracer()) guardParts(module);
     running.push(module);
     try {
         let given = inputs;

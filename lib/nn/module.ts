@@ -1,5 +1,6 @@
 import { noGrad } from '../autograd/grad_mode.js';
-import { setRequiresGrad } from '../autograd/gradients.js';
+import { clearGradient, setRequiresGrad } from '../autograd/gradients.js';
+import { guard } from '../native/tracer.js';
 import { copy_ } from '../ops/in_place.js';
 import { cast } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
@@ -52,13 +53,23 @@ interface Buffer {
  * console.log([...net.stateDict().keys()]); // ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
  */
 export abstract class Module {
-    /** True between `train()` and `eval()`; dropout and batch norm look at it. */
-    training = true;
+    private isTraining = true;
     private readonly bufferTable = new Map<string, Buffer>();
     private readonly hooks: Hooks = { pre: new Set(), forward: new Set(), backward: new Set() };
 
     constructor() {
         wrapForward(this);
+    }
+
+    /** True between `train()` and `eval()`; dropout and batch norm look at it. */
+    get training(): boolean {
+        const mode = this.isTraining;
+        guard(() => this.isTraining === mode);
+        return mode;
+    }
+
+    set training(mode: boolean) {
+        this.isTraining = mode;
     }
 
     /** Computes the module's output. Called on an instance, it runs the hooks as well. */
@@ -234,8 +245,7 @@ export abstract class Module {
     /** Frees the gradients of all parameters. */
     zeroGrad(): void {
         for (const parameter of this.parameters()) {
-            parameter.grad?.dispose();
-            parameter.grad = null;
+            clearGradient(parameter);
         }
     }
 

@@ -1,4 +1,5 @@
 import { defineOp } from '../autograd/define_op.js';
+import { perStep, type Scalar } from '../native/tracer.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { defaultGenerator, Generator } from './generator.js';
@@ -13,10 +14,10 @@ export interface DropoutOptions {
 }
 
 interface DropoutSettings {
-    readonly probability: number;
-    readonly seed: number;
+    readonly probability: Scalar;
+    readonly seed: Scalar;
     /** First counter; element i takes word i mod 4 of counter offset + floor(i / 4). */
-    readonly offset: number;
+    readonly offset: Scalar;
 }
 
 // x [...] -> y [...]; linear in x, so that its gradient is the same op with the same numbers
@@ -56,8 +57,14 @@ export function dropout(x: Tensor, probability = 0.5, options: DropoutOptions = 
     const generator = options.generator ?? defaultGenerator;
     if (!(generator instanceof Generator))
         throw new TypeError('[dropout] generator must be a Generator; make one with new Generator(seed)');
-    const { seed } = generator;
-    return dropoutOp([x], { probability, seed, offset: generator.reserve(Math.ceil(x.size / 4)) });
+    return dropoutBy(x, probability, generator);
+}
+
+/** @internal As `dropout`, with a probability that may change from step to step. */
+export function dropoutBy(x: Tensor, probability: Scalar, generator: Generator): Tensor {
+    const seed = perStep(() => generator.seed);
+    const offset = perStep(() => generator.reserve(Math.ceil(x.size / 4)));
+    return dropoutOp([x], { probability, seed, offset });
 }
 
 declare module '../tensor/tensor.js' {

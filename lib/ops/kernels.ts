@@ -1,4 +1,5 @@
 import { binaryCode, compareCode, run, unaryCode } from '../native/call.js';
+import type { Scalar } from '../native/tracer.js';
 import { dtypeCode, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -12,7 +13,7 @@ export function runNew(
     inputs: readonly Operand[],
     shape: Shape,
     dtype: DType,
-    parameters: readonly number[] = [],
+    parameters: readonly Scalar[] = [],
     label = op,
 ): Tensor {
     const out = new Tensor(shape, dtype);

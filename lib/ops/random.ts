@@ -1,4 +1,5 @@
 import { run } from '../native/call.js';
+import { perStep } from '../native/tracer.js';
 import { setRequiresGrad } from '../autograd/gradients.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { checkShape, type Shape } from '../tensor/shape.js';
@@ -35,8 +36,8 @@ function draw(
     if (!(generator instanceof Generator))
         throw new TypeError(`[${op}] generator must be a Generator; make one with new Generator(seed)`);
     const counters = Math.ceil(target.size / valuesPerCounter(name, target.dtype));
-    const { seed } = generator;
-    const offset = generator.reserve(counters);
+    const seed = perStep(() => generator.seed);
+    const offset = perStep(() => generator.reserve(counters));
     run('random', [], [target], [distributions[name], low, high, seed, offset], op);
     return target;
 }

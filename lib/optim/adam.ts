@@ -1,10 +1,12 @@
 import { describeValue, isList } from '../support/describe_value.js';
+import { guard, perStep } from '../native/tracer.js';
 import {
     Optimizer,
     requireOption,
     type CommonOptions,
     type ParamGroup,
     type Parameters,
+    type ParameterState,
     type Update,
 } from './optimizer.js';
 
@@ -36,17 +38,34 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
     }
 
     protected override update(updates: readonly Update[], group: ParamGroup<AdamOptions>): void {
-        const { lr, betas, eps, weightDecay, amsgrad } = group;
+        const { amsgrad } = group;
+        guard(() => group.amsgrad === amsgrad);
+        const moments = [
+            perStep(() => group.lr),
+            perStep(() => group.betas[0]),
+            perStep(() => group.betas[1]),
+            perStep(() => group.eps),
+            perStep(() => group.weightDecay),
+        ];
         // Parameters that sat out some steps have a bias correction of their own.
-        for (const step of new Set(updates.map(({ state }) => state.step))) {
-            this.runGroups(
-                'adam_step',
-                updates.filter(({ state }) => state.step === step),
-                this.stateNames(group),
-                [lr, ...betas, eps, weightDecay, step, this.decoupled ? 1 : 0, amsgrad ? 1 : 0],
-            );
+        for (const [state, share] of groupBySteps(updates)) {
+            const step = perStep(() => state.step);
+            const flags = [this.decoupled ? 1 : 0, amsgrad ? 1 : 0];
+            this.runGroups('adam_step', share, this.stateNames(group), [...moments, step, ...flags]);
         }
     }
+}
+
+/** The updates whose parameters are at the same step; the state is that of the first one. */
+function groupBySteps(updates: readonly Update[]): [ParameterState, Update[]][] {
+    const groups = new Map<number, [ParameterState, Update[]]>();
+    for (const update of updates) {
+        const { state } = update;
+        const group = groups.get(state.step);
+        if (group) group[1].push(update);
+        else groups.set(state.step, [state, [update]]);
+    }
+    return [...groups.values()];
 }
 
 /**

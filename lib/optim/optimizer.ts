@@ -1,6 +1,8 @@
+import { clearGradient } from '../autograd/gradients.js';
 import { nodeOf } from '../autograd/node.js';
 import { noGrad } from '../autograd/grad_mode.js';
-import { run } from '../native/call.js';
+import { run, untraced } from '../native/call.js';
+import { eachStep, type Scalar } from '../native/tracer.js';
 import { contiguous } from '../ops/convert.js';
 import { zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
@@ -120,13 +122,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
      */
     zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
         for (const parameter of this.parameters) {
-            const { grad } = parameter;
-            if (!grad) continue;
             if (options.setToNone ?? true) {
-                parameter.grad = null;
-                grad.dispose();
+                clearGradient(parameter);
             } else {
-                noGrad(() => grad.zero_());
+                const { grad } = parameter;
+                if (grad) noGrad(() => grad.zero_());
             }
         }
     }
@@ -141,7 +141,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         const result = closure?.();
         for (const group of this.paramGroups) {
             const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
-            if (updates.length > 0) this.update(updates, group);
+            if (updates.length === 0) continue;
+            eachStep(() => {
+                for (const { state } of updates) state.step++;
+            });
+            this.update(updates, group);
         }
         return result;
     }
@@ -227,7 +231,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         op: string,
         updates: readonly Update[],
         names: readonly string[],
-        parameters: readonly number[],
+        parameters: readonly Scalar[],
     ): void {
         const perCall = Math.floor(maxOperands / (2 + names.length));
         for (let first = 0; first < updates.length; first += perCall) {
@@ -252,10 +256,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         let fresh = false;
         for (const name of this.stateNames(group)) {
             if (state.tensors.has(name)) continue;
-            state.tensors.set(name, keep(zerosLike(parameter)));
+            state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
             fresh = true;
         }
-        state.step++;
         return [{ parameter, gradient, state, fresh }];
     }
 

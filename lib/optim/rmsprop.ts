@@ -1,3 +1,4 @@
+import { guard, perStep } from '../native/tracer.js';
 import {
     Optimizer,
     requireOption,
@@ -65,8 +66,17 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     }
 
     protected override update(updates: readonly Update[], group: ParamGroup<RMSpropOptions>): void {
-        const { lr, alpha, eps, weightDecay, momentum, centered } = group;
-        const parameters = [lr, alpha, eps, weightDecay, momentum, centered ? 1 : 0, momentum === 0 ? 0 : 1];
-        this.runGroups('rmsprop_step', updates, this.stateNames(group), parameters);
+        const { centered } = group;
+        const names = this.stateNames(group);
+        const hasVelocity = group.momentum !== 0;
+        guard(() => group.centered === centered && (group.momentum !== 0) === hasVelocity);
+        const options = [
+            perStep(() => group.lr),
+            perStep(() => group.alpha),
+            perStep(() => group.eps),
+            perStep(() => group.weightDecay),
+            perStep(() => group.momentum),
+        ];
+        this.runGroups('rmsprop_step', updates, names, [...options, centered ? 1 : 0, hasVelocity ? 1 : 0]);
     }
 }

@@ -1,4 +1,5 @@
 import { describeValue } from '../support/describe_value.js';
+import { eachStep } from '../native/tracer.js';
 import type { CommonOptions, Optimizer, ParamGroup } from './optimizer.js';
 
 /** What a schedule needs of an optimizer: groups whose `lr` it may set. */
@@ -55,8 +56,10 @@ export abstract class Schedule {
 
     /** Moves on to the next step. */
     step(_metric?: number): void {
-        this.stepCount++;
-        this.apply();
+        eachStep(() => {
+            this.stepCount++;
+            this.apply();
+        });
     }
 
     /** @internal Sets the rates of the present step. */

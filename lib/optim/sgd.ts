@@ -1,3 +1,4 @@
+import { guard, perStep } from '../native/tracer.js';
 import {
     Optimizer,
     requireOption,
@@ -58,12 +59,25 @@ export class SGD extends Optimizer<SGDOptions> {
     }
 
     protected override update(updates: readonly Update[], group: ParamGroup<SGDOptions>): void {
-        const { lr, momentum, dampening, weightDecay, nesterov } = group;
-        for (const first of [true, false]) {
-            const share = updates.filter(({ fresh }) => fresh === first);
+        const { nesterov } = group;
+        const names = this.stateNames(group);
+        guard(() => group.nesterov === nesterov && this.stateNames(group).length === names.length);
+        const options = [
+            perStep(() => group.lr),
+            perStep(() => group.momentum),
+            perStep(() => group.dampening),
+            perStep(() => group.weightDecay),
+        ];
+        for (const fresh of [true, false]) {
+            const share = updates.filter((update) => update.fresh === fresh);
             if (share.length === 0) continue;
-            const parameters = [lr, momentum, dampening, weightDecay, nesterov ? 1 : 0, first ? 1 : 0];
-            this.runGroups('sgd_step', share, this.stateNames(group), parameters);
+            let isFirst = fresh;
+            const first = perStep(() => {
+                const flag = isFirst ? 1 : 0;
+                isFirst = false;
+                return flag;
+            });
+            this.runGroups('sgd_step', share, names, [...options, nesterov ? 1 : 0, first]);
         }
     }
 }

@@ -7,6 +7,8 @@ import {
     run,
     type TensorRecord,
 } from '../native/call.js';
+import { programsAtRest } from '../native/program.js';
+import { activeTracer } from '../native/tracer.js';
 import { dtypeCode, type DType } from './dtype.js';
 import { formatTensor } from './format.js';
 import { track, untrack } from './lifetime.js';
@@ -48,8 +50,8 @@ export class Tensor implements TensorRecord {
     readonly shape: Shape;
     readonly dtype: DType;
     readonly device: Device;
-    /** Gradient accumulated by `backward()`; only on leaves, or after `retainGrad()`. */
-    grad: Tensor | null = null;
+    /** @internal The gradient, for those who must not count as readers of it. */
+    storedGrad: Tensor | null = null;
     /** @internal */
     tapeLink: TapeLink | null = null;
     /** @internal Which output of its op this tensor is. */
@@ -78,6 +80,17 @@ export class Tensor implements TensorRecord {
         this.isView = options.version !== undefined;
         this.knownStrides = options.strides ?? null;
         track(this);
+    }
+
+    /** Gradient accumulated by `backward()`; only on leaves, or after `retainGrad()`. */
+    get grad(): Tensor | null {
+        activeTracer()?.onGradientRead(this);
+        return this.storedGrad;
+    }
+
+    set grad(gradient: Tensor | null) {
+        activeTracer()?.onGradientSet(this);
+        this.storedGrad = gradient;
     }
 
     /** @internal */
@@ -142,10 +155,9 @@ export class Tensor implements TensorRecord {
     }
 
     /** Copies the elements, in row-major order, into a typed array; waits for the device if it is still computing. */
-    data(): Promise<TensorData> {
-        return new Promise((resolve) => {
-            resolve(this.dataSync());
-        });
+    async data(): Promise<TensorData> {
+        await programsAtRest();
+        return this.dataSync();
     }
 
     /** Like `data()`, without a promise. */

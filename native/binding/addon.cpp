@@ -15,6 +15,18 @@ Environment& environment_of(napi_env env) {
     return *static_cast<Environment*>(data);
 }
 
+void check_usable(const Environment& environment, const Storage& storage, bool writes) {
+    if (is_recorded(storage)) {
+        const Recorder* recorder = environment.active_recorder();
+        if (recorder == nullptr || !recorder->owns(storage))
+            fail(
+                "the tensor was made while a step was captured and has no elements; return it from the step");
+    } else if (writes ? storage.is_in_use() : storage.is_being_written()) {
+        fail("a captured program is running and %s this tensor; await the run first",
+             storage.is_being_written() ? "writes" : "reads");
+    }
+}
+
 napi_value throw_into(napi_env env) noexcept {
     try {
         throw;
@@ -54,6 +66,7 @@ NAPI_MODULE_INIT() {
         define_function(env, exports, "run", &run_function);
         define_tensor_functions(env, exports);
         define_system_functions(env, exports);
+        define_program_functions(env, exports);
         return exports;
     });
 }

@@ -35,6 +35,9 @@ class ArgumentReader {
         return value;
     }
 
+    // The next value to be read.
+    const double* position() const { return position_; }
+
     const double* slot() {
         if (position_ == end_) fail("the argument block is too short");
         return position_++;

@@ -3,7 +3,10 @@
 
 #include <napi.h>
 
+#include <memory>
+
 #include "binding/handle_table.h"
+#include "program/recorder.h"
 
 namespace nativegrad {
 
@@ -14,7 +17,17 @@ struct Environment {
     napi_ref block_reference = nullptr;  // keeps the argument block alive
     double* block = nullptr;
     size_t block_length = 0;
+
+    // Of the step that is being captured, or null. A pause runs calls at once in the middle of it.
+    std::unique_ptr<Recorder> recorder;
+    bool is_paused = false;
+
+    Recorder* active_recorder() const { return is_paused ? nullptr : recorder.get(); }
 };
+
+// Throws when the elements of the storage cannot be used now: it was made while a step was captured, or a
+// program on another thread owns it.
+void check_usable(const Environment& environment, const Storage& storage, bool writes);
 
 Environment& environment_of(napi_env env);
 
@@ -35,6 +48,7 @@ napi_value guarded(napi_env env, const Body& body) noexcept {
 napi_value run_function(napi_env env, napi_callback_info info);
 void define_tensor_functions(napi_env env, napi_value exports);
 void define_system_functions(napi_env env, napi_value exports);
+void define_program_functions(napi_env env, napi_value exports);
 
 void define_function(napi_env env, napi_value exports, const char* name, napi_callback callback);
 

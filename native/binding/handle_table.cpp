@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/error.h"
+#include "program/recorder.h"
 
 namespace nativegrad {
 
@@ -17,6 +18,9 @@ constexpr int64_t least_insert_threshold = 1 << 15;
 
 // More than half of V8's largest heap, so that the report of it makes V8 collect at once.
 constexpr int64_t external_pressure = int64_t{1} << 42;
+
+// What a step that is being captured makes has no memory yet.
+int64_t held_bytes(const Storage& storage) { return is_recorded(storage) ? 0 : storage.bytes(); }
 
 }  // namespace
 
@@ -45,7 +49,7 @@ Handle HandleTable::insert(napi_value object, StorageRef storage, const TensorVi
         free_.pop_back();
     }
     TensorSlot& slot = slots_[index];
-    bytes_ += storage->bytes();
+    bytes_ += held_bytes(*storage.get());
     ++counters_.tensors;
     slot.storage = std::move(storage);
     slot.view = view;
@@ -68,10 +72,15 @@ bool HandleTable::remove(Handle handle) {
     return true;
 }
 
+void HandleTable::replace_storage(TensorSlot& slot, StorageRef storage) {
+    bytes_ += held_bytes(*storage.get()) - held_bytes(*slot.storage.get());
+    slot.storage = std::move(storage);
+}
+
 void HandleTable::free_slot(uint32_t index) {
     TensorSlot& slot = slots_[index];
     napi_delete_reference(env_, slot.object);
-    bytes_ -= slot.storage->bytes();
+    bytes_ -= held_bytes(*slot.storage.get());
     --counters_.tensors;
     slot.storage.reset();
     slot.object = nullptr;

@@ -47,6 +47,9 @@ class HandleTable {
 
     bool remove(Handle handle);
 
+    // The tensor's elements lie in `storage` from now on.
+    void replace_storage(TensorSlot& slot, StorageRef storage);
+
     // New memory under the collection rules; throws Error out_of_memory with the sizes.
     StorageRef allocate(int32_t device, int64_t bytes);
 

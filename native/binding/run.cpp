@@ -61,6 +61,7 @@ void read_inputs(Environment& environment, ArgumentReader& reader, Operands& ope
         TensorView& view = operands.inputs[i];
         if (handle != 0) {
             const TensorSlot& slot = slot_of(environment, handle);
+            check_usable(environment, *slot.storage.get(), false);
             view = slot.view;
             operands.input_storage[i] = slot.storage;
             join_device(operands, slot.device);
@@ -114,7 +115,10 @@ void read_new_output(Environment& environment, ArgumentReader& reader, OpCode op
             set_channels_last_strides(view);
             break;
     }
-    operands.output_storage[i] = environment.handles.allocate(operands.device, byte_size(view));
+    Recorder* recorder = environment.active_recorder();
+    operands.output_storage[i] = recorder != nullptr
+                                     ? recorder->temporary(byte_size(view))
+                                     : environment.handles.allocate(operands.device, byte_size(view));
     view.data = operands.output_storage[i]->data();
 }
 
@@ -131,6 +135,7 @@ size_t read_outputs(Environment& environment, ArgumentReader& reader, OpCode op,
             continue;
         }
         const TensorSlot& slot = slot_of(environment, operands.output_handles[i]);
+        check_usable(environment, *slot.storage.get(), true);
         operands.outputs[i] = slot.view;
         operands.output_storage[i] = slot.storage;
         join_device(operands, slot.device);
@@ -138,20 +143,55 @@ size_t read_outputs(Environment& environment, ArgumentReader& reader, OpCode op,
     return created;
 }
 
+// Where the slots of a parameter struct lie, and where their values came from.
+struct SlotCollector {
+    const char* params;
+    const double* list;
+    std::vector<RecordedSlot> slots{};
+
+    void operator()(const char*, ScalarSlot& field) {
+        slots.push_back({static_cast<size_t>(reinterpret_cast<const char*>(&field) - params),
+                         static_cast<int32_t>(field.values - list), *field.values});
+    }
+    template <class Field>
+    void operator()(const char*, Field&) {}
+};
+
+// Writes the call into the program. On return the block holds, behind handles and layouts of the outputs, the
+// number of slots, and for each its position in the parameter list and its number in the program.
 template <class Params>
-void execute(OpCode op, Operands& operands, ArgumentReader& reader) {
+void record(Environment& environment, OpCode op, Operands& operands, Params& params, const double* list) {
+    SlotCollector collector{reinterpret_cast<const char*>(&params), list};
+    params.fields(collector);
+    const std::vector<RecordedSlot> slots = collector.slots;
+    const int32_t first = environment.active_recorder()->record(
+        {op, operands.input_count, operands.output_count, operands.inputs, operands.outputs,
+         operands.input_storage, operands.output_storage, &params, sizeof params,
+         std::move(collector.slots)});
+    double* out = environment.block + 2 * operands.output_count;
+    *out++ = static_cast<double>(slots.size());
+    for (size_t i = 0; i < slots.size(); ++i) {
+        *out++ = slots[i].position;
+        *out++ = first + static_cast<int32_t>(i);
+    }
+}
+
+template <class Params>
+void execute(Environment& environment, OpCode op, Operands& operands, ArgumentReader& reader) {
+    const double* list = reader.position();
     Params params{};
     params.fields(reader);
+    if (environment.active_recorder() != nullptr) return record(environment, op, operands, params, list);
     const OpCall call{1,      operands.input_count, operands.output_count, operands.inputs, operands.outputs,
                       &params};
     run_op(*backend_at(operands.device), op, call);
 }
 
-void execute(OpCode op, Operands& operands, ArgumentReader& reader) {
+void execute(Environment& environment, OpCode op, Operands& operands, ArgumentReader& reader) {
     switch (op) {
 #define X(name, Params, layout) \
     case OpCode::name:          \
-        return execute<Params>(op, operands, reader);
+        return execute<Params>(environment, op, operands, reader);
 #include "ops/op_table.def"
 #undef X
         case OpCode::count:
@@ -176,7 +216,7 @@ void run(napi_env env, Environment& environment, OpCode op, const napi_value* ob
     read_inputs(environment, reader, operands);
     if (read_outputs(environment, reader, op, operands) != object_count)
         fail("needs one object per new output");
-    execute(op, operands, reader);
+    execute(environment, op, operands, reader);
 
     size_t created = 0;
     for (int32_t i = 0; i < operands.output_count; ++i) {

@@ -186,6 +186,7 @@ napi_value from_data(napi_env env, napi_callback_info info) {
         if (storage->backend().copy_from_host(storage->data(), bytes.data, bytes.size) != 0)
             fail("[tensor] copy to the device failed");
         view.data = storage->data();
+        if (environment.active_recorder() != nullptr) environment.recorder->add_constant(storage);
         environment.block[0] =
             static_cast<double>(environment.handles.insert(arguments.values[0], std::move(storage), view, 0));
         return nullptr;
@@ -197,6 +198,12 @@ napi_value read(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         const Arguments arguments(env, info, 2, "[data] takes a handle and a typed array");
         const TensorSlot& slot = slot_at(env, arguments.values[0]);
+        if (is_recorded(*slot.storage.get()))
+            fail(
+                "[data] the tensor was made while a step was captured and has no elements yet; return it "
+                "from "
+                "the step, and read it afterwards");
+        check_usable(environment_of(env), *slot.storage.get(), false);
         const Bytes bytes = bytes_of(env, arguments.values[1]);
         const size_t needed = static_cast<size_t>(element_count(slot.view)) * item_size(slot.view.dtype);
         if (!is_row_major(slot.view) || bytes.size != needed)

@@ -18,6 +18,12 @@ class Storage {
     int64_t bytes() const { return bytes_; }
     const BackendTable& backend() const { return backend_; }
 
+    // A captured program that runs on its own thread owns what it touches; kept by the environment's thread.
+    void begin_use(bool writes) { ++(writes ? writers_ : readers_); }
+    void end_use(bool writes) { --(writes ? writers_ : readers_); }
+    bool is_being_written() const { return writers_ > 0; }
+    bool is_in_use() const { return writers_ > 0 || readers_ > 0; }
+
     void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
 
     // True when this was the last reference: the memory is back in the allocator and the object is gone.
@@ -35,6 +41,7 @@ class Storage {
     void* data_;
     int64_t bytes_;
     std::atomic<int64_t> references_{1};
+    int32_t writers_ = 0, readers_ = 0;
 };
 
 // Owns one reference.

@@ -1,0 +1,85 @@
+import { native, type NativeProgram } from './addon.js';
+import type { TensorRecord } from './call.js';
+
+const block = native.block();
+
+function writeHandles(position: number, records: readonly TensorRecord[]): number {
+    block[position++] = records.length;
+    for (const { id } of records) block[position++] = id;
+    return position;
+}
+
+/** Starts recording op calls; the elements of `inputs` are brought by each replay. */
+export function beginRecording(inputs: readonly TensorRecord[]): void {
+    writeHandles(0, inputs);
+    native.captureBegin();
+}
+
+export function abortRecording(): void {
+    native.captureAbort();
+}
+
+/**
+ * Ends recording. The elements of `results` are copied out after each step; tensors in `kept` get memory of their own, which
+ * each step writes. `changingSlots` are the slots that `replay` gets values for.
+ */
+export function endRecording(
+    results: readonly TensorRecord[],
+    kept: readonly TensorRecord[],
+    changingSlots: readonly number[],
+): NativeProgram {
+    writeHandles(writeHandles(0, results), kept);
+    return native.captureEnd(Int32Array.from(changingSlots));
+}
+
+/** One or more steps: the values of the changing slots step by step, and where results go. */
+export interface Replay {
+    readonly steps: number;
+    readonly rows: Float64Array;
+    readonly inputs: readonly TensorRecord[];
+    readonly outputs: readonly TensorRecord[];
+    /** Inputs have one more axis in front, an entry a step. */
+    readonly stacked: boolean;
+}
+
+/** Runs a program now. */
+export function replay(program: NativeProgram, { steps, rows, inputs, outputs, stacked }: Replay): void {
+    writeHandles(writeHandles(0, inputs), outputs);
+    native.replay(program, steps, rows, stacked);
+}
+
+const running = new Set<Promise<void>>();
+
+/** Runs a program on another thread. Until the promise settles, what it writes cannot be used. */
+export function replayAsync(
+    program: NativeProgram,
+    { steps, rows, inputs, outputs, stacked }: Replay,
+): Promise<void> {
+    writeHandles(writeHandles(0, inputs), outputs);
+    const done = native.replayAsync(program, steps, rows, stacked);
+    running.add(done);
+    const forget = (): void => void running.delete(done);
+    done.then(forget, forget);
+    return done;
+}
+
+/** Resolves when no program is running on another thread. */
+export async function programsAtRest(): Promise<void> {
+    while (running.size > 0) await Promise.allSettled([...running]);
+}
+
+/** Size of a program. */
+export interface ProgramSize {
+    readonly calls: number;
+    readonly buffers: number;
+    readonly slots: number;
+    /** Memory of the temporaries, and the least that any plan could need. */
+    readonly arenaBytes: number;
+    readonly leastArenaBytes: number;
+}
+
+export function programSize(program: NativeProgram): ProgramSize {
+    native.programStats(program);
+    const [calls = 0, buffers = 0, slots = 0, arenaBytes = 0, leastArenaBytes = 0] = block;
+    return { calls, buffers, slots, arenaBytes, leastArenaBytes };
+}

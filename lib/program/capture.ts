@@ -1,0 +1,273 @@
+import { isGradEnabled } from '../autograd/grad_mode.js';
+import { shapeText } from '../tensor/shape.js';
+import { Tensor, viewOf } from '../tensor/tensor.js';
+import type { ProgramSize } from '../native/program.js';
+import { CapturedProgram } from './captured_program.js';
+import { CaptureError } from '../native/capture_error.js';
+import type { StepResult } from './results.js';
+
+/** Counters of a captured step. */
+export interface CaptureStatistics {
+    /** Programs made so far, one for each kind of input and mode. */
+    readonly captures: number;
+    /** Steps run. */
+    readonly replays: number;
+    /** Sizes of the programs that are kept. */
+    readonly programs: readonly ProgramSize[];
+}
+
+/** Several steps in one go. */
+export interface RunOptions {
+    /** Called after every chunk of steps with the number done. */
+    readonly onProgress?: (stepsDone: number) => void;
+    /** Ends the run between two chunks. */
+    readonly signal?: AbortSignal;
+    /** Steps of one native call; what a cancellation waits for. Default: about 20 ms worth of them. */
+    readonly chunk?: number;
+}
+
+/** A step that runs as a native program. */
+export interface CapturedStep<Inputs extends readonly Tensor[], Result extends StepResult> {
+    /** One step, now. Results are tensors of the caller's. */
+    (...inputs: Inputs): Result;
+    /** One step on another thread; the event loop stays free. What the step writes cannot be used until then. */
+    async(...inputs: Inputs): Promise<Result>;
+    /**
+     * `steps` steps on another thread. Each input has one more axis in front, with an entry a step; so have the results.
+     * Ended by the signal, it resolves with the steps done so far.
+     */
+    run(
+        steps: number,
+        inputs: Inputs,
+        options?: RunOptions,
+    ): Promise<{ readonly steps: number; readonly result: Result }>;
+    readonly statistics: CaptureStatistics;
+}
+
+/** Programs of one step that are kept; the one that was not used for the longest time goes first. */
+const maxPrograms = 16;
+/** So many programs in a row that were used only once mean that something differs in every call. */
+const wastedLimit = 8;
+
+const chunkMilliseconds = 20;
+
+function signatureOf(inputs: readonly Tensor[]): string {
+    const parts = inputs.map(({ dtype, shape, strides }) => `${dtype}:${shape.join()}:${strides.join()}`);
+    return `${isGradEnabled() ? 'grad' : 'no grad'}|${parts.join('|')}`;
+}
+
+/** The first entry along the first axis, as the step sees it. */
+function firstEntry(x: Tensor): Tensor {
+    return viewOf(x, x.shape.slice(1), x.strides.slice(1));
+}
+
+function entries(tensors: readonly Tensor[], first: number, count: number): Tensor[] {
+    return tensors.map((x) =>
+        viewOf(x, [count, ...x.shape.slice(1)], x.strides, first * (x.strides[0] ?? 0)),
+    );
+}
+
+function checkInputs(inputs: readonly unknown[]): asserts inputs is readonly Tensor[] {
+    inputs.forEach((input, i) => {
+        if (!(input instanceof Tensor))
+            throw new TypeError(
+                `[capture] input ${i} must be a Tensor, got ${typeof input}; numbers that change go in as 0-d tensors`,
+            );
+        if (input.isDisposed)
+            throw new Error(`[capture] input ${i} of shape ${shapeText(input.shape)} was disposed`);
+        if (input.needsGrad)
+            throw new CaptureError(
+                `[capture] input ${i} of shape ${shapeText(input.shape)} requires a gradient; use a parameter from outside ` +
+                    'the step, or detach() it',
+            );
+    });
+}
+
+interface CacheEntry<Result extends StepResult> {
+    readonly signature: string;
+    readonly program: CapturedProgram<Result>;
+    uses: number;
+}
+
+class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
+    /** Most recently used first. */
+    private readonly entries: CacheEntry<Result>[] = [];
+    private captures = 0;
+    private replays = 0;
+    private isRunning = false;
+    private hasWarned = false;
+    private stepMilliseconds = 1;
+
+    constructor(private readonly step: (...inputs: Inputs) => Result) {}
+
+    call(inputs: Inputs): Result {
+        const program = this.programFor(inputs, inputs);
+        const outputs = program.newOutputs(1, false);
+        program.runNow(program.prepare(1, inputs, outputs, false));
+        this.replays++;
+        return program.resultOf(outputs);
+    }
+
+    async callAsync(inputs: Inputs): Promise<Result> {
+        const program = this.programFor(inputs, inputs);
+        const outputs = program.newOutputs(1, false);
+        await this.exclusively(program.runAsync(program.prepare(1, inputs, outputs, false)));
+        this.replays++;
+        return program.resultOf(outputs);
+    }
+
+    async run(
+        steps: number,
+        inputs: Inputs,
+        options: RunOptions,
+    ): Promise<{ steps: number; result: Result }> {
+        this.checkSteps(steps, inputs, options);
+        const program = this.programFor(inputs, inputs.map(firstEntry));
+        const outputs = program.newOutputs(steps, true);
+        let done = 0;
+        while (done < steps && !options.signal?.aborted) {
+            if (!program.isValid)
+                throw new Error(
+                    `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${done} steps`,
+                );
+            const count = Math.min(steps - done, options.chunk ?? this.chunkSteps());
+            await this.runChunk(program, entries(inputs, done, count), entries(outputs, done, count), count);
+            done += count;
+            options.onProgress?.(done);
+        }
+        return {
+            steps: done,
+            result: program.resultOf(done === steps ? outputs : entries(outputs, 0, done)),
+        };
+    }
+
+    private checkSteps(steps: number, inputs: readonly Tensor[], { chunk = 1 }: RunOptions): void {
+        if (!Number.isInteger(steps) || steps < 0 || !Number.isInteger(chunk) || chunk < 1)
+            throw new RangeError(
+                `[capture] steps and chunk must be positive integers, got ${steps} and ${chunk}`,
+            );
+        inputs.forEach(({ shape }, i) => {
+            if ((shape[0] ?? 0) < steps)
+                throw new RangeError(
+                    `[capture] input ${i} of shape ${shapeText(shape)} has too few entries for ${steps} steps; ` +
+                        'its first axis counts the steps',
+                );
+        });
+    }
+
+    private async runChunk(
+        program: CapturedProgram<Result>,
+        inputs: readonly Tensor[],
+        outputs: readonly Tensor[],
+        count: number,
+    ): Promise<void> {
+        const begin = performance.now();
+        await this.exclusively(program.runAsync(program.prepare(count, inputs, outputs, true)));
+        this.stepMilliseconds = (performance.now() - begin) / count;
+        this.replays += count;
+        for (const part of [...inputs, ...outputs]) part.dispose();
+    }
+
+    private chunkSteps(): number {
+        return Math.max(1, Math.floor(chunkMilliseconds / this.stepMilliseconds));
+    }
+
+    private async exclusively(running: Promise<void>): Promise<void> {
+        this.isRunning = true;
+        try {
+            await running;
+        } finally {
+            this.isRunning = false;
+        }
+    }
+
+    /** The program that fits these inputs now, or a new one. */
+    private programFor(given: readonly unknown[], inputs: readonly Tensor[]): CapturedProgram<Result> {
+        checkInputs(given);
+        if (this.isRunning)
+            throw new Error(
+                '[capture] this step is still running on another thread; await it before the next call',
+            );
+        const signature = signatureOf(inputs);
+        const at = this.entries.findIndex((entry) => entry.signature === signature && entry.program.isValid);
+        const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
+        const entry = found ?? { signature, program: this.record(inputs), uses: 0 };
+        entry.uses++;
+        this.entries.unshift(entry);
+        return entry.program;
+    }
+
+    private record(inputs: readonly Tensor[]): CapturedProgram<Result> {
+        const program = CapturedProgram.record(
+            (...samples) => this.step(...(samples as readonly Tensor[] as Inputs)),
+            inputs,
+        );
+        this.captures++;
+        while (this.entries.length >= maxPrograms) this.entries.pop();
+        this.warnIfWasteful();
+        return program;
+    }
+
+    private warnIfWasteful(): void {
+        const wasted = this.entries.filter(({ uses }) => uses === 1).length;
+        if (this.hasWarned || wasted < wastedLimit) return;
+        this.hasWarned = true;
+        process.emitWarning(
+            `[capture] ${wasted} programs of one step were used only once: its inputs' shapes, or what it reads, differ ` +
+                'in nearly every call; drop short batches, or call the step itself',
+            { code: 'NATIVEGRAD_RECAPTURE' },
+        );
+    }
+
+    get statistics(): CaptureStatistics {
+        return {
+            captures: this.captures,
+            replays: this.replays,
+            programs: this.entries.map(({ program }) => program.size),
+        };
+    }
+}
+
+/**
+ * Makes a native program of a training step (or any function of tensors): the function runs once without executing anything,
+ * its op calls, backward pass and optimizer step are written down, and every call replays them in one native call, without
+ * JavaScript, allocation or tape. Learning rates, step numbers, dropout probabilities and random offsets are read anew for
+ * each step; so results are those of the function itself, bit for bit.
+ *
+ * A program holds for the shapes, dtypes and strides of its inputs and for what the function read: train or eval mode, frozen
+ * parameters, parameter objects, gradients from before the step. Where one of these differs, another program is made and
+ * kept beside it. What else the function does in JavaScript happens once, when it is captured: numbers that change must come
+ * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call.
+ *
+ * Reading values inside (`item()`, `data()`, ops whose result shape depends on values) throws a `CaptureError` that names the
+ * line. Inputs must not require gradients and must not be written; the function returns tensors, in arrays or objects where
+ * there are several.
+ *
+ * @throws CaptureError when the step cannot be captured; nothing is changed then.
+ * @example
+ * import { capture, nn, optim, randn, randint } from 'nativegrad';
+ * const model = new nn.Sequential(new nn.Linear(784, 32), new nn.ReLU(), new nn.Linear(32, 10));
+ * const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+ * const step = capture((x, y) => {
+ *     optimizer.zeroGrad();
+ *     const loss = nn.crossEntropy(model.forward(x), y);
+ *     loss.backward();
+ *     optimizer.step();
+ *     return loss;
+ * });
+ * const loss = step(randn([64, 784]), randint(0, 10, [64]));
+ * console.log(loss.item() > 0); // true
+ */
+export function capture<Inputs extends readonly Tensor[] = Tensor[], Result extends StepResult = StepResult>(
+    step: (...inputs: Inputs) => Result,
+): CapturedStep<Inputs, Result> {
+    if (typeof step !== 'function')
+        throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
+    const runner = new StepRunner(step);
+    const captured = (...inputs: Inputs): Result => runner.call(inputs);
+    Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
+    return Object.assign(captured, {
+        async: (...inputs: Inputs): Promise<Result> => runner.callAsync(inputs),
+        run: (steps: number, inputs: Inputs, options: RunOptions = {}) => runner.run(steps, inputs, options),
+    }) as CapturedStep<Inputs, Result>;
+}

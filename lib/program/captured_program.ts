@@ -1,0 +1,205 @@
+import type { NativeProgram } from '../native/addon.js';
+import { run } from '../native/call.js';
+import {
+    abortRecording,
+    beginRecording,
+    endRecording,
+    programSize,
+    replay,
+    replayAsync,
+    type ProgramSize,
+    type Replay,
+} from '../native/program.js';
+import { exchangeTracer } from '../native/tracer.js';
+import { Scope } from '../autograd/scope.js';
+import type { DType } from '../tensor/dtype.js';
+import { keep } from '../tensor/lifetime.js';
+import type { Shape } from '../tensor/shape.js';
+import { Tensor, viewOf } from '../tensor/tensor.js';
+import { ProgramTracer } from './program_tracer.js';
+import { replaceTensors, tensorsOf, type StepResult } from './results.js';
+
+/** A tensor from outside that a program uses, as it was when the step was captured. */
+interface Known {
+    readonly tensor: Tensor;
+    readonly id: number;
+    readonly needsGrad: boolean;
+}
+
+/** What a leaf's gradient is after each replay. `anchor` holds its memory. */
+interface GradientEffect {
+    readonly leaf: Tensor;
+    readonly anchor: Tensor | null;
+}
+
+/** One replay, or several in a row, ready to go. */
+export type PreparedReplay = Replay;
+
+/** A row-major tensor with the elements of x; recorded, since it runs inside the step. */
+function rowMajor(x: Tensor): Tensor {
+    if (x.isContiguous) return x;
+    const copy = new Tensor(x.shape, x.dtype);
+    run('contiguous', [x], [copy]);
+    return copy;
+}
+
+/** One captured form of a step: what to do before each replay, and when it may be used. */
+export class CapturedProgram<Result extends StepResult> {
+    private readonly known: readonly Known[];
+    private readonly written: readonly Tensor[];
+    private readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly before: Tensor | null }[];
+    private readonly resultTypes: readonly { readonly shape: Shape; readonly dtype: DType }[];
+
+    private constructor(
+        private readonly native: NativeProgram,
+        private readonly tracer: ProgramTracer,
+        private readonly structure: Result,
+        private readonly effects: readonly GradientEffect[],
+    ) {
+        this.known = [...tracer.outside].map((tensor) => ({
+            tensor,
+            id: tensor.id,
+            needsGrad: tensor.needsGrad,
+        }));
+        this.written = [...tracer.written];
+        this.gradientsBefore = [...tracer.gradients.values()].filter(
+            ({ dependsOnBefore }) => dependsOnBefore,
+        );
+        this.resultTypes = tensorsOf(structure).map(({ shape, dtype }) => ({ shape, dtype }));
+    }
+
+    /** Runs `step` without executing it, and makes a program of what it would do. */
+    static record<Result extends StepResult>(
+        step: (...inputs: Tensor[]) => Result,
+        inputs: readonly Tensor[],
+    ): CapturedProgram<Result> {
+        const tracer = new ProgramTracer(inputs);
+        const scope = new Scope();
+        beginRecording(inputs);
+        const outer = exchangeTracer(tracer);
+        let isDone = false;
+        try {
+            const structure = scope.run(() => step(...inputs));
+            const results = scope.run(() => tensorsOf(structure).map(rowMajor));
+            exchangeTracer(outer);
+            const kept = keptGradients(tracer);
+            const slots = tracer.slots.map(({ index }) => index);
+            const native = endRecording(
+                results,
+                kept.map(({ gradient }) => gradient),
+                slots,
+            );
+            isDone = true;
+            const anchors = new Map(kept.map(({ leaf, gradient }) => [leaf, anchorOf(gradient)]));
+            const effects = changedGradients(tracer).map((leaf) => ({
+                leaf,
+                anchor: anchors.get(leaf) ?? null,
+            }));
+            for (const old of tracer.discarded) old.dispose();
+            return new CapturedProgram(native, tracer, structure, effects);
+        } finally {
+            exchangeTracer(outer);
+            if (!isDone) {
+                abortRecording();
+                tracer.undo();
+            }
+            scope.dispose();
+        }
+    }
+
+    /** True when the program does what the step would do now. */
+    get isValid(): boolean {
+        for (const { tensor, id, needsGrad } of this.known)
+            if (tensor.id !== id || tensor.needsGrad !== needsGrad) return false;
+        for (const { leaf, before } of this.gradientsBefore) if (leaf.storedGrad !== before) return false;
+        for (const holds of this.tracer.guards) if (!holds()) return false;
+        return true;
+    }
+
+    get size(): ProgramSize {
+        return programSize(this.native);
+    }
+
+    /** Tensors for the results of `steps` steps; stacked ones have an axis in front, an entry a step. */
+    newOutputs(steps: number, stacked: boolean): Tensor[] {
+        return this.resultTypes.map(({ shape, dtype }) =>
+            newTensor(stacked ? [steps, ...shape] : shape, dtype),
+        );
+    }
+
+    /** Does the JavaScript part of the steps. */
+    prepare(
+        steps: number,
+        inputs: readonly Tensor[],
+        outputs: readonly Tensor[],
+        stacked: boolean,
+    ): PreparedReplay {
+        const { actions, slots } = this.tracer;
+        const rows = new Float64Array(steps * slots.length);
+        for (let step = 0, place = 0; step < steps; step++) {
+            for (const action of actions) action();
+            for (const { slot } of slots) rows[place++] = slot.value;
+        }
+        for (const tensor of this.written) tensor.version.value++;
+        return { steps, rows, inputs, outputs, stacked };
+    }
+
+    runNow(prepared: PreparedReplay): void {
+        replay(this.native, prepared);
+        this.applyEffects();
+    }
+
+    async runAsync(prepared: PreparedReplay): Promise<void> {
+        const done = replayAsync(this.native, prepared);
+        this.applyEffects();
+        await done;
+    }
+
+    /** The step's result with these tensors in it. */
+    resultOf(outputs: readonly Tensor[]): Result {
+        return replaceTensors(this.structure, outputs[Symbol.iterator]());
+    }
+
+    /** Leaves gradients as the step does. */
+    private applyEffects(): void {
+        for (const { leaf, anchor } of this.effects) {
+            const present = leaf.storedGrad;
+            if (!anchor) {
+                leaf.storedGrad = null;
+                present?.dispose();
+            } else if (present === null || present.isDisposed || present.version !== anchor.version) {
+                leaf.storedGrad = keep(viewOf(anchor, anchor.shape, anchor.strides));
+            }
+            if (anchor) anchor.version.value++;
+        }
+    }
+}
+
+/** A tensor with memory whose elements do not matter yet. */
+function newTensor(shape: Shape, dtype: DType): Tensor {
+    const x = new Tensor(shape, dtype);
+    run('fill', [], [x], [0]);
+    return x;
+}
+
+/** A handle of the program's own to the memory of a gradient, which the user may dispose of. */
+function anchorOf(gradient: Tensor): Tensor {
+    return keep(viewOf(gradient, gradient.shape, gradient.strides));
+}
+
+/** Gradients that the step made and left on leaves. */
+function keptGradients(tracer: ProgramTracer): { leaf: Tensor; gradient: Tensor }[] {
+    return [...tracer.gradients.keys()].flatMap((leaf) => {
+        const gradient = leaf.storedGrad;
+        return gradient && !tracer.isFromOutside(gradient) && !gradient.isDisposed
+            ? [{ leaf, gradient }]
+            : [];
+    });
+}
+
+/** Leaves that hold another gradient, or none, after the step. */
+function changedGradients(tracer: ProgramTracer): Tensor[] {
+    return [...tracer.gradients.values()]
+        .filter(({ leaf, before }) => leaf.storedGrad !== before)
+        .map(({ leaf }) => leaf);
+}

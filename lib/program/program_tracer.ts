@@ -1,0 +1,78 @@
+import type { TensorRecord } from '../native/call.js';
+import type { SlotValue, Tracer } from '../native/tracer.js';
+import { Tensor } from '../tensor/tensor.js';
+
+/** The gradient of a leaf around a captured step. */
+export interface GradientChange {
+    readonly leaf: Tensor;
+    /** What the leaf held before the step. */
+    readonly before: Tensor | null;
+    /** The step looked at it, so the program holds for this gradient only. */
+    dependsOnBefore: boolean;
+}
+
+/** Notes what a step does outside the op calls that the native recorder writes down. */
+export class ProgramTracer implements Tracer {
+    readonly actions: (() => void)[] = [];
+    readonly guards: (() => boolean)[] = [];
+    readonly slots: { readonly slot: SlotValue; readonly index: number }[] = [];
+    /** Tensors from outside that the step reads or writes, and those that it writes. */
+    readonly outside = new Set<Tensor>();
+    readonly written = new Set<Tensor>();
+    readonly gradients = new Map<Tensor, GradientChange>();
+    readonly discarded: { dispose(): void }[] = [];
+    private readonly created = new Set<TensorRecord>();
+
+    constructor(private readonly inputs: readonly Tensor[]) {}
+
+    addAction(action: () => void): void {
+        this.actions.push(action);
+    }
+
+    addGuard(holds: () => boolean): void {
+        this.guards.push(holds);
+    }
+
+    bindSlot(slot: SlotValue, index: number): void {
+        this.slots.push({ slot, index });
+    }
+
+    onCall(inputs: readonly (TensorRecord | number)[], written: readonly TensorRecord[]): void {
+        for (const input of inputs) this.note(input);
+        for (const output of written) {
+            this.note(output);
+            if (output instanceof Tensor && this.isFromOutside(output)) this.written.add(output);
+        }
+    }
+
+    private note(record: TensorRecord | number): void {
+        if (record instanceof Tensor && this.isFromOutside(record)) this.outside.add(record);
+    }
+
+    onCreated(record: TensorRecord): void {
+        this.created.add(record);
+    }
+
+    isFromOutside(record: TensorRecord): boolean {
+        return !this.created.has(record) && !this.inputs.some((input) => input === record);
+    }
+
+    onGradientRead(leaf: TensorRecord): void {
+        if (!(leaf instanceof Tensor) || this.created.has(leaf) || this.gradients.has(leaf)) return;
+        this.gradients.set(leaf, { leaf, before: leaf.storedGrad, dependsOnBefore: true });
+    }
+
+    onGradientSet(leaf: TensorRecord): void {
+        if (!(leaf instanceof Tensor) || this.created.has(leaf) || this.gradients.has(leaf)) return;
+        this.gradients.set(leaf, { leaf, before: leaf.storedGrad, dependsOnBefore: false });
+    }
+
+    discard(tensor: { dispose(): void }): void {
+        this.discarded.push(tensor);
+    }
+
+    /** Takes back what the step did to gradients, after it failed. */
+    undo(): void {
+        for (const { leaf, before } of this.gradients.values()) leaf.storedGrad = before;
+    }
+}

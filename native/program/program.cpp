@@ -1,0 +1,99 @@
+#include "program/program.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backend/error.h"
+
+namespace nativegrad {
+
+char* Program::base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const {
+    switch (buffer.place) {
+        case Place::arena:
+            return static_cast<char*>(arena->data()) + buffer.offset;
+        case Place::storage:
+            return static_cast<char*>(buffer.storage->data());
+        case Place::input:
+            break;
+    }
+    const ProgramInput& input = given[static_cast<size_t>(buffer.input)];
+    return static_cast<char*>(input.view.data) + step * input.step_bytes;
+}
+
+void Program::bind() {
+    calls_.reserve(instructions.size());
+    for (Instruction& instruction : instructions) {
+        for (const SlotField& field : instruction.slots) {
+            const ScalarSlot slot{&slots[static_cast<size_t>(field.slot)]};
+            std::memcpy(instruction.params.data() + field.offset, &slot, sizeof slot);
+        }
+        calls_.push_back({instruction.op, {}, {}});
+        Call& call = calls_.back();
+        call.views.reserve(instruction.operands.size());
+        for (size_t i = 0; i < instruction.operands.size(); ++i) {
+            const Operand& operand = instruction.operands[i];
+            call.views.push_back(operand.view);
+            TensorView& view = call.views.back();
+            if (operand.buffer < 0) {
+                view.data = &instruction.numbers[i];
+                continue;
+            }
+            const Buffer& buffer = buffers[static_cast<size_t>(operand.buffer)];
+            if (buffer.place == Place::input)
+                input_places_.push_back({&view, operand.buffer, operand.byte_offset});
+            else
+                view.data = base_of(buffer, 0, {}) + operand.byte_offset;
+        }
+        const int32_t operands = static_cast<int32_t>(call.views.size());
+        call.call = {1,
+                     instruction.input_count,
+                     operands - instruction.input_count,
+                     call.views.data(),
+                     call.views.data() + instruction.input_count,
+                     instruction.params.data()};
+    }
+}
+
+void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
+                     const std::vector<ProgramOutput>& wanted) {
+    const BackendTable& backend = *backend_at(0);
+    for (int64_t step = 0; step < steps; ++step) {
+        for (size_t i = 0; i < changing_slots.size(); ++i)
+            slots[static_cast<size_t>(changing_slots[i])] = *rows++;
+        for (const InputPlace& place : input_places_) {
+            const Buffer& buffer = buffers[static_cast<size_t>(place.buffer)];
+            place.view->data = base_of(buffer, step, given) + place.byte_offset;
+        }
+        for (const Call& call : calls_) {
+            try {
+                run_op(backend, call.op, call.call);
+            } catch (const Error& error) {
+                char text[1100];
+                std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)",
+                              error.what(), static_cast<long long>(step + 1), static_cast<long long>(steps));
+                throw Error(error.status, text);
+            }
+        }
+        for (size_t i = 0; i < results.size(); ++i) {
+            const ProgramResult& result = results[i];
+            if (result.bytes == 0) continue;
+            const Buffer& buffer = buffers[static_cast<size_t>(result.buffer)];
+            std::memcpy(wanted[i].data + step * result.bytes,
+                        base_of(buffer, step, given) + result.byte_offset, static_cast<size_t>(result.bytes));
+        }
+    }
+}
+
+void Program::begin_use() {
+    for (const Buffer& buffer : buffers) {
+        if (buffer.place == Place::storage) buffer.storage->begin_use(buffer.is_written);
+    }
+}
+
+void Program::end_use() {
+    for (const Buffer& buffer : buffers) {
+        if (buffer.place == Place::storage) buffer.storage->end_use(buffer.is_written);
+    }
+}
+
+}  // namespace nativegrad

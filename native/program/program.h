@@ -1,0 +1,110 @@
+// A captured step: op calls in order, each operand at a fixed place, so that a replay allocates nothing.
+//
+// A buffer lies in the arena (temporaries, placed by the planner), in a storage of its own (parameters,
+// state, results), or is an input that each replay brings. Slots are the hyper-parameters of all calls in one
+// array; those that change from step to step are written before each one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "tensor/storage.h"
+
+namespace nativegrad {
+
+enum class Place : int32_t { arena, storage, input };
+
+struct Buffer {
+    Place place;
+    int64_t bytes;
+    int64_t offset;      // in the arena
+    int32_t input;       // which input it is
+    StorageRef storage;  // of place storage
+    bool is_written;
+};
+
+struct Operand {
+    TensorView view;  // data is filled in by `bind`, for inputs by each step
+    int32_t buffer;   // -1 for a number
+    int64_t byte_offset;
+};
+
+struct SlotField {
+    size_t offset;  // of the ScalarSlot in the parameter struct
+    int32_t slot;
+};
+
+struct Instruction {
+    OpCode op;
+    std::vector<Operand> operands;  // inputs, then outputs
+    int32_t input_count;
+    std::vector<char> params;
+    std::vector<SlotField> slots;
+    std::unique_ptr<double[]> numbers;  // values of inputs that are numbers
+};
+
+// What one replay reads: `view` as given by the caller; step i starts `step_bytes * i` further.
+struct ProgramInput {
+    TensorView view;
+    StorageRef storage;
+    int64_t step_bytes;
+};
+
+// Elements that the caller gets after each step: row-major, copied out.
+struct ProgramResult {
+    TensorView view;
+    int32_t buffer;
+    int64_t byte_offset;
+    int64_t bytes;
+};
+
+// Where a replay leaves a result: step i's elements follow those of step i - 1.
+struct ProgramOutput {
+    char* data;
+    StorageRef storage;
+};
+
+class Program {
+  public:
+    std::vector<Buffer> buffers;
+    std::vector<TensorView> inputs;  // as they were when the step was captured
+    std::vector<Instruction> instructions;
+    std::vector<ProgramResult> results;
+    std::vector<double> slots;
+    std::vector<int32_t> changing_slots;  // in the order of a row
+    StorageRef arena;
+    int64_t arena_bytes = 0;
+
+    // Points every operand and slot at its place. Call once, when all of the above stands.
+    void bind();
+
+    // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
+    // step and the op; what was written until then stays.
+    void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
+                const std::vector<ProgramOutput>& wanted);
+
+    // Marks the storages that the program itself holds as in use by a replay, or no longer.
+    void begin_use();
+    void end_use();
+
+  private:
+    struct InputPlace {
+        TensorView* view;
+        int32_t buffer;
+        int64_t byte_offset;
+    };
+    struct Call {
+        OpCode op;
+        OpCall call;
+        std::vector<TensorView> views;
+    };
+    // First byte of the buffer; for inputs, of the first element in the given step.
+    char* base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const;
+
+    std::vector<Call> calls_;
+    std::vector<InputPlace> input_places_;
+};
+
+}  // namespace nativegrad

@@ -1,0 +1,92 @@
+// Writes a program while a step function runs in tracing mode: its ops are recorded, none is executed.
+//
+// A tensor made meanwhile has a storage of a backend of its own: an address range that no memory stands
+// behind, so that views and bounds work as ever and any use of the elements is caught.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "program/program.h"
+
+namespace nativegrad {
+
+// True for a tensor that was made while a step was recorded, and has no elements.
+bool is_recorded(const Storage& storage);
+
+struct RecordedSlot {
+    size_t offset;     // of the ScalarSlot in the parameter struct
+    int32_t position;  // of its value in the call's parameter list
+    double value;
+};
+
+struct RecordedCall {
+    OpCode op;
+    int32_t input_count, output_count;
+    const TensorView* inputs;
+    const TensorView* outputs;
+    const StorageRef* input_storage;
+    const StorageRef* output_storage;
+    const void* params;
+    size_t params_size;
+    std::vector<RecordedSlot> slots;
+};
+
+class Recorder {
+  public:
+    struct Input {
+        TensorView view;
+        StorageRef storage;
+    };
+    explicit Recorder(const std::vector<Input>& inputs);
+
+    // Storage for a tensor that the step makes.
+    StorageRef temporary(int64_t bytes);
+
+    // True when the storage was made by this recorder.
+    bool owns(const Storage& storage) const;
+
+    // A storage that was filled with values from JavaScript in the middle of the step: a constant of the
+    // program, which must not be written.
+    void add_constant(const StorageRef& storage);
+
+    // Appends a call; returns the number of its first slot, the others follow.
+    int32_t record(const RecordedCall& call);
+
+    // The memory in which each replay leaves the elements of a tensor that the step made: made by `allocate`
+    // when it is asked for first.
+    template <class Allocate>
+    StorageRef persist(const Storage& temporary, const Allocate& allocate) {
+        Buffer& buffer = buffer_made_here(temporary);
+        if (buffer.place == Place::arena) buffer.storage = allocate(buffer.bytes);
+        buffer.place = Place::storage;
+        return buffer.storage;
+    }
+
+    // Has the elements of a row-major tensor copied out after each step.
+    void add_result(const TensorView& view, const StorageRef& storage);
+
+    // The finished program; the recorder is empty afterwards. `allocate` makes the arena.
+    template <class Allocate>
+    std::shared_ptr<Program> finish(std::vector<int32_t> changing_slots, const Allocate& allocate) {
+        plan(std::move(changing_slots));
+        program_->arena = allocate(program_->arena_bytes);
+        program_->bind();
+        return std::move(program_);
+    }
+
+  private:
+    Operand operand(const TensorView& view, const StorageRef& storage, bool is_output);
+    int32_t buffer_of(const StorageRef& storage);
+    Buffer& buffer_made_here(const Storage& storage);
+    void plan(std::vector<int32_t> changing_slots);
+
+    std::shared_ptr<Program> program_ = std::make_shared<Program>();
+    std::unordered_map<const Storage*, int32_t> buffers_;
+    std::unordered_set<const Storage*> constants_;
+    std::vector<StorageRef> held_;  // so that no address comes twice
+};
+
+}  // namespace nativegrad

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { Worker } from 'node:worker_threads';
+import {
+    capture,
+    manualSeed,
+    nn,
+    optim,
+    randint,
+    randn,
+    tensor,
+    type CapturedStep,
+    type Tensor,
+} from '../../lib/index.js';
+import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
+
+interface Made {
+    readonly model: nn.Sequential;
+    readonly run: CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }>;
+}
+
+function make(width = 32): Made {
+    manualSeed(3);
+    const model = new nn.Sequential(
+        new nn.Linear(20, width),
+        new nn.ReLU(),
+        new nn.Dropout(0.2),
+        new nn.Linear(width, 4),
+    );
+    const optimizer = new optim.Adam(model.parameters());
+    const run = capture((x: Tensor, y: Tensor) => {
+        optimizer.zeroGrad();
+        const outputs = model.forward(x);
+        const loss = nn.crossEntropy(outputs, y);
+        loss.backward();
+        optimizer.step();
+        return { loss, outputs };
+    });
+    return { model, run };
+}
+
+function weights({ model }: Made): unknown {
+    return [...model.stateDict().values()].map((x) => x.toArray());
+}
+
+const script = new URL('../support/capture_worker.mjs', import.meta.url);
+
+describe('capture on another thread', () => {
+    const steps = 50;
+    let xs: Tensor, ys: Tensor;
+
+    before(() => {
+        manualSeed(1);
+        xs = randn([steps, 8, 20]);
+        ys = randint(0, 4, [steps, 8]);
+    });
+
+    async function singleSteps(): Promise<{ losses: number[]; weights: unknown }> {
+        const made = make();
+        manualSeed(9);
+        const losses: number[] = [];
+        for (let i = 0; i < steps; i++) {
+            const x = xs.select(0, i);
+            const y = ys.select(0, i);
+            const { loss } = i % 2 === 0 ? made.run(x, y) : await made.run.async(x, y);
+            losses.push(loss.item());
+        }
+        return { losses, weights: weights(made) };
+    }
+
+    it('gives the same bits step by step, and many steps at once', async () => {
+        const single = await singleSteps();
+        for (const chunk of [1, 7, steps, undefined]) {
+            const made = make();
+            manualSeed(9);
+            const progress: number[] = [];
+            const options = chunk === undefined ? {} : { chunk };
+            const { steps: done, result } = await made.run.run(steps, [xs, ys], {
+                ...options,
+                onProgress: (count) => progress.push(count),
+            });
+            assert.equal(done, steps);
+            assert.equal(progress.at(-1), steps);
+            assert.deepEqual(result.loss.toArray(), single.losses);
+            assert.deepEqual(result.outputs.shape, [steps, 8, 4]);
+            assert.deepEqual(weights(made), single.weights);
+        }
+    });
+
+    it('stops at a signal between chunks, with the steps done so far', async () => {
+        const made = make();
+        manualSeed(9);
+        const abort = new AbortController();
+        const { steps: done, result } = await made.run.run(steps, [xs, ys], {
+            chunk: 4,
+            signal: abort.signal,
+            onProgress: (count) => count >= 12 && abort.abort(),
+        });
+        assert.equal(done, 12);
+        assert.deepEqual(result.loss.toArray(), (await singleSteps()).losses.slice(0, 12));
+    });
+
+    it('owns what it writes until it is done', async () => {
+        const made = make(512);
+        const x = randn([256, 20]);
+        const y = randint(0, 4, [256]);
+        const [weight] = made.model.parameters();
+        const running = made.run.async(x, y);
+        assert.throws(
+            () => weight?.mul(2),
+            /\[mul\].*captured program is running and writes this tensor; await/,
+        );
+        assert.throws(() => weight?.dataSync(), /captured program is running/);
+        assert.throws(() => x.zero_(), /captured program is running and reads this tensor/);
+        assert.equal(x.add(1).rank, 2);
+        assert.throws(() => made.run(x, y), /still running on another thread; await it/);
+        await assert.rejects(made.run.async(x, y), /still running on another thread/);
+        // Waits by itself.
+        assert.equal((await weight?.data())?.length, 512 * 20);
+        await running;
+        assert.ok(weight?.mul(2));
+    });
+
+    it('survives disposal of what it reads', async () => {
+        const made = make();
+        const x = xs.select(0, 0).clone();
+        const running = made.run.async(x, ys.select(0, 0));
+        x.dispose();
+        assert.ok((await running).loss.item() > 0);
+    });
+
+    it('rejects with the op and the step that failed, and can be used again', async () => {
+        const table = randn([3, 2]);
+        const run = capture((index: Tensor) => table.indexSelect(0, index));
+        const index = (values: number[][]): Tensor => tensor(values, { dtype: 'int32' });
+        await assert.rejects(
+            run.run(3, [index([[0], [7], [1]])]),
+            /index_select.*step 2 of 3 of a captured program/s,
+        );
+        assert.equal((await run.run(2, [index([[0], [1]])])).steps, 2);
+    });
+
+    it('refuses counts that do not fit', async () => {
+        const { run } = make();
+        await assert.rejects(run.run(steps + 1, [xs, ys]), /too few entries for 51 steps/);
+        await assert.rejects(run.run(1.5, [xs, ys]), /positive integers, got 1.5/);
+        await assert.rejects(run.run(1, [xs, ys], { chunk: 0 }), /positive integers/);
+    });
+
+    it('leaves the event loop to others', async () => {
+        const made = make(2048);
+        made.run(xs.select(0, 0), ys.select(0, 0));
+        let turns = 0;
+        const timer = setInterval(() => turns++, 1);
+        await made.run.run(steps, [xs, ys]);
+        clearInterval(timer);
+        assert.ok(turns > 0);
+    });
+
+    it('ends with the worker that started it', async function () {
+        this.timeout(60_000);
+        for (let i = 0; i < 20; i++) {
+            const worker = new Worker(script, {
+                workerData: { library: compiledLibrary() },
+                env: compiledEnvironment(),
+                execArgv: [],
+            });
+            await new Promise<void>((resolve, reject) => {
+                worker.once('message', () => resolve());
+                worker.once('error', reject);
+            });
+            await worker.terminate();
+        }
+    });
+});
