@@ -1,11 +1,18 @@
 import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '../tensor/lifetime.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { describeValue } from '../support/describe_value.js';
-import { noTensor } from '../tensor/require_tensor.js';
+import { noTensor, requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkBackward } from './anomaly.js';
 import { exchangeGradMode, withGradMode } from './grad_mode.js';
-import { nodeOf, type BackwardContext, type Edge, type GradNode } from './node.js';
+import {
+    hooksOfLeaf,
+    nodeOf,
+    type BackwardContext,
+    type Edge,
+    type GradientHook,
+    type GradNode,
+} from './node.js';
 import { tapeServices } from './services.js';
 
 export interface BackwardOptions {
@@ -53,6 +60,8 @@ function occurrences(list: readonly (Tensor | null)[], x: Tensor): number {
 class PendingGradients {
     private readonly slots = new Map<GradNode, (Tensor | null)[]>();
     private readonly holders = new Map<Tensor, number>();
+    /** Gradients that wait for the end of the pass, when the hooks of their leaves see them. */
+    readonly hookedLeaves = new Map<Tensor, Tensor>();
     /** Made by this pass and seen by nobody else, so that it may be freed or changed. */
     readonly owned = new Set<Tensor>();
 
@@ -75,17 +84,22 @@ class PendingGradients {
     add(node: GradNode, index: number, gradient: Tensor): void {
         let slot = this.slots.get(node);
         if (!slot) this.slots.set(node, (slot = new Array<Tensor | null>(node.outputs.length).fill(null)));
-        const present = slot[index];
+        slot[index] = this.joined(slot[index], gradient);
+    }
+
+    /** As `add`, for a leaf with hooks: they see the sum of all that this pass brings it. */
+    addLeaf(leaf: Tensor, gradient: Tensor): void {
+        this.hookedLeaves.set(leaf, this.joined(this.hookedLeaves.get(leaf), gradient));
+    }
+
+    private joined(present: Tensor | null | undefined, gradient: Tensor): Tensor {
         this.hold(gradient);
-        if (!present) {
-            slot[index] = gradient;
-            return;
-        }
+        if (!present) return gradient;
         const sum = this.make(() => tapeServices().add(present, gradient));
         this.hold(sum);
         this.release(present);
         this.release(gradient);
-        slot[index] = sum;
+        return sum;
     }
 
     /** True when a leaf may take x as its gradient: no more than these hold it, and no other tensor shares its storage. */
@@ -191,23 +205,60 @@ function fit(pending: PendingGradients, op: string, gradient: Tensor, edge: Edge
     return result;
 }
 
-function applyHooks(node: GradNode, gradients: (Tensor | null)[], pending: PendingGradients): void {
+function applyHooks(
+    node: GradNode,
+    gradients: (Tensor | null)[],
+    pending: PendingGradients,
+    createGraph: boolean,
+): void {
     if (node.hooks.length === 0 && node.retained.length === 0) return;
     gradients.forEach((gradient, index) => {
         if (!gradient) return;
-        let current = gradient;
-        for (const hook of node.hooks[index] ?? []) {
-            // The hook may keep what it sees.
-            pending.owned.delete(keep(current));
-            current = hook(current) ?? current;
-        }
+        const current = throughHooks(node.hooks[index] ?? [], gradient, pending, createGraph);
         gradients[index] = current;
         const retained = node.retained[index];
-        if (retained) {
-            pending.owned.delete(keep(current));
-            retained.grad = current;
-        }
+        if (!retained) return;
+        pending.owned.delete(keep(current));
+        const before = retained.grad;
+        // As in PyTorch, a second pass adds to what the first one left.
+        retained.grad = before
+            ? keep(withGradMode(createGraph, () => tapeServices().add(before, current)))
+            : current;
     });
+}
+
+/** The gradient that a list of hooks makes of another, which they may keep. */
+function throughHooks(
+    hooks: readonly GradientHook[],
+    gradient: Tensor,
+    pending: PendingGradients,
+    createGraph: boolean,
+): Tensor {
+    let current = gradient;
+    for (const hook of [...hooks]) {
+        pending.owned.delete(keep(current));
+        const seen = current;
+        const given: unknown = withGradMode(createGraph, () => hook(seen));
+        if (given === undefined || given === null) continue;
+        requireTensor('registerHook', given, 'what the hook returns');
+        if (!sameShape(given.shape, seen.shape)) {
+            throw new RangeError(
+                `[registerHook] the hook gave a gradient of shape ${shapeText(given.shape)} for ${shapeText(seen.shape)}`,
+            );
+        }
+        current = given;
+    }
+    return current;
+}
+
+/** Hands the gradients of leaves with hooks on, in the order in which they first came. */
+function deliverHooked(pending: PendingGradients, createGraph: boolean, sink: LeafSink): void {
+    for (const [leaf, gradient] of pending.hookedLeaves) {
+        const current = throughHooks(hooksOfLeaf(leaf) ?? [], gradient, pending, createGraph);
+        sink(leaf, current, false);
+        pending.release(gradient);
+    }
+    pending.hookedLeaves.clear();
 }
 
 /** Backward may have been written in JavaScript: a list of tensors, null (or nothing) where there is no gradient. */
@@ -275,6 +326,8 @@ function deliver(
     const gradient = fit(pending, op, raw, edge, input);
     if (edge.node) {
         pending.add(edge.node, edge.outputIndex, gradient);
+    } else if (edge.leaf && hooksOfLeaf(edge.leaf)) {
+        pending.addLeaf(edge.leaf, gradient);
     } else if (edge.leaf) {
         // The results hold `raw`; whoever gave it to this op may do so too.
         const exclusive = isOnly && pending.isExclusive(gradient, gradient === raw ? 2 : 1);
@@ -299,6 +352,8 @@ export function* backwardSteps(
         if (node) {
             nodes.push(node);
             pending.add(node, tensor.outputIndex, gradient);
+        } else if (hooksOfLeaf(tensor)) {
+            pending.addLeaf(tensor, gradient);
         } else {
             sink(tensor, gradient, false);
         }
@@ -308,13 +363,14 @@ export function* backwardSteps(
             const gradients = pending.take(node);
             if (gradients) {
                 const incoming = gradients.filter(isTensor);
-                applyHooks(node, gradients, pending);
+                applyHooks(node, gradients, pending, options.createGraph);
                 propagate(node, gradients, pending, options.createGraph, sink);
                 for (const x of incoming) pending.release(x);
             }
             if (!options.retainGraph) node.release();
             yield;
         }
+        deliverHooked(pending, options.createGraph, sink);
     } catch (error) {
         pending.abandon();
         throw error;

@@ -1,13 +1,14 @@
 import { binaryCode, run } from '../native/call.js';
 import { activeTracer } from '../native/tracer.js';
 import { keep } from '../tensor/lifetime.js';
+import { describeValue } from '../support/describe_value.js';
 import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { requireTensor, requireTensorList } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { backwardSteps, type BackwardOptions, type LeafSink } from './backward.js';
 import { withGradMode } from './grad_mode.js';
-import { nodeOf, type GradientHook } from './node.js';
+import { nodeOf, openLeafHooks, type GradientHook } from './node.js';
 import { tapeServices } from './services.js';
 
 function rootGradient(op: string, x: Tensor, gradient: Tensor | undefined): Tensor {
@@ -165,12 +166,18 @@ function watch(x: Tensor, collected: Map<Tensor, Tensor>): () => void {
 
 /** @internal Calls `hook` with the gradient of `x` in each backward pass; returns the function that removes it. */
 export function addHook(x: Tensor, hook: GradientHook): () => void {
-    const node = nodeOf(x);
-    if (!node)
-        throw new Error(
-            '[registerHook] the tensor was not made by a recorded op; read .grad of a leaf instead',
+    if (typeof hook !== 'function')
+        throw new TypeError(
+            `[registerHook] takes a function (gradient) => Tensor, got ${describeValue(hook)}`,
         );
-    const hooks = (node.hooks[x.outputIndex] ??= []);
+    if (!x.needsGrad) {
+        throw new Error(
+            `[registerHook] the tensor of shape ${shapeText(x.shape)} does not require a gradient, so it never gets one; ` +
+                'set requiresGrad first',
+        );
+    }
+    const node = nodeOf(x);
+    const hooks = node ? (node.hooks[x.outputIndex] ??= []) : openLeafHooks(x);
     hooks.push(hook);
     return () => {
         const at = hooks.indexOf(hook);

@@ -47,6 +47,22 @@ export interface BackwardRule {
 /** A gradient hook: may look at the gradient, or give another one in its place. */
 export type GradientHook = (gradient: Tensor) => Tensor | undefined;
 
+const leafHooks = new WeakMap<Tensor, GradientHook[]>();
+let anyLeafHooks = false;
+
+/** Hooks on leaves, which have no node to hold them; undefined where there are none. */
+export function hooksOfLeaf(leaf: Tensor): readonly GradientHook[] | undefined {
+    return anyLeafHooks ? leafHooks.get(leaf) : undefined;
+}
+
+/** The list that hooks of `leaf` are added to. */
+export function openLeafHooks(leaf: Tensor): GradientHook[] {
+    anyLeafHooks = true;
+    let hooks = leafHooks.get(leaf);
+    if (!hooks) leafHooks.set(leaf, (hooks = []));
+    return hooks;
+}
+
 let created = 0;
 
 /** A recorded op. Nodes are numbered in the order of recording, which is a topological order of every graph. */

@@ -44,9 +44,12 @@ declare module '../tensor/tensor.js' {
         detach(): Tensor;
         clone(): Tensor;
         contiguous(): Tensor;
-        /** Keeps the gradient of an intermediate tensor in its `.grad`. */
+        /** Keeps the gradient of an intermediate tensor in its `.grad`; further passes add to it. */
         retainGrad(): Tensor;
-        /** Calls `hook` with this tensor's gradient in each backward pass; returns the function that removes it. */
+        /**
+         * Calls `hook` with this tensor's gradient in each backward pass: what it returns is taken in the gradient's place.
+         * On a leaf it sees the sum of the pass, before that is added to `.grad`. Returns the function that removes it.
+         */
         registerHook(hook: GradientHook): () => void;
         /** Whether ops on this tensor are recorded; may be set on leaves. */
         requiresGrad: boolean;

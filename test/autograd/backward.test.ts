@@ -174,3 +174,86 @@ describe('defineOp from JavaScript', () => {
         }, /\[odd\] gradient 0 that backward gave must be a Tensor, got 7/);
     });
 });
+
+describe('hooks on leaves', () => {
+    it('see the sum of the pass once, may change it, and can be removed', () => {
+        const x = ones([2], { requiresGrad: true });
+        const seen: unknown[] = [];
+        const remove = x.registerHook((gradient) => gradient.mul(2));
+        x.registerHook((gradient) => {
+            seen.push(gradient.toArray());
+            return undefined;
+        });
+        x.mul(3).add(x).sum().backward();
+        assert.deepEqual(seen, [[8, 8]]);
+        assert.deepEqual(x.grad?.toArray(), [8, 8]);
+        remove();
+        x.mul(3).sum().backward();
+        assert.deepEqual(seen, [
+            [8, 8],
+            [3, 3],
+        ]);
+        assert.deepEqual(x.grad?.toArray(), [11, 11]);
+    });
+
+    it('act on a leaf that is the root itself, and in grad()', () => {
+        const w = ones([1], { requiresGrad: true });
+        let calls = 0;
+        w.registerHook((gradient) => {
+            calls++;
+            return gradient.mul(5);
+        });
+        w.backward();
+        assert.deepEqual(w.grad?.toArray(), [5]);
+        const [gradient] = grad([w.mul(2).add(w.mul(3)).sum()], [w]);
+        assert.deepEqual(gradient?.toArray(), [25]);
+        assert.equal(calls, 2);
+    });
+
+    it('may keep the gradient, and leave other leaves alone', () => {
+        const [x, other] = [ones([2], { requiresGrad: true }), ones([2], { requiresGrad: true })];
+        const kept: Tensor[] = [];
+        x.registerHook((gradient) => void kept.push(gradient));
+        x.mul(other).sum().backward();
+        x.grad?.dispose();
+        assert.deepEqual(kept[0]?.toArray(), [1, 1]);
+        assert.deepEqual(other.grad?.toArray(), [1, 1]);
+    });
+
+    it('can be differentiated again', () => {
+        const x = tensor([3], { requiresGrad: true });
+        x.registerHook((gradient) => gradient.mul(2));
+        const [first] = grad([x.pow(3).sum()], [x], { createGraph: true });
+        assert.deepEqual(first?.toArray(), [54]);
+        // The hook acts in the second pass as well: 2 * d(2 * 3 x^2)/dx = 72.
+        const [second] = grad([first.sum()], [x]);
+        assert.deepEqual(second?.toArray(), [72]);
+    });
+
+    it('are refused where no gradient comes, and give tensors of the same shape', () => {
+        assert.throws(() => ones([2]).registerHook(() => undefined), /does not require a gradient/);
+        const x = ones([2], { requiresGrad: true });
+        const remove = x.registerHook(() => ones([3]));
+        assert.throws(() => {
+            x.sum().backward();
+        }, /\[registerHook\] the hook gave a gradient of shape \[3\] for \[2\]/);
+        remove();
+        assert.throws(() => x.registerHook(7 as never), /\[registerHook\] takes a function .*got 7/);
+    });
+});
+
+describe('retainGrad', () => {
+    it('adds up over passes, after the hooks', () => {
+        const a = ones([2], { requiresGrad: true });
+        const b = a.mul(2).retainGrad();
+        b.registerHook((gradient) => gradient.mul(10));
+        const loss = b.sum();
+        loss.backward(undefined, { retainGraph: true });
+        const first = b.grad;
+        assert.deepEqual(first?.toArray(), [10, 10]);
+        loss.backward();
+        assert.deepEqual(b.grad?.toArray(), [20, 20]);
+        assert.deepEqual(first.toArray(), [10, 10]);
+        assert.deepEqual(a.grad?.toArray(), [40, 40]);
+    });
+});
