@@ -1,6 +1,7 @@
 import { setRequiresGrad } from '../autograd/gradients.js';
-import type { DType } from '../tensor/dtype.js';
-import { checkShape, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
+import { describeValue, isPromise } from '../support/describe_value.js';
+import { requireDtype, requireRange, type DType } from '../tensor/dtype.js';
+import { checkShape, maxRank, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { fromStorage, type NestedArray } from '../tensor/tensor.js';
 import { cast, requireTensor } from './convert.js';
@@ -27,6 +28,11 @@ function flatten(data: NestedArray): { values: (number | boolean)[]; shape: numb
         level = (level as readonly NestedArray[])[0]
     ) {
         shape.push((level as readonly NestedArray[]).length);
+        if (shape.length > maxRank) {
+            throw new RangeError(
+                `[tensor] arrays lie more than ${maxRank} deep, the largest rank; does one hold itself?`,
+            );
+        }
     }
     const values: (number | boolean)[] = [];
     const collect = (item: NestedArray, depth: number): void => {
@@ -44,7 +50,14 @@ function flatten(data: NestedArray): { values: (number | boolean)[]; shape: numb
         if (depth !== shape.length)
             throw new RangeError(`[tensor] a number at depth ${depth} where a row was expected`);
         if (typeof item !== 'number' && typeof item !== 'boolean') {
-            throw new TypeError(`[tensor] elements must be numbers or booleans, got ${typeof item}`);
+            throw new TypeError(
+                `[tensor] elements must be numbers or booleans, got ${describeValue(item)}` +
+                    (typeof item === 'bigint'
+                        ? '; pass a BigInt64Array for int64, or Number(value)'
+                        : isPromise(item)
+                          ? '; is an `await` missing?'
+                          : ''),
+            );
         }
         values.push(item);
     };
@@ -54,8 +67,11 @@ function flatten(data: NestedArray): { values: (number | boolean)[]; shape: numb
 
 /**
  * A tensor from a number, nested arrays of numbers or booleans, or a typed array (one dimension).
- * Numbers become float32 unless `dtype` says otherwise, booleans bool, typed arrays their own dtype.
+ * Numbers become float32 unless `dtype` says otherwise, booleans bool, typed arrays their own dtype. Integer dtypes take
+ * numbers without their fraction; as in PyTorch, one outside the dtype is an error, but for -255 to -1 in uint8, which
+ * count from the end. The elements of a typed array are cast as by `to()`, without that check.
  *
+ * @throws RangeError for ragged or too deeply nested arrays, and for numbers that an integer dtype cannot hold.
  * @example
  * import { tensor } from 'nativegrad';
  * console.log(tensor([[1, 2], [3, 4]]).shape); // [2, 2]
@@ -67,6 +83,8 @@ export function tensor(data: NestedArray | NodeJS.TypedArray, options: TensorOpt
     const implied =
         values.length > 0 && values.every((value) => typeof value === 'boolean') ? 'bool' : 'float32';
     const dtype = options.dtype ?? implied;
+    requireDtype('tensor', dtype);
+    for (const value of values) requireRange('tensor', Number(value), dtype);
     if (dtype === 'int64') {
         const integers = BigInt64Array.from(values, (value) => BigInt(Math.trunc(Number(value))));
         return finish(fromStorage(integers, shape, 'int64'), options);
@@ -128,9 +146,14 @@ function isRawStorage(data: NodeJS.TypedArray, dtype: DType): boolean {
     return data instanceof Uint16Array && (dtype === 'float16' || dtype === 'bfloat16');
 }
 
-/** A tensor of one value. */
+/**
+ * A tensor of one value.
+ *
+ * @throws RangeError where an integer dtype cannot hold the value.
+ */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
     checkShape('full', shape);
+    requireRange('full', value, options.dtype ?? 'float32');
     return finish(runNew('fill', [], shape, options.dtype ?? 'float32', [value]), options);
 }
 

@@ -1,7 +1,7 @@
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { binaryCode, run, unaryCode } from '../native/call.js';
-import { category, type DType } from '../tensor/dtype.js';
-import { broadcastShapes, sameShape, shapeText } from '../tensor/shape.js';
+import { category, requireRange, type DType } from '../tensor/dtype.js';
+import { broadcastShapes, overlaps, sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { binaryRules } from './arithmetic.js';
 import { requireTensor } from './convert.js';
@@ -26,8 +26,11 @@ export function beginWrite(op: string, x: Tensor, source?: Operand): void {
             `[${op}] the source requires a gradient, which an in-place op does not record; detach() it`,
         );
     }
-    if (x.strides.some((stride, axis) => stride === 0 && (x.shape[axis] ?? 1) > 1)) {
-        throw new Error(`[${op}] the tensor is expanded: several elements share memory; clone() it first`);
+    if (!x.isContiguous && overlaps(x.shape, x.strides)) {
+        throw new Error(
+            `[${op}] several elements of the tensor share memory, as expand() and unfold() make them: shape ` +
+                `${shapeText(x.shape)}, strides ${shapeText(x.strides)}; clone() it first`,
+        );
     }
     x.version.value++;
 }
@@ -165,6 +168,8 @@ export function copy_(x: Tensor, source: Tensor): Tensor {
 
 /** Overwrites every element with one value. */
 export function fill_(x: Tensor, value: number): Tensor {
+    requireTensor('fill_', x);
+    requireRange('fill_', value, x.dtype);
     beginWrite('fill_', x);
     run('fill', [], [x], [value]);
     return x;

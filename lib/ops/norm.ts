@@ -4,6 +4,7 @@ import { shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { onesLike, zerosLike } from './create.js';
+import { beginWrite } from './in_place.js';
 import { installMethods } from './methods.js';
 
 export interface BatchNormOptions {
@@ -40,10 +41,7 @@ const batchNormOp = defineOp<readonly Tensor[], BatchNormSettings>({
         const mean = new Tensor(channels, statistics);
         const inverse = new Tensor(channels, statistics);
         const outputs = [y, mean, inverse];
-        if (training && running) {
-            for (const tensor of running) tensor.version.value++;
-            outputs.push(...running);
-        }
+        if (training && running) outputs.push(...running);
         run('batch_norm', training ? inputs : [...inputs, ...(running ?? [])], outputs, parameters(settings));
         if (context.recording) {
             context.save(...inputs.slice(0, 2), mean, inverse);
@@ -137,6 +135,8 @@ export function batchNorm(
                 'use a larger batch (drop the last one), or eval mode',
         );
     }
+    if (training && runningMean && runningVar)
+        for (const statistics of [runningMean, runningVar]) beginWrite(op, statistics);
     return batchNormOp([x, ...affineInputs(weight, bias)], {
         training,
         momentum: positive(op, 'momentum', options.momentum ?? 0.1),

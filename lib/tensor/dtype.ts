@@ -40,6 +40,24 @@ export function requireDtype(op: string, dtype: unknown): asserts dtype is DType
         );
 }
 
+const integerRanges: Partial<Record<DType, readonly [least: number, most: number]>> = {
+    int64: [-(2 ** 63), 2 ** 63 - 1024],
+    int32: [-(2 ** 31), 2 ** 31 - 1],
+    // As in PyTorch, negative integers count from the end of the unsigned range.
+    uint8: [-255, 255],
+};
+
+/** Throws where a number, without its fraction, is none that an integer dtype holds; floats and bool take any. */
+export function requireRange(op: string, value: number, dtype: DType): void {
+    const range = integerRanges[dtype];
+    if (!range) return;
+    const [least, most] = range;
+    const whole = Math.trunc(value);
+    if (whole >= least && whole <= most) return;
+    const hint = Number.isNaN(value) ? 'use a float dtype for NaN' : 'take a wider dtype, or clamp it';
+    throw new RangeError(`[${op}] ${value} does not fit into ${dtype}; ${hint}`);
+}
+
 export function dtypeCode(dtype: DType): number {
     const code = codes.get(dtype);
     if (code === undefined) {

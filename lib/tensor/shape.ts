@@ -123,6 +123,32 @@ export function rowMajorStrides(shape: Shape): number[] {
     return strides;
 }
 
+/** Whether two elements of such a layout share memory. */
+export function overlaps(shape: Shape, strides: readonly number[]): boolean {
+    if (shape.includes(0)) return false;
+    const axes = shape
+        .map((size, axis) => ({ size, stride: strides[axis] ?? 0 }))
+        .filter(({ size }) => size > 1)
+        .sort((a, b) => a.stride - b.stride);
+    // Where each axis steps over all that the finer ones reach, nothing can meet.
+    let reach = 0;
+    let meets = false;
+    for (const { size, stride } of axes) {
+        if (stride <= reach) meets = true;
+        reach += (size - 1) * stride;
+    }
+    if (!meets || axes[0]?.stride === 0) return meets;
+    // Interleaved axes, such as strides 2 and 3: only counting tells.
+    let offsets = [0];
+    for (const { size, stride } of axes) {
+        const next = new Set<number>();
+        for (let i = 0; i < size; i++) for (const offset of offsets) next.add(offset + i * stride);
+        if (next.size < offsets.length * size) return true;
+        offsets = [...next];
+    }
+    return false;
+}
+
 export function isRowMajor(shape: Shape, strides: readonly number[]): boolean {
     let expected = 1;
     for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nn, ones, tensor, zeros, type Tensor } from '../../lib/index.js';
+import { batchNorm, nn, ones, rand, tensor, zeros, type Tensor } from '../../lib/index.js';
 
 function assertNear(x: Tensor | null, expected: readonly number[]): void {
     Array.from(x!.dataSync(), Number).forEach((value, i) => {
@@ -58,5 +58,31 @@ describe('batch norm layers', () => {
         assert.throws(() => model.forward(zeros([2, 3])), /expected \[N, 3, H, W\], got \[2, 3\]/);
         assert.throws(() => new nn.BatchNorm1d(3).forward(zeros([1, 3])), /BatchNorm1d: \[batch_norm\]/);
         assert.deepEqual(new nn.BatchNorm1d(3).forward(ones([2, 3, 4])).shape, [2, 3, 4]);
+    });
+});
+
+describe('running statistics', () => {
+    it('are written like any tensor in place: a graph that saved them notices', () => {
+        const [mean, variance] = [zeros([2]), ones([2])];
+        const x = ones([2], { requiresGrad: true });
+        const y = x.mul(mean).sum();
+        batchNorm(rand([4, 2]), null, null, mean, variance, { training: true });
+        assert.throws(() => {
+            y.backward();
+        }, /changed in place since/);
+    });
+
+    it('are refused where they share memory or learn', () => {
+        const x = rand([4, 2]);
+        const expanded = zeros([1]).expand(2);
+        assert.throws(
+            () => batchNorm(x, null, null, expanded, ones([2]), { training: true }),
+            /\[batch_norm\] several elements of the tensor share memory/,
+        );
+        const learned = ones([2], { requiresGrad: true });
+        assert.throws(
+            () => batchNorm(x, null, null, zeros([2]), learned, { training: true }),
+            /\[batch_norm\] would change, in place, .* requires a gradient/,
+        );
     });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { arange, noGrad, ones, tensor } from '../../lib/index.js';
+import { overlaps } from '../../lib/tensor/shape.js';
 
 const matrix = () => arange(0, 6, 1, { dtype: 'float32' }).reshape([2, 3]);
 const square = () => arange(0, 9, 1, { dtype: 'float32' }).reshape([3, 3]);
@@ -73,5 +74,36 @@ describe('in-place ops', () => {
         assert.equal(x.add_(ones([2], { dtype: 'float64' })).dtype, 'float16');
         const whole = ones([2], { dtype: 'uint8' });
         assert.deepEqual(whole.add_(ones([2], { dtype: 'int64' }).mul(255)).toArray(), [0, 0]);
+    });
+});
+
+describe('overlapping views', () => {
+    it('are refused wherever two elements share memory, and only there', () => {
+        const x = arange(6).to('float32');
+        const refused = /\[add_\] several elements of the tensor share memory/;
+        assert.throws(() => x.unfold(0, 3).add_(1), refused);
+        assert.throws(() => x.reshape(6, 1).expand(6, 2).add_(1), refused);
+        // Neighbouring windows of 2 every 2 share nothing.
+        x.unfold(0, 2, 2).add_(1);
+        assert.deepEqual(x.toArray(), [1, 2, 3, 4, 5, 6]);
+        x.reshape(2, 3).transpose().mul_(0);
+        assert.deepEqual(x.toArray(), [0, 0, 0, 0, 0, 0]);
+    });
+
+    it('are told by their layout alone', () => {
+        // [shape, strides, whether two indices meet]
+        const layouts: [number[], number[], boolean][] = [
+            [[2, 2], [1, 1], true],
+            [[3, 2], [2, 3], false],
+            [[4, 2], [2, 3], false],
+            [[4, 3], [2, 3], true],
+            [[1, 5], [0, 1], false],
+            [[2, 5], [0, 1], true],
+            [[0, 5], [0, 0], false],
+            [[2, 3, 4], [12, 4, 1], false],
+            [[2, 3, 4], [4, 8, 1], false],
+        ];
+        for (const [shape, strides, expected] of layouts)
+            assert.equal(overlaps(shape, strides), expected, `${shape.join()} / ${strides.join()}`);
     });
 });

@@ -290,7 +290,7 @@ describe('random in place', () => {
     it('counts as a change and refuses what must not be changed', () => {
         const x = ones([3], { requiresGrad: true });
         assert.throws(() => x.normal_(), /\[normal_\].*noGrad/);
-        assert.throws(() => ones([1]).expand([3]).uniform_(), /expanded/);
+        assert.throws(() => ones([1]).expand([3]).uniform_(), /several elements of the tensor share memory/);
         assert.deepEqual(x.toArray(), [1, 1, 1]);
     });
 });

@@ -40,7 +40,7 @@ function binaryRow(
             },
             {
                 call: () => change(ng.ones([1]).expand([3]), ng.ones([3])),
-                message: new RegExp(`\\[${op}\\] the tensor is expanded`),
+                message: new RegExp(`\\[${op}\\] several elements of the tensor share memory`),
             },
             {
                 call: () => change(ng.ones([3], { requiresGrad: true }), ng.ones([3])),

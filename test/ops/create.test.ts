@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { full, tensor, zeros, type NestedArray } from '../../lib/index.js';
+
+describe('tensor()', () => {
+    it('refuses arrays that hold themselves, or lie deeper than a rank can', () => {
+        const cyclic: NestedArray[] = [];
+        cyclic.push(cyclic);
+        assert.throws(
+            () => tensor(cyclic),
+            /\[tensor\] arrays lie more than 8 deep, .* does one hold itself\?/,
+        );
+        let deep: NestedArray = 1;
+        for (let i = 0; i < 9; i++) deep = [deep];
+        assert.throws(() => tensor(deep), /more than 8 deep/);
+        const lower: NestedArray[] = [1];
+        lower.push(lower);
+        assert.throws(() => tensor(lower), RangeError);
+    });
+
+    it('refuses numbers that an integer dtype cannot hold, as PyTorch does', () => {
+        assert.throws(
+            () => tensor([300], { dtype: 'uint8' }),
+            /\[tensor\] 300 does not fit into uint8; take a wider/,
+        );
+        assert.throws(() => tensor([-256], { dtype: 'uint8' }), RangeError);
+        assert.throws(() => tensor([2 ** 31], { dtype: 'int32' }), RangeError);
+        assert.throws(() => tensor([2 ** 63], { dtype: 'int64' }), RangeError);
+        assert.throws(() => tensor([Infinity], { dtype: 'int32' }), RangeError);
+        for (const dtype of ['int64', 'int32', 'uint8'] as const) {
+            assert.throws(
+                () => tensor([NaN], { dtype }),
+                new RegExp(`NaN does not fit into ${dtype}; use a float`),
+            );
+        }
+        assert.throws(() => full([2], 300, { dtype: 'uint8' }), /\[full\] 300 does not fit/);
+        assert.throws(() => zeros([1], { dtype: 'int32' }).fill_(1e10), /\[fill_\] 10000000000 does not fit/);
+    });
+
+    it('takes the numbers at the ends, without their fraction', () => {
+        assert.deepEqual(tensor([255, -1, 254.9], { dtype: 'uint8' }).toArray(), [255, 255, 254]);
+        const ends = [-(2 ** 31), 2 ** 31 - 1];
+        assert.deepEqual(tensor(ends, { dtype: 'int32' }).toArray(), ends);
+        assert.deepEqual(
+            tensor([-(2 ** 63), 1.9], { dtype: 'int64' }).dataSync(),
+            BigInt64Array.of(-(2n ** 63n), 1n),
+        );
+        assert.deepEqual(tensor([NaN, 1e40, 0], { dtype: 'bool' }).toArray(), [1, 1, 0]);
+    });
+
+    it('says what else came', () => {
+        const make = tensor as (data: unknown) => unknown;
+        assert.throws(
+            () => make([1n]),
+            /got the BigInt 1n; pass a BigInt64Array for int64, or Number\(value\)/,
+        );
+        assert.throws(() => make(undefined), /elements must be numbers or booleans, got undefined/);
+        assert.throws(() => make(Promise.resolve([1])), /got a Promise; is an `await` missing/);
+        assert.throws(() => make([{ x: 1 }]), /got an object \{ x \}/);
+    });
+});
