@@ -4,6 +4,7 @@ import { guard } from '../native/tracer.js';
 import { copy_ } from '../ops/in_place.js';
 import { cast } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
+import { describeValue } from '../support/describe_value.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
 import { sameShape, shapeText, type Shape } from '../tensor/shape.js';
@@ -172,7 +173,8 @@ export abstract class Module {
     }
 
     /**
-     * Copies tensors into parameters and buffers, in their own dtype. Either everything fits and is copied, or nothing is.
+     * Copies tensors into parameters and buffers, in their own dtype. Either everything fits and is copied, or nothing is: a
+     * wrong shape, a disposed tensor or floats for an integer buffer anywhere leave the module as it was.
      * `strict` (default) refuses missing and unexpected names; without it they are returned.
      *
      * @throws Error that lists every missing and unexpected name and every wrong shape.
@@ -185,7 +187,7 @@ export abstract class Module {
         const own = new Map(this.stateEntries(''));
         const missing = [...own.keys()].filter((name) => !given.has(name));
         const unexpected = [...given.keys()].filter((name) => !own.has(name));
-        const problems = shapeProblems(own, given);
+        const problems = stateProblems(own, given);
         if (options.strict ?? true) {
             if (missing.length > 0) problems.push(`missing: ${missing.join(', ')}`);
             if (unexpected.length > 0) problems.push(`unexpected: ${unexpected.join(', ')}`);
@@ -352,12 +354,17 @@ function isMap<T>(
     return state instanceof Map;
 }
 
-function shapeProblems(own: ReadonlyMap<string, Tensor>, given: ReadonlyMap<string, Tensor>): string[] {
+function stateProblems(own: ReadonlyMap<string, Tensor>, given: ReadonlyMap<string, Tensor>): string[] {
     const problems: string[] = [];
     for (const [name, target] of own) {
         const source = given.get(name);
         if (source === undefined) continue;
-        if (!(source instanceof Tensor)) problems.push(`${name} is no Tensor`);
+        if (!(source instanceof Tensor))
+            problems.push(`${name} must be a Tensor, got ${describeValue(source)}`);
+        else if (source.isDisposed) problems.push(`${name} was disposed`);
+        else if (target.isDisposed) problems.push(`${name} of this module was disposed`);
+        else if (isFloat(source.dtype) && !isFloat(target.dtype))
+            problems.push(`${name} is ${target.dtype}, got ${source.dtype}`);
         else if (!sameShape(source.shape, target.shape))
             problems.push(`${name} is ${shapeText(target.shape)}, got ${shapeText(source.shape)}`);
     }

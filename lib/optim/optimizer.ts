@@ -9,7 +9,7 @@ import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
-import { noTensor } from '../tensor/require_tensor.js';
+import { noTensor, requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -183,6 +183,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         for (const [index, { tensors }] of Object.entries(saved.state)) {
             const parameter = parameters[Number(index)];
             for (const [name, tensor] of Object.entries(tensors)) {
+                requireTensor(this.label, tensor, `${name} of parameter ${index}`);
+                if (tensor.isDisposed)
+                    throw new Error(`[${this.label}] ${name} of parameter ${index} was disposed`);
                 if (parameter && sameShape(tensor.shape, parameter.shape)) continue;
                 throw new Error(
                     `[${this.label}] ${name} of parameter ${index} has shape ${shapeText(tensor.shape)}, ` +
@@ -195,8 +198,8 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             this.checkOptions(options);
             return options;
         });
-        this.paramGroups.forEach((group, i) => Object.assign(group, merged[i]));
-        this.clearState();
+        // Copies first: the memory may not be enough for them.
+        const loaded: [Tensor, ParameterState][] = [];
         for (const [index, { step, tensors }] of Object.entries(saved.state)) {
             const parameter = parameters[Number(index)];
             if (!parameter) continue;
@@ -204,8 +207,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
                 name,
                 keep(copyKernel(x, parameter.dtype)),
             ]);
-            this.state.set(parameter, { step, tensors: new Map(copies) });
+            loaded.push([parameter, { step, tensors: new Map(copies) }]);
         }
+        this.paramGroups.forEach((group, i) => Object.assign(group, merged[i]));
+        this.clearState();
+        for (const [parameter, state] of loaded) this.state.set(parameter, state);
     }
 
     /** Frees the state; the parameters stay. */

@@ -107,6 +107,26 @@ describe('module', () => {
         assert.deepEqual(target.fc1.bias!.toArray(), [1, 1, 1]);
     });
 
+    it('changes nothing where any source is unfit', () => {
+        const target = new Net();
+        const before = target.fc1.weight.toArray();
+        const refused = (name: string, value: unknown, message: RegExp): void => {
+            const state = new Map<string, unknown>(new Net().stateDict());
+            state.set(name, value);
+            assert.throws(() => target.loadStateDict(state as Map<string, Tensor>), message);
+            assert.deepEqual(target.fc1.weight.toArray(), before);
+        };
+        const disposed = ones([3]);
+        disposed.dispose();
+        refused('fc1.bias', disposed, /fc1\.bias was disposed/);
+        refused('fc1.bias', [1, 2, 3], /fc1\.bias must be a Tensor, got an array/);
+        const norm = new nn.BatchNorm1d(2);
+        const state = norm.stateDict().set('num_batches_tracked', ones([]));
+        state.set('weight', ones([2]).mul(7));
+        assert.throws(() => norm.loadStateDict(state), /num_batches_tracked is int64, got float32/);
+        assert.deepEqual(norm.weight?.toArray(), [1, 1]);
+    });
+
     it('casts in place, gradients included', () => {
         const net = new Net();
         const { weight } = net.fc1;

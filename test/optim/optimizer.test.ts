@@ -138,6 +138,13 @@ describe('optimizer', () => {
         assert.equal(other.paramGroups[0].lr, 0.1);
         const two = new optim.Adam([parameter([1]), parameter([2])]);
         assert.throws(() => two.loadStateDict(saved.stateDict()), /groups of 1 parameters.*of 2/);
+        const state = saved.stateDict();
+        const own = saved.stateDict().state[0]?.tensors.exp_avg?.toArray();
+        const disposed = ones([2]);
+        disposed.dispose();
+        const broken = { ...state, state: { 0: { step: 9, tensors: { exp_avg: disposed } } } };
+        assert.throws(() => saved.loadStateDict(broken), /exp_avg of parameter 0 was disposed/);
+        assert.deepEqual(saved.stateDict().state[0]?.tensors.exp_avg?.toArray(), own);
     });
 
     it('says what is wrong with its arguments', () => {
