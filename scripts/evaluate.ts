@@ -1,5 +1,3 @@
-import { runCommandLine } from '../lib/cli/program.js';
+import { runProcess } from '../lib/cli/run_process.js';
 
-// `npm run evaluate -- --model_path FILE`: the same as `nativegrad evaluate` in an installed package.
-const words = ['evaluate', ...process.argv.slice(2)];
-process.exitCode = await runCommandLine(words, { out: process.stdout, err: process.stderr });
+await runProcess(['evaluate', ...process.argv.slice(2)]);

@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A terminal's Ctrl-C reaches the program itself, and once more through `npm run`, which hands it on. */
+const SAME_PRESS_MS = 300;
 
 export interface Interrupt {
     /** Aborted by the first signal. */
@@ -11,14 +14,21 @@ export interface Interrupt {
     readonly release: () => void;
 }
 
-/** Turns the first Ctrl-C (or SIGTERM) into an abort signal; the second ends the process at once. */
+/**
+ * Turns the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) into an abort signal; the second ends the process
+ * at once.
+ */
 export function listenForInterrupt(tell: (text: string) => void): Interrupt {
     const controller = new AbortController();
-    let exitCode: number | undefined;
+    let first: { readonly code: number; readonly time: number } | undefined;
     const listener = (name: NodeJS.Signals): void => {
+        const time = performance.now();
         const code = 128 + constants.signals[name];
-        if (exitCode !== undefined) process.exit(code);
-        exitCode = code;
+        if (first !== undefined) {
+            if (time - first.time > SAME_PRESS_MS) process.exit(code);
+            return;
+        }
+        first = { code, time };
         tell('stopping after this step and saving the model; once more to quit at once');
         controller.abort();
     };
@@ -26,7 +36,7 @@ export function listenForInterrupt(tell: (text: string) => void): Interrupt {
     return {
         signal: controller.signal,
         get exitCode() {
-            return exitCode;
+            return first?.code;
         },
         release: () => {
             for (const name of SIGNALS) process.off(name, listener);

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { runCommandLine } from './program.js';
+import { runProcess } from './run_process.js';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), { out: process.stdout, err: process.stderr });
+await runProcess(process.argv.slice(2));

@@ -1,10 +1,10 @@
+import { writeFileAtomic } from '../io/atomic_file.js';
 import { confusionMatrixChart } from '../plot/confusion_matrix_chart.js';
 import { imageGrid } from '../plot/image_grid.js';
 import type { GridSample } from '../plot/image_grid.js';
 import { lineChart } from '../plot/line_chart.js';
 import { renderPng } from '../plot/render_png.js';
 import type { RunFolder } from './run_folder.js';
-import { writeOutput } from './run_folder.js';
 
 /** What one epoch left behind, as far as the curves need it; accuracies from 0 to 1. */
 export interface CurvePoint {
@@ -62,12 +62,12 @@ export async function writePictures(
     let canRender = true;
     for (const [name, drawing] of pictures) {
         const svg = await drawing;
-        await writeOutput(folder.file(`${name}.svg`), svg);
+        await writeFileAtomic(folder.file(`${name}.svg`), svg);
         names.push(`${name}.svg`);
         const png: Uint8Array | undefined = canRender ? await tryRender(svg, warn) : undefined;
         canRender = png !== undefined;
         if (png === undefined) continue;
-        await writeOutput(folder.file(`${name}.png`), png);
+        await writeFileAtomic(folder.file(`${name}.png`), [png]);
         names.push(`${name}.png`);
     }
     return names;

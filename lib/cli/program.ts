@@ -1,4 +1,5 @@
 import { DataFileError } from '../data/data_file_error.js';
+import { FileWriteError } from '../io/file_write_error.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
 import { ModelFileError } from '../nn/model_file_error.js';
@@ -53,6 +54,6 @@ function reportError(error: unknown, { err }: Streams): number {
 
 /** What the user can mend: flags, files, and whatever the operating system refuses (`syscall` is set then). */
 function isUsers(error: Error): boolean {
-    const kinds = [UsageError, DataFileError, SafetensorsError, ModelFileError];
+    const kinds = [UsageError, DataFileError, SafetensorsError, ModelFileError, FileWriteError];
     return kinds.some((kind) => error instanceof kind) || 'syscall' in error;
 }

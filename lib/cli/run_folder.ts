@@ -53,20 +53,7 @@ export async function createRunFolder(options: RunFolderOptions): Promise<RunFol
 
 /** Writes a value as indented JSON, atomically. NaN and infinities become null, which is all that JSON knows. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-    await writeOutput(path, `${JSON.stringify(value, undefined, 4)}\n`);
-}
-
-/**
- * Writes a file of the run folder atomically.
- *
- * @throws {UsageError} with the path and the system's reason.
- */
-export async function writeOutput(path: string, content: string | Uint8Array): Promise<void> {
-    try {
-        await writeFileAtomic(path, typeof content === 'string' ? content : [content]);
-    } catch (cause) {
-        throw new UsageError(errorText(cause), { cause });
-    }
+    await writeFileAtomic(path, `${JSON.stringify(value, undefined, 4)}\n`);
 }
 
 /** True where the folder is new; an error other than "exists" is the user's to mend. */

@@ -46,13 +46,13 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     });
     const { training: trainingSet, validation } = split(digitDataset(data.train, TRAIN_RANGE), config);
     const training = setUpTraining(config, trainingSet.length);
+    const interrupt = listenForInterrupt(warn);
     const folder = await createRunFolder(config);
     await writeJson(folder.file('config.json'), configForFile(config, device));
     log.write(
         `${data.attribution}\n${describeRun(config, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
 
-    const interrupt = listenForInterrupt(warn);
     const begin = performance.now();
     const history = await fit(training, trainingSet, validation, config, folder, log, interrupt.signal);
     const seconds = (performance.now() - begin) / 1000;

@@ -3,11 +3,13 @@ import { open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { FileWriteError } from './file_write_error.js';
+
 /**
  * Writes a file so that a reader sees the old content or the whole new one, never a part: temporary file in the same
  * folder, fsync, rename, fsync of the folder. Whatever fails, the temporary file is removed and the old file stands.
  *
- * @throws {Error} the operating system's error, with the path in its message.
+ * @throws {FileWriteError} with the path and the system's reason.
  */
 export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
     const chunks = typeof content === 'string' ? [new TextEncoder().encode(content)] : content;
@@ -30,7 +32,7 @@ export async function writeFileAtomic(path: string, content: string | readonly U
         await syncFolder(dirname(path));
     } catch (cause) {
         if (created) await unlink(temporary).catch(() => undefined);
-        throw new Error(`cannot write ${path}: ${errorText(cause)}`, { cause });
+        throw new FileWriteError(path, cause);
     }
 }
 
@@ -63,8 +65,4 @@ async function syncFolder(folder: string): Promise<void> {
 
 function isErrno(error: unknown, code: string): boolean {
     return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function errorText(error: unknown): string {
-    return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendWhole, emptyFile } from '../io/append_file.js';
 import type { Callback } from './callback.js';
 import { recordForFile, type EpochRecord } from './history.js';
 
@@ -7,11 +7,11 @@ export class JsonLinesHistory implements Callback {
     constructor(readonly path: string) {}
 
     async onTrainBegin(): Promise<void> {
-        await writeFile(this.path, '');
+        await emptyFile(this.path);
     }
 
     async onEpochEnd(record: EpochRecord): Promise<void> {
-        await appendFile(this.path, `${JSON.stringify(recordForFile(record))}\n`);
+        await appendWhole(this.path, `${JSON.stringify(recordForFile(record))}\n`);
     }
 }
 
@@ -23,7 +23,7 @@ export class CsvHistory implements Callback {
 
     async onTrainBegin(): Promise<void> {
         this.columns = [];
-        await writeFile(this.path, '');
+        await emptyFile(this.path);
     }
 
     async onEpochEnd(record: EpochRecord): Promise<void> {
@@ -33,7 +33,7 @@ export class CsvHistory implements Callback {
             this.columns = Object.keys(row);
             text = `${this.columns.join(',')}\n`;
         }
-        await appendFile(
+        await appendWhole(
             this.path,
             `${text}${this.columns.map((name) => String(row[name] ?? '')).join(',')}\n`,
         );

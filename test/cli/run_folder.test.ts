@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createRunFolder, writeJson, writeOutput } from '../../lib/cli/run_folder.js';
+import { createRunFolder, writeJson } from '../../lib/cli/run_folder.js';
 import type { RunFolderOptions } from '../../lib/cli/run_folder.js';
 import { UsageError } from '../../lib/cli/usage_error.js';
 
@@ -88,7 +88,7 @@ describe('run folder', () => {
             accuracy: 0.5,
             loss: null,
         });
-        await assert.rejects(writeOutput(file('no/such.svg'), 'x'), isUsageError(/cannot write .*ENOENT/));
+        await assert.rejects(writeJson(file('no/such.json'), 1), /^FileWriteError: cannot write .*ENOENT/);
         assert.deepEqual(readdirSync(path), ['metrics.json']);
     });
 });

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { writeSmallMnist } from '../support/small_mnist.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+import { TrainProcess } from '../support/train_process.js';
+
+interface TrainOutput {
+    epochs: number;
+    interrupted: boolean;
+    run_dir: string;
+}
+
+function lastLine(text: string): TrainOutput {
+    return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as TrainOutput;
+}
+
+describe('training under mishaps', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+    const runFolder = (): string => join(folder(), 'output', 'run');
+
+    beforeEach(() => {
+        mkdirSync(join(folder(), 'data'));
+        writeSmallMnist(join(folder(), 'data'), 1200, 300);
+    });
+
+    function start(more: string, shell?: string): TrainProcess {
+        const places = `--data ${folder()}/data --output_dir ${folder()}/output --run_name run`;
+        return new TrainProcess(`${places} --hidden_sizes 32 --threads 1 ${more}`, runFolder(), shell);
+    }
+
+    /** The run wrote everything, and nothing but that. */
+    function assertWholeRun(): void {
+        const names = readdirSync(runFolder());
+        assert.equal(names.length, 10, names.join());
+        assert.ok(names.includes('model.safetensors') && names.includes('metrics.json'));
+    }
+
+    function assertOneLine(text: string, pattern: RegExp): void {
+        assert.match(text, pattern);
+        assert.equal(text.trimEnd().split('\n').length, 1, text);
+    }
+
+    for (const [signal, code] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+        ['SIGHUP', 129],
+    ] as const) {
+        it(`${signal} ends the run with the model saved and code ${code}`, async () => {
+            const run = start('--json --epochs 100000');
+            await run.reach(2);
+            run.child.kill(signal);
+            const { code: got, stdout, stderr } = await run.end;
+            assert.equal(got, code, stderr);
+            assert.match(stderr, /^nativegrad: warning: stopping after this step/m);
+            const result = lastLine(stdout);
+            assert.ok(result.interrupted && result.epochs >= 2 && result.epochs < 100_000);
+            assertWholeRun();
+        });
+    }
+
+    it('a closed terminal, which also takes the streams, ends the run with the model saved', async () => {
+        const run = start('--epochs 100000');
+        await run.reach(1);
+        run.child.stdout.destroy();
+        run.child.stderr.destroy();
+        run.child.kill('SIGHUP');
+        assert.equal((await run.end).code, 129);
+        assertWholeRun();
+    });
+
+    it('goes on to the end where nobody reads its output any more', async () => {
+        const run = start('--epochs 30', 'set -o pipefail; "$@" | head -1');
+        const { code, stdout, stderr } = await run.end;
+        assert.equal(stderr, '');
+        assert.equal(code, 0);
+        assert.equal(stdout.split('\n').length, 2);
+        assertWholeRun();
+        assert.equal(readFileSync(join(runFolder(), 'history.jsonl'), 'utf8').split('\n').length, 31);
+    });
+
+    it('saves the run where standard output is full, and says so', async () => {
+        const { code, stderr } = await start('--epochs 2', '"$@" >/dev/full').end;
+        assertOneLine(stderr, /^nativegrad: cannot write to standard output: ENOSPC/);
+        assert.equal(code, 2);
+        assertWholeRun();
+    });
+
+    it('says in one line that the run folder is gone', async () => {
+        const run = start('--json --epochs 100000');
+        await run.reach(2);
+        rmSync(runFolder(), { recursive: true });
+        const { code, stdout, stderr } = await run.end;
+        assert.equal(code, 2, stderr);
+        assert.equal(stdout, '');
+        assertOneLine(
+            stderr.slice(stderr.indexOf('nativegrad: ')),
+            /^nativegrad: cannot write .*history\.jsonl: ENOENT/,
+        );
+        assert.ok(!existsSync(runFolder()));
+    });
+
+    // A limit on the size of files plays the full disk: writes beyond it fail with EFBIG.
+    it('leaves no part of a model that does not fit on the disk', async () => {
+        const { code, stdout, stderr } = await start('--epochs 2', `trap '' XFSZ; ulimit -f 32; "$@"`).end;
+        assert.equal(code, 2, stderr);
+        assert.match(stdout, /epoch 2\/2/);
+        assertOneLine(stderr, /^nativegrad: cannot write .*model\.safetensors: EFBIG/);
+        assert.deepEqual(readdirSync(runFolder()).sort(), ['config.json', 'history.jsonl']);
+    });
+});
