@@ -4,6 +4,7 @@ import { EVALUATE_FLAGS } from './evaluate_flags.js';
 import { flagName } from './flags.js';
 import type { FlagTable, RawFlags } from './flags.js';
 import { TRAIN_FLAGS } from './train_flags.js';
+import { suggestNames } from './suggest.js';
 import { UsageError } from './usage_error.js';
 
 export type CommandName = 'train' | 'evaluate' | 'doctor';
@@ -24,7 +25,8 @@ Examples:
   nativegrad train --hidden_sizes 300 --optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine
   nativegrad train --epochs 3 --experiment_name tries --run_name first --json
 
-Flags may be written with underscores or hyphens. Ctrl-C ends the run cleanly with the model saved (exit code 130).`;
+Flags may be written with underscores or hyphens. Ctrl-C, SIGTERM and SIGHUP end the run cleanly with the model saved (exit codes 130, 143 and 129); twice, at once.
+What you can mend (flags, files, a full disk) is one line on stderr and exit code 2; a loss of NaN ends with 1.`;
 
 const EVALUATE_EXAMPLES = `
 Examples:
@@ -33,7 +35,18 @@ Examples:
 
 Flags may be written with underscores or hyphens.`;
 
-const DOCTOR_FLAGS: FlagTable = { json: TRAIN_FLAGS.json };
+/** The flags of each command. */
+export const FLAG_TABLES: Readonly<Record<CommandName, FlagTable>> = {
+    train: TRAIN_FLAGS,
+    evaluate: EVALUATE_FLAGS,
+    doctor: { json: TRAIN_FLAGS.json },
+};
+
+const EXAMPLES: Readonly<Record<CommandName, string>> = {
+    train: TRAIN_EXAMPLES,
+    evaluate: EVALUATE_EXAMPLES,
+    doctor: '',
+};
 
 /**
  * Reads the arguments behind the program's name.
@@ -57,28 +70,29 @@ export function parseCommandLine(argv: readonly string[], version: string): Requ
             throw new UsageError(`unexpected ${JSON.stringify(extra)}: flags start with --`);
         request = { command, raw: camelKeys(options) };
     };
-    addCommand(program, 'train', TRAIN_FLAGS, TRAIN_EXAMPLES).action(accept('train'));
-    addCommand(program, 'evaluate', EVALUATE_FLAGS, EVALUATE_EXAMPLES).action(accept('evaluate'));
-    addCommand(program, 'doctor', DOCTOR_FLAGS, '').action(accept('doctor'));
+    const names = ['train', 'evaluate', 'doctor'] as const;
+    for (const name of names) addCommand(program, name).action(accept(name));
     if (argv.length === 0) return { print: program.helpInformation() };
     try {
         program.parse(toSnakeCase(argv), { from: 'user' });
     } catch (error) {
         if (!(error instanceof CommanderError)) throw error;
         if (error.exitCode === 0) return { print: printed };
-        throw new UsageError(oneLine(error.message), { cause: error });
+        const suggestion = suggestFlag(argv[0], error);
+        throw new UsageError(oneLine(error.message) + suggestion, { cause: error });
     }
     if (request === undefined) throw new UsageError('a command is expected: train, evaluate or doctor');
     return request;
 }
 
-function addCommand(program: Command, name: CommandName, flags: FlagTable, examples: string): Command {
+function addCommand(program: Command, name: CommandName): Command {
     const command = program
         .command(name)
         .description(SUMMARIES[name])
         .helpOption('-h, --help', 'print this help');
-    command.copyInheritedSettings(program).allowExcessArguments().addHelpText('after', examples);
-    for (const [key, flag] of Object.entries(flags)) {
+    command.copyInheritedSettings(program).showSuggestionAfterError(false).allowExcessArguments();
+    command.addHelpText('after', EXAMPLES[name]);
+    for (const [key, flag] of Object.entries(FLAG_TABLES[name])) {
         const value = flag.placeholder === undefined ? '' : ` ${flag.placeholder}`;
         const suffix = flag.defaultText === undefined ? '' : ` (default: ${flag.defaultText})`;
         command.addOption(new Option(flagName(key) + value, flag.description + suffix));
@@ -102,6 +116,16 @@ function camelKeys(options: RawFlags): RawFlags {
     const camel = (name: string): string =>
         name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
     return Object.fromEntries(Object.entries(options).map(([name, value]) => [camel(name), value]));
+}
+
+/** Commander finds near spellings only; `--model` for `--model_path` is none. */
+function suggestFlag(command: string | undefined, { code, message }: CommanderError): string {
+    const given = code === 'commander.unknownOption' ? /'--(\w+)/.exec(message)?.[1] : undefined;
+    const table = Object.entries(FLAG_TABLES).find(([name]) => name === command)?.[1];
+    if (given === undefined || table === undefined) return '';
+    const known = Object.keys(table).map((key) => flagName(key).slice(2));
+    const names = suggestNames(given, known).map((name) => `--${name}`);
+    return names.length === 0 ? '' : ` (Did you mean ${names.join(' or ')}?)`;
 }
 
 /** Commander writes `error: unknown option '--epoch'\n(Did you mean --epochs?)`. */

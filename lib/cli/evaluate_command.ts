@@ -2,10 +2,10 @@ import { DataLoader, digitDataset, readMnistSplit } from '../data/index.js';
 import { setThreads } from '../system.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
-import { cacheFolder } from './cache_folder.js';
 import { chooseDevice } from './device.js';
 import { brokenWarning, loadDigitModel } from './digit_model.js';
 import { readEvaluateConfig } from './evaluate_flags.js';
+import { readDigits } from './digits.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { evaluationResult, evaluationTable } from './results.js';
@@ -18,11 +18,9 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     const device = chooseDevice(config.device);
     if (config.threads !== undefined) setThreads(config.threads);
     const { model, range, classNames, loss, broken } = await loadDigitModel(config.modelPath);
-    const { digits, attribution } = await readMnistSplit('test', {
-        folder: config.data,
-        cacheFolder: cacheFolder(),
-        onMessage: (text) => void log.write(`${text}\n`),
-    });
+    const { digits, attribution } = await readDigits(config.data, log, (options) =>
+        readMnistSplit('test', options),
+    );
     log.write(`${attribution}\n`);
     if (broken.length > 0) {
         err.write(`nativegrad: warning: ${brokenWarning(config.modelPath, broken)}\n`);

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { writeFileAtomic } from '../io/atomic_file.js';
 import { makeFolders } from '../io/make_folders.js';
@@ -35,7 +35,9 @@ export async function createRunFolder(options: RunFolderOptions): Promise<RunFol
     try {
         await makeFolders(parent);
     } catch (cause) {
-        throw new UsageError(`cannot create the output folder ${parent}: ${errorText(cause)}`, { cause });
+        const file = await fileInTheWay(parent);
+        const reason = file === undefined ? errorText(cause) : `${file} is a file, not a folder`;
+        throw new UsageError(`--output_dir: cannot create the output folder ${parent}: ${reason}`, { cause });
     }
     const base = options.runName ?? defaultName(options.now ?? new Date(), options.architecture);
     for (let number = 1; number <= MAX_TRIES; number++) {
@@ -54,6 +56,15 @@ export async function createRunFolder(options: RunFolderOptions): Promise<RunFol
 /** Writes a value as indented JSON, atomically. NaN and infinities become null, which is all that JSON knows. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
     await writeFileAtomic(path, `${JSON.stringify(value, undefined, 4)}\n`);
+}
+
+/** The part of a path that is no folder, if there is one. */
+async function fileInTheWay(path: string): Promise<string | undefined> {
+    for (let part = path; ; part = dirname(part)) {
+        const found = await stat(part).catch(() => undefined);
+        if (found !== undefined) return found.isDirectory() ? undefined : part;
+        if (dirname(part) === part) return undefined;
+    }
 }
 
 /** True where the folder is new; an error other than "exists" is the user's to mend. */

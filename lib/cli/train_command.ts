@@ -8,9 +8,9 @@ import type { History } from '../train/history.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';
-import { cacheFolder } from './cache_folder.js';
 import { chooseDevice } from './device.js';
 import { digitModelInfo, TRAIN_RANGE } from './digit_model.js';
+import { readDigits } from './digits.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { flagName } from './flags.js';
@@ -39,11 +39,7 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     unusedFlags(raw, config).forEach(warn);
     const device = chooseDevice(config.device);
     if (config.threads !== undefined) setThreads(config.threads);
-    const data = await readMnist({
-        folder: config.data,
-        cacheFolder: cacheFolder(),
-        onMessage: (text) => void log.write(`${text}\n`),
-    });
+    const data = await readDigits(config.data, log, readMnist);
     const { training: trainingSet, validation } = split(digitDataset(data.train, TRAIN_RANGE), config);
     const training = setUpTraining(config, trainingSet.length);
     const interrupt = listenForInterrupt(warn);
@@ -210,6 +206,6 @@ function describeRun(config: TrainConfig, folder: RunFolder, training: number, v
     const { architecture, hiddenSizes, convChannels, optimizer, learningRate, batchSize, epochs } = config;
     const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
     const samples = `${training} images to train on, ${validation} to validate`;
-    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} epochs`;
+    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
     return `${architecture} ${layers}; ${samples}; ${method}\nrun folder ${folder.path}`;
 }

@@ -138,6 +138,17 @@ describe('command line', () => {
     const refused: [string, RegExp][] = [
         ['--epoch 3', /unknown option '--epoch' \(Did you mean --epochs\?\)/],
         ['--batch-sise 3', /unknown option '--batch_sise' \(Did you mean --batch_size\?\)/],
+        ['--model m.safetensors', /unknown option '--model' \(Did you mean --model_name\?\)/],
+        ['--learnrate 1', /unknown option '--learnrate' \(Did you mean --learning_rate\?\)/],
+        ['--learning-rat 1', /\(Did you mean --learning_rate\?\)/],
+        ['--lr 1', /\(Did you mean --learning_rate\?\)/],
+        ['--batchsize 1', /\(Did you mean --batch_size\?\)/],
+        ['--batch_norm', /\(Did you mean --use_batch_norm\?\)/],
+        ['--dropout=0.5', /unknown option '--dropout=0.5' \(Did you mean --dropout_rate\?\)/],
+        ['--sed 1', /\(Did you mean --seed\?\)/],
+        ['--name x', /\(Did you mean --experiment_name or --run_name or --model_name\?\)/],
+        ['--zebra 1', /unknown option '--zebra'$/],
+        ['-e 1', /unknown option '-e'$/],
         ['--epochs', /^--epochs needs a value$/],
         ['--epochs 0', /^--epochs expects an integer from 1 to 100000, got "0"$/],
         ['--epochs 2.5', /--epochs expects an integer .* got "2.5"/],
@@ -171,6 +182,7 @@ describe('command line', () => {
     it('refuses an unknown command and a flag of another command', () => {
         assertUsageError(() => parse('trian'), /unknown command 'trian' \(Did you mean train\?\)/);
         assertUsageError(() => evaluate('--epochs 3'), /unknown option '--epochs'/);
+        assertUsageError(() => evaluate('--model m'), /\(Did you mean --model_path\?\)/);
         assertUsageError(() => evaluate(''), /--model_path is required/);
         assertUsageError(() => parse('doctor now'), /unexpected "now"/);
     });

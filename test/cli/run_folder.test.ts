@@ -68,11 +68,11 @@ describe('run folder', () => {
         writeFileSync(file, '');
         await assert.rejects(
             create({ outputDir: file }),
-            isUsageError(/cannot create the output folder .*file: EEXIST/),
+            isUsageError(/^--output_dir: cannot create the output folder .*\/file is a file, not a folder$/),
         );
         await assert.rejects(
             create({ outputDir: join(file, 'x') }),
-            isUsageError(/cannot create .*: ENOTDIR/),
+            isUsageError(/^--output_dir: cannot create .*\/file\/x: .*\/file is a file, not a folder$/),
         );
         await assert.rejects(
             create({ outputDir: '/proc/1/x' }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { writeSmallMnist } from '../support/small_mnist.js';
@@ -68,6 +69,27 @@ describe('training under mishaps', function () {
         run.child.stderr.destroy();
         run.child.kill('SIGHUP');
         assert.equal((await run.end).code, 129);
+        assertWholeRun();
+    });
+
+    const hasScript = spawnSync('script', ['--version']).status === 0;
+    // script(1) belongs to Debian's essential packages.
+    const closesTerminal = hasScript ? it : () => undefined;
+    closesTerminal('a terminal that is closed while it trains costs nothing of the run', async () => {
+        const code = join(folder(), 'code');
+        const inner = join(folder(), 'inner.sh');
+        // As an interactive shell does: the hang-up goes on to the job.
+        writeFileSync(
+            inner,
+            `trap 'kill -HUP $!' HUP\n"$@" &\nwait $!\nwait $!\necho $? >'${code}.new'; mv '${code}.new' '${code}'`,
+        );
+        // script(1) gives its command a terminal, which goes when script is killed.
+        const shell = `printf -v line '%q ' "$@"; exec script -qc "exec bash '${inner}' $line" /dev/null`;
+        const run = start('--epochs 10000', shell);
+        await run.reach(2);
+        run.child.kill('SIGKILL');
+        for (let i = 0; i < 1000 && !existsSync(code); i++) await new Promise((done) => setTimeout(done, 20));
+        assert.equal(readFileSync(code, 'utf8'), '129\n');
         assertWholeRun();
     });
 
