@@ -1,9 +1,10 @@
 import { Generator } from '../ops/generator.js';
 import type { DType } from '../tensor/dtype.js';
-import { ConfigError, oneOf, refuse, type Json } from './config_fields.js';
+import { ConfigError, oneOf, refuse, text, type Json } from './config_fields.js';
 import { Sequential } from './containers.js';
 import { layerSpecs } from './layer_specs/index.js';
 import type { Layer } from './module.js';
+import type { Parameter } from './parameter.js';
 
 export { ConfigError } from './config_fields.js';
 
@@ -24,9 +25,13 @@ const weightsAlone = 'save the weights alone with saveTensors(path, model.stateD
 const maxLayers = 10_000;
 const maxDepth = 32;
 
-function layerConfig(layer: Layer, path: string): LayerConfig {
+/** `paths`: where each layer came first. */
+function layerConfig(layer: Layer, path: string, paths: Map<Layer, string>): LayerConfig {
+    const first = paths.get(layer);
+    if (first !== undefined) return { type: 'Shared', layer: first };
+    paths.set(layer, path);
     if (layer instanceof Sequential && layer.constructor === Sequential)
-        return { type: 'Sequential', layers: sequence(layer, `${path}.`) };
+        return { type: 'Sequential', layers: sequence(layer, `${path}.`, paths) };
     const type = layer.constructor.name;
     const options = layerSpecs.get(type)?.write(layer);
     if (!options) {
@@ -35,14 +40,31 @@ function layerConfig(layer: Layer, path: string): LayerConfig {
     return { type, ...options };
 }
 
-function sequence(model: Sequential, prefix: string): LayerConfig[] {
-    return [...model].map((layer, i) => layerConfig(layer, `${prefix}${i}`));
+function sequence(model: Sequential, prefix: string, paths: Map<Layer, string>): LayerConfig[] {
+    return [...model].map((layer, i) => layerConfig(layer, `${prefix}${i}`, paths));
+}
+
+/** One parameter in two layers cannot be told in JSON of layers; one layer at two places can. */
+function refuseTies(model: Sequential): void {
+    const owners = new Map<Parameter, string>();
+    for (const [path, module] of model.namedModules()) {
+        for (const [name, parameter] of module.ownParameters()) {
+            const own = `${path}.${name}`;
+            const other = owners.get(parameter);
+            if (other !== undefined) {
+                const detail = `${other} and ${own} are one parameter of two layers, which would come back apart`;
+                throw new ConfigError(`[toConfig] ${detail}; ${weightsAlone}`);
+            }
+            owners.set(parameter, own);
+        }
+    }
 }
 
 /**
- * The layers of a `Sequential` of built-in layers as plain JSON; weights are left out.
+ * The layers of a `Sequential` of built-in layers as plain JSON; weights are left out. A layer that
+ * stands at several places is written once; the others are `{ type: 'Shared', layer: path of the first }`.
  *
- * @throws ConfigError for a layer of another class, or parameters of several dtypes.
+ * @throws ConfigError for a layer of another class, parameters of several dtypes, or one that two layers share.
  * @example
  * import { nn } from 'nativegrad';
  * const config = nn.toConfig(new nn.Sequential(new nn.Linear(4, 2), new nn.ReLU()));
@@ -57,39 +79,79 @@ export function toConfig(model: Sequential): ModelConfig {
     if (dtypes.size > 1)
         throw new ConfigError(`[toConfig] the parameters have several dtypes: ${[...dtypes].join(', ')}`);
     const [dtype = 'float32'] = dtypes;
-    return { version: 1, dtype, layers: sequence(model, '') };
+    refuseTies(model);
+    return { version: 1, dtype, layers: sequence(model, '', new Map()) };
 }
 
 interface Plan {
     readonly elements: number;
-    readonly build: (generator: Generator) => Layer;
+    /** Layers, each as often as it is called. */
+    readonly calls: number;
+    /** `built`: layers that stand already, by path. */
+    readonly build: (generator: Generator, built: Map<string, Layer>) => Layer;
 }
 
-/** Checks the layers without making any. */
-function planSequence(layers: unknown, place: string, depth: number, count: { left: number }): Plan {
+interface Planning {
+    callsLeft: number;
+    /** Layers that are planned to their end, by path. */
+    readonly plans: Map<string, Plan>;
+}
+
+/** Checks the layers without making any; `path` is that of their Sequential, `place` where it stands in the JSON. */
+function planSequence(layers: unknown, place: string, path: readonly number[], planning: Planning): Plan {
     if (!Array.isArray(layers)) return refuse(place, 'a list of layers', layers);
-    if (depth > maxDepth) return refuse(place, `at most ${maxDepth} lists inside each other`, 'more');
-    count.left -= layers.length;
-    if (count.left < 0) return refuse(place, `at most ${maxLayers} layers`, 'more');
-    const plans = layers.map((value: unknown, i) => planLayer(value, `${place}[${i}]`, depth, count));
+    if (path.length > maxDepth) return refuse(place, `at most ${maxDepth} lists inside each other`, 'more');
+    const plans = layers.map((value: unknown, i) => {
+        const plan = planLayer(value, `${place}[${i}]`, [...path, i], planning);
+        planning.plans.set([...path, i].join('.'), plan);
+        return plan;
+    });
     return {
         elements: plans.reduce((sum, { elements }) => sum + elements, 0),
-        build: (generator) => new Sequential(...plans.map((plan) => plan.build(generator))),
+        calls: plans.reduce((sum, { calls }) => sum + calls, 1),
+        build: (generator, built) => {
+            const made = plans.map((plan, i) => {
+                const layer = plan.build(generator, built);
+                built.set([...path, i].join('.'), layer);
+                return layer;
+            });
+            return new Sequential(...made);
+        },
     };
 }
 
-function planLayer(value: unknown, place: string, depth: number, count: { left: number }): Plan {
+function planLayer(value: unknown, place: string, path: readonly number[], planning: Planning): Plan {
     if (typeof value !== 'object' || value === null) return refuse(place, 'a layer', value);
     const given = new Map<string, unknown>(Object.entries(value));
     const type = given.get('type');
+    if (type === 'Shared') return planShared(given, place, planning);
+    countCalls(1, place, planning);
     if (type === 'Sequential') {
         if (given.size > 2) return refuse(place, "only 'type' and 'layers'", [...given.keys()]);
-        return planSequence(given.get('layers'), `${place}.layers`, depth + 1, count);
+        return planSequence(given.get('layers'), `${place}.layers`, path, planning);
     }
     const rule = typeof type === 'string' ? layerSpecs.get(type) : undefined;
     if (!rule) return refuse(`${place}.type`, 'the name of a built-in layer', type);
     const { elements, build } = rule.read(value, place);
-    return { elements, build: (generator) => build({ generator }) };
+    return { elements, calls: 1, build: (generator) => build({ generator }) };
+}
+
+/** A layer that stands at an earlier place as well. */
+function planShared(given: ReadonlyMap<string, unknown>, place: string, planning: Planning): Plan {
+    const path = text(given.get('layer'), `${place}.layer`);
+    const first = planning.plans.get(path);
+    if (!first) return refuse(`${place}.layer`, 'the path of a layer before it', path);
+    if (given.size > 2) return refuse(place, "only 'type' and 'layer'", [...given.keys()]);
+    countCalls(first.calls, place, planning);
+    const build = (generator: Generator, built: Map<string, Layer>): Layer =>
+        built.get(path) ?? first.build(generator, built);
+    return { elements: 0, calls: first.calls, build };
+}
+
+/** Shared lists of shared lists would else be a few bytes that run for ever. */
+function countCalls(calls: number, place: string, planning: Planning): void {
+    planning.callsLeft -= calls;
+    if (planning.callsLeft < 0) refuse(place, `at most ${maxLayers} layers`, 'more');
 }
 
 function plan(config: unknown): Plan & { readonly dtype: DType } {
@@ -100,7 +162,8 @@ function plan(config: unknown): Plan & { readonly dtype: DType } {
     const dtype = oneOf('float32', 'float64', 'float16', 'bfloat16')(given.get('dtype'), 'dtype');
     const extra = [...given.keys()].find((name) => !['version', 'dtype', 'layers'].includes(name));
     if (extra !== undefined) return refuse('the architecture', "'version', 'dtype' and 'layers'", extra);
-    return { ...planSequence(given.get('layers'), 'layers', 0, { left: maxLayers }), dtype };
+    const planning = { callsLeft: maxLayers, plans: new Map<string, Plan>() };
+    return { ...planSequence(given.get('layers'), 'layers', [], planning), dtype };
 }
 
 function checkedPlan(config: unknown): ReturnType<typeof plan> {
@@ -129,7 +192,7 @@ export function fromConfig(config: unknown, options: { readonly maxElements?: nu
     }
     let model: Layer;
     try {
-        model = build(new Generator(0));
+        model = build(new Generator(0), new Map());
     } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
         throw new ConfigError(`[fromConfig] ${text}`, { cause });

@@ -40,6 +40,36 @@ describe('toConfig and fromConfig', () => {
         assert.equal(copy.parameters()[0].dtype, 'float64');
     });
 
+    it('keep a layer that stands at several places one layer', () => {
+        const [line, block] = [new nn.Linear(2, 2), new nn.Sequential(new nn.Linear(2, 2), new nn.Tanh())];
+        const model = new nn.Sequential(line, block, line, new nn.Sequential(block.at(0), block));
+        const config = nn.toConfig(model);
+        assert.deepEqual(config.layers[2], { type: 'Shared', layer: '0' });
+        assert.deepEqual(config.layers[3].layers, [
+            { type: 'Shared', layer: '1.0' },
+            { type: 'Shared', layer: '1' },
+        ]);
+        const copy = nn.fromConfig(JSON.parse(JSON.stringify(config)));
+        assert.equal(copy.at(2), copy.at(0));
+        const [first, last] = [copy.at(1), copy.at(3)];
+        assert.ok(first instanceof nn.Sequential && last instanceof nn.Sequential);
+        assert.equal(last.at(1), first);
+        assert.equal(last.at(0), first.at(0));
+        assert.equal(copy.parameters().length, 4);
+        copy.loadStateDict(model.stateDict());
+        const x = ones([1, 2]);
+        assert.deepEqual(copy.forward(x).toArray(), model.forward(x).toArray());
+    });
+
+    it('refuse one parameter in two layers', () => {
+        const [first, second] = [new nn.Linear(2, 2), new nn.Linear(2, 2)];
+        Reflect.set(second, 'weight', first.weight);
+        assert.throws(
+            () => nn.toConfig(new nn.Sequential(first, new nn.Sequential(second))),
+            /0\.weight and 1\.0\.weight are one parameter of two layers.*saveTensors\(path/,
+        );
+    });
+
     it('leave the default generator alone', () => {
         const before = defaultGenerator.state;
         nn.fromConfig(nn.toConfig(new nn.Sequential(new nn.Identity())));
@@ -83,6 +113,17 @@ describe('toConfig and fromConfig', () => {
         );
         refused([{ type: 'Dropout', p: 2 }], /p must be in \[0, 1\]/);
         refused([{ type: 'GELU', approximate: 'erf' }], /approximate: expected one of none, tanh, got "erf"/);
+        const shared = { type: 'Shared', layer: '0' };
+        refused([shared], /layers\[0\]\.layer: expected the path of a layer before it, got "0"/);
+        refused([{ type: 'Sequential', layers: [shared] }], /expected the path of a layer before it/);
+        refused([linear, { ...shared, layer: '00' }], /path of a layer before it, got "00"/);
+        refused([linear, { ...shared, layer: 0 }], /layers\[1\]\.layer: expected a text, got 0/);
+        refused([linear, { ...shared, bias: true }], /only 'type' and 'layer'/);
+        // Ten lists that each name the one before ten times would run 10^10 layers.
+        const bomb: object[] = [linear];
+        for (let i = 0; i < 10; i++)
+            bomb.push({ type: 'Sequential', layers: Array(10).fill({ type: 'Shared', layer: String(i) }) });
+        refused(bomb, /at most 10000 layers/);
         let nested: unknown = { type: 'Identity' };
         for (let i = 0; i < 100; i++) nested = { type: 'Sequential', layers: [nested] };
         refused([nested], /at most 32 lists/);
