@@ -21,6 +21,11 @@ export function emptyCache(): number {
     return native.emptyCache();
 }
 
+/** Lets the peak of `memory()`, by which the memory kept for reuse is bounded, start again from what is alive now. */
+export function resetPeak(): void {
+    native.resetPeak();
+}
+
 /** Threads that compute, the calling one included. Results do not depend on their number. */
 export function threads(): number {
     return native.threadCount();

@@ -1,5 +1,6 @@
 #include "cpu/allocator.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -13,6 +14,12 @@ constexpr size_t alignment = 64;
 constexpr int steps_per_doubling = 4;
 constexpr int class_count = 40 * steps_per_doubling;
 
+int64_t class_bytes(int index) {
+    const size_t base = alignment << (index / steps_per_doubling);
+    const size_t raw = base + base / steps_per_doubling * static_cast<size_t>(index % steps_per_doubling);
+    return static_cast<int64_t>((raw + alignment - 1) / alignment * alignment);
+}
+
 struct SizeClass {
     int index;
     size_t bytes;
@@ -20,21 +27,48 @@ struct SizeClass {
 
 // Classes are 64 * 2^k * {1, 1.25, 1.5, 1.75}: at most a fifth of a block is waste.
 SizeClass size_class(size_t bytes) {
-    size_t base = alignment;
-    for (int doubling = 0; doubling * steps_per_doubling < class_count; ++doubling, base *= 2) {
-        for (int step = 0; step < steps_per_doubling; ++step) {
-            const size_t raw = base + base / steps_per_doubling * static_cast<size_t>(step);
-            const size_t size = (raw + alignment - 1) / alignment * alignment;
-            if (bytes <= size) return {doubling * steps_per_doubling + step, size};
-        }
+    int doubling = 0;
+    while ((bytes >> (doubling + 1)) >= alignment) ++doubling;
+    for (int index = doubling * steps_per_doubling; index < class_count; ++index) {
+        const size_t size = static_cast<size_t>(class_bytes(index));
+        if (bytes <= size) return {index, size};
     }
     throw std::bad_alloc();
 }
+
+// So much may always be cached: small programs never wait for the system.
+constexpr int64_t least_cache = int64_t{256} << 20;
 
 struct Pool {
     std::mutex mutex;
     std::vector<void*> free_blocks[class_count];
     AllocatorStats stats{};
+
+    // Number of the last call that used a class.
+    uint64_t last_use[class_count] = {};
+    uint64_t calls = 0;
+
+    // A loop that repeats needs no more than it had at its peak, so its cache is never cut; the quarter is
+    // for shapes that vary.
+    int64_t cache_bound() const {
+        return std::max(least_cache, stats.peak_bytes + stats.peak_bytes / 4 - stats.live_bytes);
+    }
+
+    // Gives blocks back, those of the class that was not used for longest first.
+    void trim_cache() {
+        const int64_t bound = cache_bound();
+        while (stats.cached_bytes > bound) {
+            int oldest = -1;
+            for (int index = 0; index < class_count; ++index) {
+                if (free_blocks[index].empty()) continue;
+                if (oldest < 0 || last_use[index] < last_use[oldest]) oldest = index;
+            }
+            if (oldest < 0) return;
+            std::free(free_blocks[oldest].back());
+            free_blocks[oldest].pop_back();
+            stats.cached_bytes -= class_bytes(oldest);
+        }
+    }
 
     int64_t drop_cache() {
         const int64_t freed = stats.cached_bytes;
@@ -62,6 +96,7 @@ void* allocate(size_t bytes) {
     Pool& p = pool();
     std::lock_guard<std::mutex> lock(p.mutex);
     if (p.stats.limit_bytes > 0 && p.stats.live_bytes + block_bytes > p.stats.limit_bytes) return nullptr;
+    p.last_use[size.index] = ++p.calls;
     void* block = nullptr;
     auto& blocks = p.free_blocks[size.index];
     if (!blocks.empty()) {
@@ -89,6 +124,8 @@ void release(void* data, size_t bytes) {
     p.free_blocks[size.index].push_back(data);
     p.stats.live_bytes -= static_cast<int64_t>(size.bytes);
     p.stats.cached_bytes += static_cast<int64_t>(size.bytes);
+    p.last_use[size.index] = ++p.calls;
+    if (p.stats.cached_bytes > least_cache) p.trim_cache();
 }
 
 AllocatorStats allocator_stats() {

@@ -45,13 +45,13 @@ struct RangeParams {
 // function: row of elementwise_table.def; p0 and p1 are its constants (slope, bounds, ...)
 struct UnaryParams {
     int32_t function;
-    double p0, p1;
+    ScalarSlot p0, p1;
     NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("p1", p1);)
 };
 
 struct BinaryParams {
     int32_t function;
-    double p0, p1;
+    ScalarSlot p0, p1;
     NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("p1", p1);)
 };
 
@@ -160,8 +160,7 @@ struct DropoutParams {
 // Philox 4x32-10: key = seed, counter = offset + element / 4. distribution: row of random_table.def.
 struct RandomParams {
     int32_t distribution;
-    double low, high;
-    ScalarSlot seed, offset;
+    ScalarSlot low, high, seed, offset;
     NATIVEGRAD_FIELDS(visit("distribution", distribution); visit("low", low); visit("high", high);
                       visit("seed", seed); visit("offset", offset);)
 };

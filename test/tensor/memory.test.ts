@@ -5,10 +5,12 @@ import {
     keep,
     memory,
     ones,
+    resetPeak,
     Scope,
     scope,
     setMemoryLimit,
     tensor,
+    zeros,
     type Tensor,
 } from '../../lib/index.js';
 import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
@@ -36,6 +38,30 @@ describe('memory', () => {
         setMemoryLimit(memory().liveBytes + 200 * megabyte);
         for (let i = 0; i < 1500; i++) await Promise.resolve(ones([megabyte / 4]));
         assert.ok(memory().swept > 0);
+    });
+
+    it('keeps freed blocks for reuse, but not those of sizes without end', () => {
+        emptyCache();
+        resetPeak();
+        const sizes = Array.from({ length: 24 }, (_, i) => Math.round(8 * megabyte * 1.1 ** i));
+        for (const size of sizes) tensor(new Uint8Array(size)).dispose();
+        const total = sizes.reduce((sum, size) => sum + size, 0);
+        assert.ok(total > 600 * megabyte);
+        const { cachedBytes } = memory();
+        assert.ok(cachedBytes <= 256 * megabyte && cachedBytes > 64 * megabyte, String(cachedBytes));
+        // What was used last is still there.
+        const again = tensor(new Uint8Array(sizes.at(-1) ?? 0));
+        assert.ok(memory().cachedBytes < cachedBytes - 50 * megabyte);
+        again.dispose();
+    });
+
+    it('keeps all that was live at once', () => {
+        emptyCache();
+        resetPeak();
+        const held = Array.from({ length: 5 }, () => zeros([64 * megabyte], { dtype: 'uint8' }));
+        for (const x of held) x.dispose();
+        assert.ok(memory().cachedBytes >= 5 * 64 * megabyte);
+        assert.ok(emptyCache() >= 5 * 64 * megabyte);
     });
 
     it('is freed at once by dispose, and a view keeps it', () => {

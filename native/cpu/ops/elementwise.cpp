@@ -72,6 +72,7 @@ template <class T>
 void run_unary(const OpCall& call, const UnaryParams& params) {
     const auto kernel = table_of(T{}).unary[params.function];
     if (kernel == nullptr) fail("not defined for integers; cast to a float dtype first");
+    const double p0 = params.p0.values[0], p1 = params.p1.values[0];
     const TensorView x = broadcast_to(call.inputs[0], call.outputs[0]);
     const StridedLoop<2> loop({&call.outputs[0], &x});
     loop.run([&](const int64_t* offsets, int64_t n) {
@@ -80,7 +81,7 @@ void run_unary(const OpCall& call, const UnaryParams& params) {
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
             const int64_t at = offsets[0] + i * out.stride;
-            kernel(in.read(offsets[1] + i * in.stride, count), out.begin(at), count, params.p0, params.p1);
+            kernel(in.read(offsets[1] + i * in.stride, count), out.begin(at), count, p0, p1);
             out.end(at, count);
         }
     });
@@ -99,6 +100,7 @@ template <class T>
 void run_binary(const OpCall& call, const BinaryParams& params) {
     const auto kernel = table_of(T{}).binary[params.function];
     if (kernel == nullptr) fail("not defined for integers; cast to a float dtype first");
+    const double p0 = params.p0.values[0], p1 = params.p1.values[0];
     const TensorView a = broadcast_to(call.inputs[0], call.outputs[0]),
                      b = broadcast_to(call.inputs[1], call.outputs[0]);
     const StridedLoop<3> loop({&call.outputs[0], &a, &b});
@@ -110,8 +112,7 @@ void run_binary(const OpCall& call, const BinaryParams& params) {
             const int64_t at = offsets[0] + i * out.stride;
             const T* divisor = right.read(offsets[2] + i * right.stride, count);
             refuse_zero_divisor(static_cast<BinaryFunction>(params.function), divisor, count);
-            kernel(left.read(offsets[1] + i * left.stride, count), divisor, out.begin(at), count, params.p0,
-                   params.p1);
+            kernel(left.read(offsets[1] + i * left.stride, count), divisor, out.begin(at), count, p0, p1);
             out.end(at, count);
         }
     });

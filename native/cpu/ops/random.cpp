@@ -48,37 +48,43 @@ double below(DType dtype, double value, double low, double high) {
     return stored < high || high <= low ? stored : low;
 }
 
-void draw(const RandomParams& params, DType dtype, const PhiloxBlock& block, double* out) {
-    const double span = params.high - params.low;
-    switch (static_cast<Distribution>(params.distribution)) {
+// The bounds of this model's draw; mean and deviation for normal, the probability for bernoulli.
+struct Bounds {
+    double low, high;
+};
+
+void draw(Distribution distribution, const Bounds& bounds, DType dtype, const PhiloxBlock& block,
+          double* out) {
+    const double span = bounds.high - bounds.low;
+    switch (distribution) {
         case Distribution::uniform:
             if (dtype == DType::float64) {
                 for (int i = 0; i < 2; ++i) {
                     const double u = uniform_double(block.values[2 * i], block.values[2 * i + 1]);
-                    out[i] = below(dtype, params.low + span * u, params.low, params.high);
+                    out[i] = below(dtype, bounds.low + span * u, bounds.low, bounds.high);
                 }
                 return;
             }
             for (int i = 0; i < 4; ++i) {
                 const double u = uniform_in(dtype, block.values[i]);
-                out[i] = below(dtype, params.low + span * u, params.low, params.high);
+                out[i] = below(dtype, bounds.low + span * u, bounds.low, bounds.high);
             }
             return;
         case Distribution::normal: {
             const NormalPair pair = normal_pair(block);
-            out[0] = params.low + params.high * pair.first;
-            out[1] = params.low + params.high * pair.second;
+            out[0] = bounds.low + bounds.high * pair.first;
+            out[1] = bounds.low + bounds.high * pair.second;
             return;
         }
         case Distribution::integer:
             for (int i = 0; i < 2; ++i) {
                 out[i] = static_cast<double>(
-                    integer_in(block, i, static_cast<int64_t>(params.low), static_cast<uint64_t>(span)));
+                    integer_in(block, i, static_cast<int64_t>(bounds.low), static_cast<uint64_t>(span)));
             }
             return;
         case Distribution::bernoulli:
             for (int i = 0; i < 4; ++i)
-                out[i] = static_cast<double>(uniform_float(block.values[i])) < params.low ? 1.0 : 0.0;
+                out[i] = static_cast<double>(uniform_float(block.values[i])) < bounds.low ? 1.0 : 0.0;
             return;
         case Distribution::count:
             break;
@@ -92,11 +98,11 @@ uint64_t counter_value(const ScalarSlot& slot, const char* what) {
     return static_cast<uint64_t>(value);
 }
 
-void expect_range(const RandomParams& params) {
-    if (static_cast<Distribution>(params.distribution) != Distribution::integer) return;
+void expect_range(Distribution distribution, const Bounds& bounds) {
+    if (distribution != Distribution::integer) return;
     constexpr double limit = 9007199254740992.0;
-    if (!(params.low >= -limit && params.high <= limit && params.low < params.high))
-        fail("no integers in [%g, %g)", params.low, params.high);
+    if (!(bounds.low >= -limit && bounds.high <= limit && bounds.low < bounds.high))
+        fail("no integers in [%g, %g)", bounds.low, bounds.high);
 }
 
 }  // namespace
@@ -107,18 +113,20 @@ void random(const OpCall& call, const RandomParams& params) {
     if (params.distribution < 0 || params.distribution >= static_cast<int32_t>(Distribution::count)) {
         fail("no distribution %d", params.distribution);
     }
+    const auto distribution = static_cast<Distribution>(params.distribution);
+    const Bounds bounds{params.low.values[0], params.high.values[0]};
     const TensorView& out = call.outputs[0];
     const int64_t n = element_count(out);
-    const int64_t per_counter = values_per_counter(static_cast<Distribution>(params.distribution), out.dtype);
+    const int64_t per_counter = values_per_counter(distribution, out.dtype);
     if (!is_row_major(out)) fail("writes row-major tensors only");
     const uint64_t seed = counter_value(params.seed, "seed"), offset = counter_value(params.offset, "offset");
-    expect_range(params);
+    expect_range(distribution, bounds);
     parallel_for((n + block_size - 1) / block_size, [&](int64_t task) {
         double values[block_size];
         const int64_t first = task * block_size, count = std::min(block_size, n - first);
         for (int64_t i = 0; i < count; i += per_counter) {
             const uint64_t counter = offset + static_cast<uint64_t>((first + i) / per_counter);
-            draw(params, out.dtype, philox(seed, counter, 0), values + i);
+            draw(distribution, bounds, out.dtype, philox(seed, counter, 0), values + i);
         }
         store_block(out.dtype, element(out, first), 1, count, values);
     });
