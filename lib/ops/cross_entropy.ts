@@ -4,12 +4,14 @@ import { isFloat } from '../tensor/dtype.js';
 import { sameShape, shapeText, sizeOf } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import { add, div, mul } from './arithmetic.js';
+import { eq, logicalAnd } from './compare.js';
 import { cast, requireTensor } from './convert.js';
 import { binaryKernel, compareKernel, copyKernel, reduceKernel, runNew } from './kernels.js';
 import { full } from './create.js';
 import { sum } from './reduce.js';
 import { logSoftmax } from './softmax.js';
 import { permute, reshape, unsqueeze } from './shape_ops.js';
+import { maskedFill } from './where.js';
 
 /** How a loss joins its terms. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -144,7 +146,17 @@ export function labelCrossEntropy(x: Tensor, labels: Tensor, options: CrossEntro
     return loss.rank === 1 && labels.rank !== 1 ? reshape(loss, labels.shape) : loss;
 }
 
-/** Cross entropy against probabilities or one-hot rows in the shape of the scores. */
+/** log softmax(x), with 0 where a class that the target excludes has no probability at all: 0 log 0 counts for nothing. */
+function logProbabilities(x: Tensor, target: Tensor, axis: number): Tensor {
+    const logp = logSoftmax(x, axis);
+    const excluded = logicalAnd(eq(logp, -Infinity), eq(target, 0));
+    return maskedFill(logp, excluded, 0);
+}
+
+/**
+ * Cross entropy against probabilities or one-hot rows in the shape of the scores: -sum_c p_c log softmax(x)_c, in log space, so
+ * no clamp is needed. A score of -Infinity costs nothing where p is 0 (PyTorch gives NaN there), and Infinity elsewhere.
+ */
 export function probabilityCrossEntropy(
     x: Tensor,
     probabilities: Tensor,
@@ -158,7 +170,7 @@ export function probabilityCrossEntropy(
     if (smoothing > 0) target = add(mul(target, 1 - smoothing), smoothing / classes);
     const perClass = x.shape.map((_, i) => (i === axis ? classes : 1));
     if (weight) target = mul(target, reshape(weight, perClass));
-    const losses = mul(sum(mul(logSoftmax(x, axis), target), axis), -1);
+    const losses = mul(sum(mul(logProbabilities(x, target, axis), target), axis), -1);
     const reduction = options.reduction ?? 'mean';
     if (reduction === 'none') return losses;
     const total = sum(losses);

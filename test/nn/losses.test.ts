@@ -72,3 +72,22 @@ describe('nllLoss', () => {
         assert.equal(nn.nllLoss(logp, labels, { ignoreIndex: 0 }).item(), 0.5);
     });
 });
+
+describe('cross entropy with probabilities', () => {
+    it('takes 0 log 0 as 0, forward and backward', () => {
+        const x = tensor([[-Infinity, 0, 0]], { requiresGrad: true });
+        const loss = nn.crossEntropy(x, tensor([[0, 0.5, 0.5]]));
+        assert.ok(Math.abs(loss.item() - Math.log(2)) < 1e-6);
+        loss.backward();
+        assert.deepEqual(x.grad?.toArray(), [[0, 0, 0]]);
+        assert.equal(nn.crossEntropy(tensor([[-Infinity, 0]]), tensor([[0.5, 0.5]])).item(), Infinity);
+    });
+
+    it('stays finite for scores however far apart', () => {
+        const x = tensor([[1000, -1000]], { requiresGrad: true });
+        const loss = nn.crossEntropy(x, tensor([[0, 1]]));
+        assert.equal(loss.item(), 2000);
+        loss.backward();
+        assert.deepEqual(x.grad?.toArray(), [[1, -1]]);
+    });
+});

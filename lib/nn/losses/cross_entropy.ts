@@ -15,7 +15,7 @@ import type { Tensor } from '../../tensor/tensor.js';
  *
  * with label smoothing s: (1 - s) loss_i - s / C sum_c w_c log softmax(x_i)_c. Scores are [N, C], [N, C, d...] or [C];
  * targets are integer labels without the class dimension, or probabilities (or one-hot rows) in the shape of the scores, whose
- * loss is -sum_c w_c p_c log softmax(x_i)_c and whose mean divides by the number of samples. A label equal to `ignoreIndex` counts for nothing; a mean over
+ * loss is -sum_c w_c p_c log softmax(x_i)_c (0 log 0 = 0) and whose mean divides by the number of samples. A label equal to `ignoreIndex` counts for nothing; a mean over
  * nothing is NaN, as in PyTorch (torch.nn.functional.cross_entropy).
  *
  * @throws RangeError when shapes do not fit or a label is outside [0, C).
