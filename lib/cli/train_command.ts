@@ -4,6 +4,7 @@ import { saveModel } from '../nn/model_file.js';
 import { setThreads, threads } from '../system.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
+import type { Callback } from '../train/callback.js';
 import type { History } from '../train/history.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
@@ -11,16 +12,18 @@ import type { Score } from '../train/score.js';
 import { chooseDevice } from './device.js';
 import { digitModelInfo, TRAIN_RANGE } from './digit_model.js';
 import { readDigits } from './digits.js';
+import { DivergenceWarning } from './divergence_warning.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { flagName } from './flags.js';
 import { listenForInterrupt } from './interrupt.js';
+import { checkMemory } from './memory_need.js';
 import { packageVersion } from './package_version.js';
 import { chooseSamples, writePictures } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
 import { createRunFolder, writeJson } from './run_folder.js';
 import type { RunFolder } from './run_folder.js';
-import type { OutputStream, Streams } from './streams.js';
+import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
 import { setUpTraining } from './training_setup.js';
@@ -39,6 +42,8 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     unusedFlags(raw, config).forEach(warn);
     const device = chooseDevice(config.device);
     if (config.threads !== undefined) setThreads(config.threads);
+    const shortage = checkMemory(config);
+    if (shortage !== undefined) warn(shortage);
     const data = await readDigits(config.data, log, readMnist);
     const { training: trainingSet, validation } = split(digitDataset(data.train, TRAIN_RANGE), config);
     const training = setUpTraining(config, trainingSet.length);
@@ -50,7 +55,12 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     );
 
     const begin = performance.now();
-    const history = await fit(training, trainingSet, validation, config, folder, log, interrupt.signal);
+    const callbacks = [
+        new JsonLinesHistory(folder.file('history.jsonl')),
+        new Progress(log),
+        new DivergenceWarning(config, warn),
+    ];
+    const history = await fit(training, trainingSet, validation, config, callbacks, interrupt.signal);
     const seconds = (performance.now() - begin) / 1000;
     const modelPath = folder.file(`${config.modelName}.safetensors`);
     await saveModel(modelPath, training.model, digitModelInfo(config));
@@ -79,10 +89,7 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
         out.write(
             `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
         );
-    if (history.stopReason === 'diverged') {
-        warn('the loss became NaN or infinite; try a smaller --learning_rate or --gradient_clip 1');
-        return EXIT.failed;
-    }
+    if (history.stopReason === 'diverged') return EXIT.failed;
     return interrupt.exitCode ?? EXIT.done;
 }
 
@@ -106,8 +113,7 @@ function fit(
     trainingSet: Subset,
     validation: Subset | undefined,
     config: TrainConfig,
-    folder: RunFolder,
-    log: OutputStream,
+    callbacks: readonly Callback[],
     signal: AbortSignal,
 ): Promise<History> {
     const { batchSize, seed, epochs } = config;
@@ -117,7 +123,6 @@ function fit(
         shuffle: true,
         dropLast: training.dropLast,
     });
-    const callbacks = [new JsonLinesHistory(folder.file('history.jsonl')), new Progress(log)];
     return training.trainer.fit(loader, {
         epochs,
         callbacks,

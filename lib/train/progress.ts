@@ -6,10 +6,11 @@ export interface ProgressStream extends NodeJS.WritableStream {
     isTTY?: boolean;
 }
 
-/** Enough digits to see a change: `0.0000123` stays visible as 1.230e-5. */
+/** Enough digits to see a change, and no more: 0.0000123 is 1.230e-5, a loss that exploded 3.400e+34. */
 export function formatFigure(value: number): string {
     if (!Number.isFinite(value)) return String(value);
-    return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(3) : value.toFixed(4);
+    const size = Math.abs(value);
+    return size >= 1e6 || (size > 0 && size < 1e-3) ? value.toExponential(3) : value.toFixed(4);
 }
 
 function figures(rows: readonly (readonly [string, number | undefined])[]): string {

@@ -132,4 +132,44 @@ describe('training under mishaps', function () {
         assertOneLine(stderr, /^nativegrad: cannot write .*model\.safetensors: EFBIG/);
         assert.deepEqual(readdirSync(runFolder()).sort(), ['config.json', 'history.jsonl']);
     });
+
+    it('warns of a loss that explodes, and goes on', async () => {
+        const { code, stderr } = await start(
+            '--epochs 2 --optimizer sgd --learning_rate 100 --batch_size 1200',
+        ).end;
+        assertOneLine(
+            stderr,
+            /^nativegrad: warning: epoch [12]: training diverges: the loss is [\d.e+]+, .* --learning_rate below 100, or --gradient_clip 1$/m,
+        );
+        assert.equal(code, 0);
+        assertWholeRun();
+    });
+
+    it('ends with code 1, a warning and all files where the loss becomes NaN', async () => {
+        const flags =
+            '--json --epochs 3 --optimizer sgd --momentum 0.99 --learning_rate 1000 --batch_size 8 --hidden_sizes 256,128';
+        const { code, stdout, stderr } = await start(flags).end;
+        assert.match(
+            stderr,
+            /^nativegrad: warning: epoch 1: training diverges: the loss became (NaN|Infinity), .* --learning_rate below 1000, or --gradient_clip 1$/m,
+        );
+        assert.equal(stderr.match(/diverges/g)?.length, 1);
+        assert.equal(code, 1);
+        assert.equal(lastLine(stdout).epochs, 1);
+        assertWholeRun();
+    });
+
+    it('refuses a network beyond all memory before anything is made', async () => {
+        const sizes = Array<number>(32).fill(65_536).join(',');
+        const { code, stdout, stderr } = await start(`--json --hidden_sizes ${sizes}`).end;
+        assert.equal(code, 2, stderr);
+        assert.equal(stdout, '');
+        assertOneLine(stderr, /^nativegrad: training needs at least 1986\.1 GiB of memory .*--hidden_sizes/);
+        assert.ok(!existsSync(join(folder(), 'output')));
+    });
+
+    it('speaks of one epoch as one', async () => {
+        const { stdout } = await start('--epochs 1').end;
+        assert.match(stdout, /batches of 64, 1 epoch$/m);
+    });
 });
