@@ -7,7 +7,7 @@ import type {
 } from 'echarts';
 
 import { renderChart } from './render_chart.js';
-import type { PictureSize } from './render_chart.js';
+import type { PictureSize } from './picture_size.js';
 import { STYLE } from './style.js';
 
 export interface LineSeries {

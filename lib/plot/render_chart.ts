@@ -1,9 +1,5 @@
 import type { EChartsOption } from 'echarts';
-
-export interface PictureSize {
-    readonly width: number;
-    readonly height: number;
-}
+import type { PictureSize } from './picture_size.js';
 
 /** Draws an ECharts option to SVG text without a browser. ECharts is loaded on the first call: it takes half a second. */
 export async function renderChart(option: EChartsOption, size: PictureSize): Promise<string> {

@@ -144,6 +144,11 @@ describe('package', function () {
                 module ?? '',
                 '--target',
                 'es2022',
+                // Neither a browser's types nor a blind eye to those of the package and of what it imports.
+                '--lib',
+                'es2022',
+                '--skipLibCheck',
+                'false',
                 ...nodeTypes,
             ];
             const { code, stdout } = await runCommand(process.execPath, [tsc, ...words, file], {
