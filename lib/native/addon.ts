@@ -46,6 +46,8 @@ export interface Addon {
     captureEnd(changingSlots: Int32Array): NativeProgram;
     replay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
     replayAsync(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): Promise<void>;
+    setTimed(program: NativeProgram, timed: boolean): void;
+    programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
     contract(): Contract;
     memory(): MemoryStatistics;

@@ -83,3 +83,29 @@ export function programSize(program: NativeProgram): ProgramSize {
     const [calls = 0, buffers = 0, slots = 0, arenaBytes = 0, leastArenaBytes = 0] = block;
     return { calls, buffers, slots, arenaBytes, leastArenaBytes };
 }
+
+/** One op call of a program; `milliseconds` are those of one step, 0 where nothing was measured. */
+export interface ProgramCall {
+    readonly op: string;
+    /** Of the inputs and, behind the arrow, the outputs. */
+    readonly shapes: string;
+    readonly milliseconds: number;
+}
+
+export function programCalls(program: NativeProgram, steps = 1): ProgramCall[] {
+    return native.programCalls(program).map(({ op, shapes, nanoseconds }) => ({
+        op,
+        shapes,
+        milliseconds: nanoseconds / 1e6 / steps,
+    }));
+}
+
+/** Runs `body`, in which replays of the program measure their calls. */
+export function timed<T>(program: NativeProgram, body: () => T): T {
+    native.setTimed(program, true);
+    try {
+        return body();
+    } finally {
+        native.setTimed(program, false);
+    }
+}

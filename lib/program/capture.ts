@@ -1,7 +1,7 @@
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
-import type { ProgramSize } from '../native/program.js';
+import type { ProgramCall, ProgramSize } from '../native/program.js';
 import { CapturedProgram } from './captured_program.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { StepResult } from './results.js';
@@ -41,6 +41,8 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result extends S
         inputs: Inputs,
         options?: RunOptions,
     ): Promise<{ readonly steps: number; readonly result: Result }>;
+    /** Runs `steps` steps on the same inputs, and says what each op call of a step takes on average. */
+    profile(steps: number, ...inputs: Inputs): ProgramCall[];
     readonly statistics: CaptureStatistics;
 }
 
@@ -139,6 +141,20 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
             steps: done,
             result: program.resultOf(done === steps ? outputs : entries(outputs, 0, done)),
         };
+    }
+
+    profile(steps: number, inputs: Inputs): ProgramCall[] {
+        const program = this.programFor(inputs, inputs);
+        const total = new Map<number, ProgramCall>();
+        for (let step = 0; step < steps; step++) {
+            const prepared = program.prepare(1, inputs, program.newOutputs(1, false), false);
+            program.profile(prepared).forEach((call, i) => {
+                const milliseconds = (total.get(i)?.milliseconds ?? 0) + call.milliseconds / steps;
+                total.set(i, { ...call, milliseconds });
+            });
+            this.replays++;
+        }
+        return [...total.values()];
     }
 
     private checkSteps(steps: number, inputs: readonly Tensor[], { chunk = 1 }: RunOptions): void {
@@ -269,5 +285,6 @@ export function capture<Inputs extends readonly Tensor[] = Tensor[], Result exte
     return Object.assign(captured, {
         async: (...inputs: Inputs): Promise<Result> => runner.callAsync(inputs),
         run: (steps: number, inputs: Inputs, options: RunOptions = {}) => runner.run(steps, inputs, options),
+        profile: (steps: number, ...inputs: Inputs) => runner.profile(steps, inputs),
     }) as CapturedStep<Inputs, Result>;
 }

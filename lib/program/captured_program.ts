@@ -4,9 +4,12 @@ import {
     abortRecording,
     beginRecording,
     endRecording,
+    programCalls,
     programSize,
     replay,
     replayAsync,
+    timed,
+    type ProgramCall,
     type ProgramSize,
     type Replay,
 } from '../native/program.js';
@@ -153,6 +156,14 @@ export class CapturedProgram<Result extends StepResult> {
         const done = replayAsync(this.native, prepared);
         this.applyEffects();
         await done;
+    }
+
+    /** Runs the prepared steps and says what each call took. */
+    profile(prepared: PreparedReplay): ProgramCall[] {
+        return timed(this.native, () => {
+            this.runNow(prepared);
+            return programCalls(this.native, prepared.steps);
+        });
     }
 
     /** The step's result with these tensors in it. */

@@ -282,6 +282,52 @@ napi_value replay_async(napi_env env, napi_callback_info info) {
     });
 }
 
+// setTimed(program, timed): whether replays add up what each call takes
+napi_value set_timed(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 2, "setTimed takes a program and a boolean");
+        bool timed = false;
+        napi_get_value_bool(env, arguments.values[1], &timed);
+        program_of(env, arguments.values[0])->set_timed(timed);
+        return undefined();
+    });
+}
+
+std::string shape_text(const TensorView& view) {
+    if (view.is_host_scalar) return "number";
+    std::string text = "[";
+    for (int32_t axis = 0; axis < view.rank; ++axis)
+        text += (axis > 0 ? ", " : "") + std::to_string(view.shape[axis]);
+    return text + "]";
+}
+
+// programCalls(program): the op, the shapes and the nanoseconds of each call
+napi_value program_calls(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Napi::CallbackInfo arguments(env, info);
+        const Program& program = *program_of(env, arguments[0]);
+        Napi::Array list = Napi::Array::New(env, program.instructions.size());
+        for (size_t i = 0; i < program.instructions.size(); ++i) {
+            const Instruction& instruction = program.instructions[i];
+            std::string shapes;
+            for (size_t k = 0; k < instruction.operands.size(); ++k) {
+                const bool is_first_output = k == static_cast<size_t>(instruction.input_count);
+                shapes += (is_first_output ? " -> "
+                           : k > 0         ? ", "
+                                           : "") +
+                          shape_text(instruction.operands[k].view);
+            }
+            Napi::Object entry = Napi::Object::New(env);
+            entry.Set("op", op_name(instruction.op));
+            entry.Set("shapes", shapes);
+            entry.Set("nanoseconds",
+                      program.nanoseconds.empty() ? 0.0 : static_cast<double>(program.nanoseconds[i]));
+            list.Set(static_cast<uint32_t>(i), entry);
+        }
+        return list;
+    });
+}
+
 // programStats(program): block gets the number of calls, buffers and slots, arena bytes and the least they
 // could be
 napi_value program_stats(napi_env env, napi_callback_info info) {
@@ -307,6 +353,8 @@ void define_program_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "captureEnd", &capture_end);
     define_function(env, exports, "replay", &replay_now);
     define_function(env, exports, "replayAsync", &replay_async);
+    define_function(env, exports, "setTimed", &set_timed);
+    define_function(env, exports, "programCalls", &program_calls);
     define_function(env, exports, "programStats", &program_stats);
 }
 

@@ -1,11 +1,22 @@
 #include "program/program.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "backend/error.h"
 
 namespace nativegrad {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int64_t nanoseconds_since(Clock::time_point begin) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+}
+
+}  // namespace
 
 char* Program::base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const {
     switch (buffer.place) {
@@ -64,15 +75,17 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
             const Buffer& buffer = buffers[static_cast<size_t>(place.buffer)];
             place.view->data = base_of(buffer, step, given) + place.byte_offset;
         }
-        for (const Call& call : calls_) {
+        for (size_t i = 0; i < calls_.size(); ++i) {
+            const auto begin = nanoseconds.empty() ? Clock::time_point{} : Clock::now();
             try {
-                run_op(backend, call.op, call.call);
+                run_op(backend, calls_[i].op, calls_[i].call);
             } catch (const Error& error) {
                 char text[1100];
                 std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)",
                               error.what(), static_cast<long long>(step + 1), static_cast<long long>(steps));
                 throw Error(error.status, text);
             }
+            if (!nanoseconds.empty()) nanoseconds[i] += nanoseconds_since(begin);
         }
         for (size_t i = 0; i < results.size(); ++i) {
             const ProgramResult& result = results[i];

@@ -85,6 +85,10 @@ class Program {
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                 const std::vector<ProgramOutput>& wanted);
 
+    // While set, replays add up what each call takes, in nanoseconds; off is free.
+    void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
+    std::vector<int64_t> nanoseconds;
+
     // Marks the storages that the program itself holds as in use by a replay, or no longer.
     void begin_use();
     void end_use();
