@@ -26,8 +26,16 @@ export {
 export { defineOp, type ForwardContext, type OpDefinition } from './autograd/define_op.js';
 export type { BackwardContext, Gradients } from './autograd/node.js';
 export type { BackwardOptions } from './autograd/backward.js';
-export { capture, type CapturedStep, type CaptureStatistics, type RunOptions } from './program/capture.js';
+export {
+    capture,
+    type CapturedStep,
+    type CaptureOptions,
+    type CaptureStatistics,
+    type RunOptions,
+} from './program/capture.js';
 export { CaptureError } from './native/capture_error.js';
+export { CaptureMismatchError } from './program/validate.js';
+export type { ProgramCall, ProgramSize } from './native/program.js';
 export type { StepResult } from './program/results.js';
 export * from './system.js';
 export {

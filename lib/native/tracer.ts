@@ -10,8 +10,8 @@ export type Scalar = number | SlotValue;
 
 /** Who is told what a step does while it is captured; `lib/program` implements it. */
 export interface Tracer {
-    /** The JavaScript part of a step, run once before each replay, in the order of the calls. */
-    addAction(action: () => void): void;
+    /** The JavaScript part of a step, run once before each replay, in the order of the calls; it may change `state`. */
+    addAction(action: () => void, state?: StepState): void;
     /** Must stay true for the program to be used again. */
     addGuard(holds: () => boolean): void;
     /** `slot` stands for the value in place `index` of the program's slots. */
@@ -43,17 +43,23 @@ export function exchangeTracer(tracer: Tracer | null): Tracer | null {
     return before;
 }
 
-/** Runs `action` now, or before each replay where a step is being captured. */
-export function eachStep(action: () => void): void {
-    if (active) active.addAction(action);
+/** JavaScript state that steps change: counters, random offsets. */
+export interface StepState {
+    /** Notes the state; the function that it returns brings it back. */
+    saveState(): () => void;
+}
+
+/** Runs `action` now, or before each replay where a step is being captured; it changes `state`. */
+export function eachStep(action: () => void, state: StepState): void {
+    if (active) active.addAction(action, state);
     else action();
 }
 
-/** `read()` now, or a number that is read before each replay where a step is being captured. */
-export function perStep(read: () => number): Scalar {
+/** `read()` now, or a number that is read before each replay where a step is being captured; reading changes `state`. */
+export function perStep(read: () => number, state?: StepState): Scalar {
     if (!active) return read();
     const slot = new SlotValue();
-    active.addAction(() => void (slot.value = read()));
+    active.addAction(() => void (slot.value = read()), state);
     return slot;
 }
 

@@ -63,7 +63,7 @@ export function dropout(x: Tensor, probability = 0.5, options: DropoutOptions = 
 /** @internal As `dropout`, with a probability that may change from step to step. */
 export function dropoutBy(x: Tensor, probability: Scalar, generator: Generator): Tensor {
     const seed = perStep(() => generator.seed);
-    const offset = perStep(() => generator.reserve(Math.ceil(x.size / 4)));
+    const offset = perStep(() => generator.reserve(Math.ceil(x.size / 4)), generator);
     return dropoutOp([x], { probability, seed, offset });
 }
 

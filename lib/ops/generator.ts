@@ -58,6 +58,12 @@ export class Generator {
         this.next = offset;
     }
 
+    /** @internal */
+    saveState(): () => void {
+        const { state } = this;
+        return () => (this.state = state);
+    }
+
     /** @internal Takes counters for a draw; returns the first. */
     reserve(counters: number): number {
         const first = this.next;

@@ -37,7 +37,7 @@ function draw(
         throw new TypeError(`[${op}] generator must be a Generator; make one with new Generator(seed)`);
     const counters = Math.ceil(target.size / valuesPerCounter(name, target.dtype));
     const seed = perStep(() => generator.seed);
-    const offset = perStep(() => generator.reserve(counters));
+    const offset = perStep(() => generator.reserve(counters), generator);
     run('random', [], [target], [distributions[name], low, high, seed, offset], op);
     return target;
 }

@@ -30,6 +30,8 @@ export type Parameters<Options> = Iterable<Tensor> | Iterable<{ params: Iterable
 /** Memory of one parameter: step count and moment tensors. */
 export interface ParameterState {
     step: number;
+    /** The tensors were made for the step that comes, and hold zeros. */
+    fresh: boolean;
     readonly tensors: Map<string, Tensor>;
 }
 
@@ -46,8 +48,6 @@ export interface Update {
     readonly parameter: Tensor;
     readonly gradient: Tensor;
     readonly state: ParameterState;
-    /** The state tensors were made for this step. */
-    readonly fresh: boolean;
 }
 
 const maxOperands = 128;
@@ -144,7 +144,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             if (updates.length === 0) continue;
             eachStep(() => {
                 for (const { state } of updates) state.step++;
-            });
+            }, this);
             this.update(updates, group);
         }
         return result;
@@ -207,11 +207,25 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
                 name,
                 keep(copyKernel(x, parameter.dtype)),
             ]);
-            loaded.push([parameter, { step, tensors: new Map(copies) }]);
+            loaded.push([parameter, { step, fresh: false, tensors: new Map(copies) }]);
         }
         this.paramGroups.forEach((group, i) => Object.assign(group, merged[i]));
         this.clearState();
         for (const [parameter, state] of loaded) this.state.set(parameter, state);
+    }
+
+    /** @internal Step counts and options, without the tensors. */
+    saveState(): () => void {
+        const steps = [...this.state.values()].map((state) => ({
+            state,
+            step: state.step,
+            fresh: state.fresh,
+        }));
+        const groups = this.paramGroups.map((group) => ({ group, options: { ...group } }));
+        return () => {
+            for (const { state, step, fresh } of steps) Object.assign(state, { step, fresh });
+            for (const { group, options } of groups) Object.assign(group, options);
+        };
     }
 
     /** Frees the state; the parameters stay. */
@@ -258,14 +272,13 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         const gradient = parameter.grad;
         if (!gradient) return [];
         let state = this.state.get(parameter);
-        if (!state) this.state.set(parameter, (state = { step: 0, tensors: new Map() }));
-        let fresh = false;
+        if (!state) this.state.set(parameter, (state = { step: 0, fresh: false, tensors: new Map() }));
         for (const name of this.stateNames(group)) {
             if (state.tensors.has(name)) continue;
             state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
-            fresh = true;
+            state.fresh = true;
         }
-        return [{ parameter, gradient, state, fresh }];
+        return [{ parameter, gradient, state }];
     }
 
     private clearState(): void {

@@ -59,13 +59,23 @@ export abstract class Schedule {
         eachStep(() => {
             this.stepCount++;
             this.apply();
-        });
+        }, this);
     }
 
     /** @internal Sets the rates of the present step. */
     apply(): void {
         const rates = this.baseRates.map((base, group) => this.rate(base, this.stepCount, group));
         this.optimizer.paramGroups.forEach((group, i) => (group.lr = rates[i] ?? group.lr));
+    }
+
+    /** @internal */
+    saveState(): () => void {
+        const state = this.stateDict();
+        const rates = this.optimizer.paramGroups.map(({ lr }) => lr);
+        return () => {
+            this.loadStateDict(state);
+            this.optimizer.paramGroups.forEach((group, i) => (group.lr = rates[i] ?? group.lr));
+        };
     }
 
     stateDict(): ScheduleState {

@@ -1,4 +1,4 @@
-import { guard, perStep } from '../native/tracer.js';
+import { eachStep, guard, perStep } from '../native/tracer.js';
 import {
     Optimizer,
     requireOption,
@@ -68,16 +68,16 @@ export class SGD extends Optimizer<SGDOptions> {
             perStep(() => group.dampening),
             perStep(() => group.weightDecay),
         ];
-        for (const fresh of [true, false]) {
-            const share = updates.filter((update) => update.fresh === fresh);
-            if (share.length === 0) continue;
-            let isFirst = fresh;
-            const first = perStep(() => {
-                const flag = isFirst ? 1 : 0;
-                isFirst = false;
-                return flag;
-            });
+        // Divided before the first call, which changes what is fresh.
+        const shares = [true, false].map((fresh) => updates.filter(({ state }) => state.fresh === fresh));
+        for (const share of shares) {
+            const [leader] = share;
+            if (!leader) continue;
+            const first = perStep(() => (leader.state.fresh ? 1 : 0));
             this.runGroups('sgd_step', share, names, [...options, nesterov ? 1 : 0, first]);
+            eachStep(() => {
+                for (const { state } of share) state.fresh = false;
+            }, this);
         }
     }
 }

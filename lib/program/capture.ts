@@ -5,6 +5,7 @@ import type { ProgramCall, ProgramSize } from '../native/program.js';
 import { CapturedProgram } from './captured_program.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { StepResult } from './results.js';
+import { validateReplay } from './validate.js';
 
 /** Counters of a captured step. */
 export interface CaptureStatistics {
@@ -14,6 +15,14 @@ export interface CaptureStatistics {
     readonly replays: number;
     /** Sizes of the programs that are kept. */
     readonly programs: readonly ProgramSize[];
+}
+
+export interface CaptureOptions {
+    /**
+     * So many calls of each program are checked against the step itself, bit for bit; true for all of them. Costs the time of
+     * both. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
+     */
+    readonly validate?: number | boolean;
 }
 
 /** Several steps in one go. */
@@ -100,18 +109,33 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
     private hasWarned = false;
     private stepMilliseconds = 1;
 
-    constructor(private readonly step: (...inputs: Inputs) => Result) {}
+    constructor(
+        private readonly step: (...inputs: Inputs) => Result,
+        private readonly validatedUses: number,
+    ) {}
 
     call(inputs: Inputs): Result {
         const program = this.programFor(inputs, inputs);
+        if (this.mustValidate) return this.validated(program, inputs);
         const outputs = program.newOutputs(1, false);
         program.runNow(program.prepare(1, inputs, outputs, false));
         this.replays++;
         return program.resultOf(outputs);
     }
 
+    /** The program in front was used so little that its calls are still checked. */
+    private get mustValidate(): boolean {
+        return (this.entries[0]?.uses ?? 0) <= this.validatedUses;
+    }
+
+    private validated(program: CapturedProgram<Result>, inputs: Inputs): Result {
+        this.replays++;
+        return validateReplay(program, () => this.step(...inputs), inputs);
+    }
+
     async callAsync(inputs: Inputs): Promise<Result> {
         const program = this.programFor(inputs, inputs);
+        if (this.mustValidate) return this.validated(program, inputs);
         const outputs = program.newOutputs(1, false);
         await this.exclusively(program.runAsync(program.prepare(1, inputs, outputs, false)));
         this.replays++;
@@ -259,7 +283,8 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
  * line. Inputs must not require gradients and must not be written; the function returns tensors, in arrays or objects where
  * there are several.
  *
- * @throws CaptureError when the step cannot be captured; nothing is changed then.
+ * @throws CaptureError when the step cannot be captured; nothing is changed then. CaptureMismatchError where `validate` finds
+ * that the step and its program differ.
  * @example
  * import { capture, nn, optim, randn, randint } from 'nativegrad';
  * const model = new nn.Sequential(new nn.Linear(784, 32), new nn.ReLU(), new nn.Linear(32, 10));
@@ -276,10 +301,16 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
  */
 export function capture<Inputs extends readonly Tensor[] = Tensor[], Result extends StepResult = StepResult>(
     step: (...inputs: Inputs) => Result,
+    options: CaptureOptions = {},
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    const runner = new StepRunner(step);
+    const { validate = 0 } = options;
+    if (typeof validate !== 'boolean' && !(Number.isInteger(validate) && validate >= 0))
+        throw new RangeError(
+            `[capture] validate must be a boolean or a count of calls, got ${String(validate)}`,
+        );
+    const runner = new StepRunner(step, typeof validate === 'number' ? validate : validate ? Infinity : 0);
     const captured = (...inputs: Inputs): Result => runner.call(inputs);
     Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
     return Object.assign(captured, {

@@ -49,7 +49,8 @@ function rowMajor(x: Tensor): Tensor {
 /** One captured form of a step: what to do before each replay, and when it may be used. */
 export class CapturedProgram<Result extends StepResult> {
     private readonly known: readonly Known[];
-    private readonly written: readonly Tensor[];
+    /** Tensors from outside that the step changes. */
+    readonly written: readonly Tensor[];
     private readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly before: Tensor | null }[];
     private readonly resultTypes: readonly { readonly shape: Shape; readonly dtype: DType }[];
 
@@ -117,6 +118,19 @@ export class CapturedProgram<Result extends StepResult> {
         for (const { leaf, before } of this.gradientsBefore) if (leaf.storedGrad !== before) return false;
         for (const holds of this.tracer.guards) if (!holds()) return false;
         return true;
+    }
+
+    /** Gradients that the step leaves on leaves. */
+    get leafGradients(): { readonly leaf: Tensor; readonly gradient: Tensor }[] {
+        return this.effects.flatMap(({ leaf, anchor }) => (anchor ? [{ leaf, gradient: anchor }] : []));
+    }
+
+    /** Notes the JavaScript state that the step changes; the function that it returns brings it back. */
+    saveStates(): () => void {
+        const restores = [...this.tracer.states].map((state) => state.saveState());
+        return () => {
+            for (const restore of restores) restore();
+        };
     }
 
     get size(): ProgramSize {

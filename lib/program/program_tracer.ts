@@ -1,5 +1,5 @@
 import type { TensorRecord } from '../native/call.js';
-import type { SlotValue, Tracer } from '../native/tracer.js';
+import type { SlotValue, StepState, Tracer } from '../native/tracer.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /** The gradient of a leaf around a captured step. */
@@ -14,6 +14,8 @@ export interface GradientChange {
 /** Notes what a step does outside the op calls that the native recorder writes down. */
 export class ProgramTracer implements Tracer {
     readonly actions: (() => void)[] = [];
+    /** What the actions change. */
+    readonly states = new Set<StepState>();
     readonly guards: (() => boolean)[] = [];
     readonly slots: { readonly slot: SlotValue; readonly index: number }[] = [];
     /** Tensors from outside that the step reads or writes, and those that it writes. */
@@ -25,8 +27,9 @@ export class ProgramTracer implements Tracer {
 
     constructor(private readonly inputs: readonly Tensor[]) {}
 
-    addAction(action: () => void): void {
+    addAction(action: () => void, state?: StepState): void {
         this.actions.push(action);
+        if (state) this.states.add(state);
     }
 
     addGuard(holds: () => boolean): void {

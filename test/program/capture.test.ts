@@ -3,6 +3,7 @@ import type { Tensor } from '../../lib/index.js';
 import {
     capture,
     CaptureError,
+    CaptureMismatchError,
     manualSeed,
     nn,
     noGrad,
@@ -51,6 +52,9 @@ const cnn: MakeModel = () =>
         new nn.Flatten(),
         new nn.Linear(4, 4),
     );
+
+const cnnWithDropout: MakeModel = () =>
+    new nn.Sequential(cnn(), new nn.Dropout(0.3), new nn.Linear(4, 4));
 
 const adam: MakeOptimizer = (parameters) => new optim.Adam(parameters, { lr: 1e-2 });
 
@@ -392,6 +396,63 @@ describe('capture', () => {
         });
     });
 
+    describe('validate', () => {
+        it('finds nothing wrong with a sound step, and gives its bits', () => {
+            for (const make of [
+                (p: Tensor[]) => new optim.Adam(p),
+                (p: Tensor[]) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.5 }),
+            ]) {
+                manualSeed(1);
+                const batches = Array.from({ length: 5 }, () => batch(8, [1, 8, 8]));
+                const runs = [0, 3, true].map((validate) => {
+                    const made = setup(cnnWithDropout, make);
+                    const run = capture(made.step, { validate });
+                    manualSeed(5);
+                    return { losses: batches.map(([x, y]) => run(x, y).item()), state: stateOf(made) };
+                });
+                assert.deepEqual(runs[1], runs[0]);
+                assert.deepEqual(runs[2], runs[0]);
+            }
+        });
+
+        it('finds a number that the step took from JavaScript', () => {
+            let scale = 1;
+            const run = capture((x: Tensor) => x.mul(scale), { validate: true });
+            const x = ones([3]);
+            assert.deepEqual(run(x).toArray(), [1, 1, 1]);
+            scale = 1.5;
+            assert.throws(
+                () => run(x),
+                (error) =>
+                    error instanceof CaptureMismatchError &&
+                    /result 0 .* by up to 0\.500/.test(error.message),
+            );
+        });
+
+        it('leaves the state of the step itself where they disagree', () => {
+            const weight = ones([2]);
+            let rate = 1;
+            const run = capture(
+                (x: Tensor) => {
+                    weight.sub_(x.mul(rate));
+                    return weight;
+                },
+                { validate: true },
+            );
+            run(ones([2]));
+            rate = 10;
+            assert.throws(() => run(ones([2])), /result 0/);
+            assert.deepEqual(weight.toArray(), [-10, -10]);
+        });
+
+        it('refuses other options', () => {
+            assert.throws(
+                () => capture((x: Tensor) => x, { validate: -1 }),
+                /validate must be a boolean or a count/,
+            );
+        });
+    });
+
     describe('op errors in a replay', () => {
         it('name the op', () => {
             const weight = randn([3, 2]);
@@ -399,6 +460,16 @@ describe('capture', () => {
             run(tensor([0, 2], { dtype: 'int32' }));
             assert.throws(() => run(tensor([0, 3], { dtype: 'int32' })), /index_select.*captured program/s);
         });
+    });
+
+    it('says what each call takes', () => {
+        const run = capture((x: Tensor) => x.matmul(x).relu());
+        const calls = run.profile(3, ones([4, 4]));
+        assert.deepEqual(
+            calls.map(({ op, shapes }) => `${op} ${shapes}`),
+            ['matmul [4, 4], [4, 4] -> [4, 4]', 'unary [4, 4] -> [4, 4]'],
+        );
+        assert.ok(calls.every(({ milliseconds }) => milliseconds > 0));
     });
 
     it('plans the arena within a tenth of the least that is possible', () => {
