@@ -38,7 +38,7 @@ function dropped(probability: number) {
 export const dropoutSamples: readonly OpSample[] = [
     {
         op: 'dropout',
-        covers: ['dropoutBy'],
+        covers: ['dropout_by'],
         inputs: [{ shape: [3, 5, 7] }],
         run: (x) => dropout(x, 0.375, { generator: started() }),
         reference: dropped(0.375),
