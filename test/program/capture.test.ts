@@ -53,8 +53,7 @@ const cnn: MakeModel = () =>
         new nn.Linear(4, 4),
     );
 
-const cnnWithDropout: MakeModel = () =>
-    new nn.Sequential(cnn(), new nn.Dropout(0.3), new nn.Linear(4, 4));
+const cnnWithDropout: MakeModel = () => new nn.Sequential(cnn(), new nn.Dropout(0.3), new nn.Linear(4, 4));
 
 const adam: MakeOptimizer = (parameters) => new optim.Adam(parameters, { lr: 1e-2 });
 
