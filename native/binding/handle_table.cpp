@@ -123,6 +123,7 @@ void HandleTable::collect() {
     napi_adjust_external_memory(env_, -external_pressure, &total);
     ++counters_.collections;
     sweep();
+    survivors_ = std::max(bytes_, survivors_ - survivors_ / 8);
 }
 
 void HandleTable::make_room(int64_t bytes) {
@@ -133,7 +134,7 @@ void HandleTable::make_room(int64_t bytes) {
     const int64_t tensors_before = counters_.tensors;
     const int64_t freed = sweep();
     if (freed < new_bytes / 2 && tensors_before - counters_.tensors < new_tensors / 2) collect();
-    byte_threshold_ = std::max(least_byte_threshold, bytes_ / 2);
+    byte_threshold_ = std::max({least_byte_threshold, bytes_ / 2, 2 * survivors_});
     insert_threshold_ = std::max(least_insert_threshold, counters_.tensors);
 }
 

@@ -73,7 +73,10 @@ class HandleTable {
     int64_t base_bytes_ = 0,
             base_tensors_ = 0;                    // what was alive after the last sweep
     int64_t byte_threshold_ = int64_t{12} << 20;  // a sweep is due after this much growth
-    int64_t insert_threshold_ = 1 << 15;          // or this many new tensors; both grow with what is alive
+    // The most that a recent collection left alive. A step fills and frees that much each time, so what comes
+    // within it is no sign of garbage, and a collection costs as much as a few million multiply-adds.
+    int64_t survivors_ = 0;
+    int64_t insert_threshold_ = 1 << 15;  // or this many new tensors; both grow with what is alive
     HandleStats counters_{};
 };
 
