@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { installMethods } from './methods.js';
 import { pairOf, type Pair } from './pair.js';
 import { pooledSize, requireImages, windowGeometry, type PoolOptions } from './pool.js';
-import { resample, type Taps } from './resample.js';
+import { resample, tapsOf, type Taps } from './resample.js';
 
 export interface AvgPoolOptions extends PoolOptions {
     /** Whether pixels of the padding count in the mean, as zeros; default true. */
@@ -35,12 +35,16 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPoolOptions =
     const countPadding = options.countIncludePad ?? true;
     const [rows, columns] = size.map((count, axis): Taps => {
         const [length, padding] = [x.shape[2 + axis] ?? 0, windows.padding[axis] ?? 0];
-        return Array.from({ length: count }, (_, i) => {
-            const start = i * (windows.stride[axis] ?? 1) - padding;
-            const end = Math.min(start + (windows.kernel[axis] ?? 1), length + padding);
-            const [first, last] = [Math.max(start, 0), Math.min(end, length)];
-            return meanOf(first, last, countPadding ? end - start : last - first);
-        });
+        const [stride, kernel] = [windows.stride[axis] ?? 1, windows.kernel[axis] ?? 1];
+        const key = ['mean', count, length, padding, stride, kernel, countPadding].join();
+        return tapsOf(key, () =>
+            Array.from({ length: count }, (_, i) => {
+                const start = i * stride - padding;
+                const end = Math.min(start + kernel, length + padding);
+                const [first, last] = [Math.max(start, 0), Math.min(end, length)];
+                return meanOf(first, last, countPadding ? end - start : last - first);
+            }),
+        );
     });
     return resample(x, rows ?? [], columns ?? []);
 }
@@ -63,11 +67,13 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
         const length = x.shape[2 + axis] ?? 0;
         if (length === 0)
             throw new RangeError(`[adaptive_avg_pool2d] the image is empty: input ${shapeText(x.shape)}`);
-        return Array.from({ length: count }, (_, i) => {
-            const first = Math.floor((i * length) / count);
-            const end = Math.ceil(((i + 1) * length) / count);
-            return meanOf(first, end, end - first);
-        });
+        return tapsOf(['adaptive', count, length].join(), () =>
+            Array.from({ length: count }, (_, i) => {
+                const first = Math.floor((i * length) / count);
+                const end = Math.ceil(((i + 1) * length) / count);
+                return meanOf(first, end, end - first);
+            }),
+        );
     });
     return resample(x, rows ?? [], columns ?? []);
 }

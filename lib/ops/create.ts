@@ -1,4 +1,3 @@
-import { setRequiresGrad } from '../autograd/gradients.js';
 import { describeValue, isPromise } from '../support/describe_value.js';
 import { requireDtype, requireRange, type DType } from '../tensor/dtype.js';
 import { checkShape, maxRank, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
@@ -6,18 +5,9 @@ import type { Tensor } from '../tensor/tensor.js';
 import { fromStorage, type NestedArray } from '../tensor/tensor.js';
 import { cast, requireTensor } from './convert.js';
 import { runNew } from './kernels.js';
+import { finishLeaf, type TensorOptions } from './leaf.js';
 
-export interface TensorOptions {
-    /** Default: float32, or the dtype that the data implies. */
-    dtype?: DType;
-    /** Record what is computed from this tensor, for `backward()`. Float dtypes only. */
-    requiresGrad?: boolean;
-}
-
-function finish(x: Tensor, options: TensorOptions): Tensor {
-    if (options.requiresGrad) setRequiresGrad(x, true);
-    return x;
-}
+export type { TensorOptions };
 
 /** Flattens nested arrays; throws where rows differ in length. */
 function flatten(data: NestedArray): { values: (number | boolean)[]; shape: number[] } {
@@ -87,13 +77,13 @@ export function tensor(data: NestedArray | NodeJS.TypedArray, options: TensorOpt
     for (const value of values) requireRange('tensor', Number(value), dtype);
     if (dtype === 'int64') {
         const integers = BigInt64Array.from(values, (value) => BigInt(Math.trunc(Number(value))));
-        return finish(fromStorage(integers, shape, 'int64'), options);
+        return finishLeaf(fromStorage(integers, shape, 'int64'), options);
     }
     const wide = fromStorage(Float64Array.from(values, Number), shape, 'float64');
-    if (dtype === 'float64') return finish(wide, options);
+    if (dtype === 'float64') return finishLeaf(wide, options);
     const result = cast(wide, dtype);
     wide.dispose();
-    return finish(result, options);
+    return finishLeaf(result, options);
 }
 
 const arrayDtypes = new Map<unknown, DType>([
@@ -133,13 +123,13 @@ export function fromTypedArray(data: NodeJS.TypedArray, shape: Shape, options: T
         );
     }
     if (options.dtype !== undefined && isRawStorage(data, options.dtype)) {
-        return finish(fromStorage(data, shape, options.dtype), options);
+        return finishLeaf(fromStorage(data, shape, options.dtype), options);
     }
     const own = fromStorage(data, shape, dtypeOfArray(data));
-    if (options.dtype === undefined || options.dtype === own.dtype) return finish(own, options);
+    if (options.dtype === undefined || options.dtype === own.dtype) return finishLeaf(own, options);
     const result = cast(own, options.dtype);
     own.dispose();
-    return finish(result, options);
+    return finishLeaf(result, options);
 }
 
 function isRawStorage(data: NodeJS.TypedArray, dtype: DType): boolean {
@@ -154,7 +144,7 @@ function isRawStorage(data: NodeJS.TypedArray, dtype: DType): boolean {
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
     checkShape('full', shape);
     requireRange('full', value, options.dtype ?? 'float32');
-    return finish(runNew('fill', [], shape, options.dtype ?? 'float32', [value]), options);
+    return finishLeaf(runNew('fill', [], shape, options.dtype ?? 'float32', [value]), options);
 }
 
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
@@ -189,7 +179,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
     }
     const count = Math.ceil((to - from) / step);
     const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? 'int64' : 'float32');
-    return finish(runNew('range', [], [count], dtype, [from, step]), options);
+    return finishLeaf(runNew('range', [], [count], dtype, [from, step]), options);
 }
 
 /** `count` numbers from `start` to `end`, both included, evenly spaced. */

@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { installMethods } from './methods.js';
 import { pairOf, type Pair } from './pair.js';
-import { resample, type Tap, type Taps } from './resample.js';
+import { resample, tapsOf, type Tap, type Taps } from './resample.js';
 
 export interface InterpolateOptions {
     /** Rows and columns of the result; give this or `scaleFactor`. */
@@ -94,7 +94,9 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     if (mode === 'nearest' && alignCorners)
         throw new RangeError(`[${op}] alignCorners goes with mode 'bilinear' only`);
     const [rows, columns] = axisScales(x, options).map((scale) =>
-        mode === 'nearest' ? nearest(scale) : linear(scale, alignCorners),
+        tapsOf([mode, alignCorners, scale.inputs, scale.outputs, scale.step].join(), () =>
+            mode === 'nearest' ? nearest(scale) : linear(scale, alignCorners),
+        ),
     );
     return resample(x, rows ?? [], columns ?? []);
 }

@@ -1,6 +1,5 @@
 import { run } from '../native/call.js';
 import { perStep } from '../native/tracer.js';
-import { setRequiresGrad } from '../autograd/gradients.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { checkShape, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -9,6 +8,7 @@ import { requireFloat, requireTensor } from './convert.js';
 import { fromTypedArray, type TensorOptions } from './create.js';
 import { defaultGenerator, Generator } from './generator.js';
 import { beginWrite, copy_ } from './in_place.js';
+import { finishLeaf } from './leaf.js';
 import { installMethods } from './methods.js';
 
 export interface RandomOptions extends TensorOptions {
@@ -42,11 +42,6 @@ function draw(
     return target;
 }
 
-function finish(x: Tensor, options: TensorOptions): Tensor {
-    if (options.requiresGrad) setRequiresGrad(x, true);
-    return x;
-}
-
 function newFloat(op: string, shape: Shape, dtype: DType = 'float32'): Tensor {
     checkShape(op, shape);
     if (!isFloat(dtype)) throw new TypeError(`[${op}] needs a float dtype, got ${dtype}; use randint`);
@@ -68,13 +63,13 @@ function requireFinite(op: string, name: string, value: number): void {
  */
 export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
     const x = newFloat('rand', shape, options.dtype);
-    return finish(draw('rand', x, 'uniform', 0, 1, options.generator), options);
+    return finishLeaf(draw('rand', x, 'uniform', 0, 1, options.generator), options);
 }
 
 /** Numbers of the standard normal distribution (Box and Muller, 1958). Float dtypes only. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
     const x = newFloat('randn', shape, options.dtype);
-    return finish(draw('randn', x, 'normal', 0, 1, options.generator), options);
+    return finishLeaf(draw('randn', x, 'normal', 0, 1, options.generator), options);
 }
 
 const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
@@ -101,7 +96,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
         );
     }
     const x = new Tensor(shape, dtype);
-    return finish(draw('randint', x, 'integer', low, high, options.generator), options);
+    return finishLeaf(draw('randint', x, 'integer', low, high, options.generator), options);
 }
 
 /** The numbers 0 … n - 1 in random order (Fisher and Yates), int64 unless `dtype` says otherwise. */
@@ -130,7 +125,7 @@ export function bernoulli(shape: Shape, probability: number | Tensor, options: R
     if (typeof probability === 'number') {
         requireProbability('bernoulli', probability);
         const x = new Tensor(shape, dtype);
-        return finish(draw('bernoulli', x, 'bernoulli', probability, 0, options.generator), options);
+        return finishLeaf(draw('bernoulli', x, 'bernoulli', probability, 0, options.generator), options);
     }
     requireTensor('bernoulli', probability, 'the probability');
     requireFloat('bernoulli', probability);
@@ -138,7 +133,7 @@ export function bernoulli(shape: Shape, probability: number | Tensor, options: R
     draw('bernoulli', uniform, 'uniform', 0, 1, options.generator);
     const truth = lt(uniform, probability.detach().expand(shape));
     uniform.dispose();
-    return finish(truth.to(dtype), options);
+    return finishLeaf(truth.to(dtype), options);
 }
 
 function requireProbability(op: string, probability: number): void {

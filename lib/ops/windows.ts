@@ -7,6 +7,7 @@ import { movedim } from './arrange.js';
 import { addSlices } from './gather.js';
 import { installMethods } from './methods.js';
 import { pad } from './pad.js';
+import { pairOf, type Pair } from './pair.js';
 import { permute, reshape } from './shape_ops.js';
 
 interface WindowOptions {
@@ -83,12 +84,6 @@ export function unfold(x: Tensor, axis: number, size: number, step = 1): Tensor 
     return unfoldOp([x], options);
 }
 
-type Pair = number | readonly [number, number];
-
-function pairOf(value: Pair): readonly [number, number] {
-    return typeof value === 'number' ? [value, value] : value;
-}
-
 /**
  * The patches that a convolution sees, as columns (im2col; PyTorch's nn.functional.unfold).
  *
@@ -101,8 +96,10 @@ export function unfold2d(
 ): Tensor {
     requireTensor('unfold2d', x);
     if (x.rank !== 4) throw new RangeError(`[unfold2d] needs images [N, C, H, W], got ${shapeText(x.shape)}`);
-    const [size, step] = [pairOf(kernelSize), pairOf(options.stride ?? 1)];
-    const [[top, side], dilation] = [pairOf(options.padding ?? 0), pairOf(options.dilation ?? 1)];
+    const size = pairOf('unfold2d', 'kernelSize', kernelSize, 1);
+    const step = pairOf('unfold2d', 'stride', options.stride ?? 1, 1);
+    const [top, side] = pairOf('unfold2d', 'padding', options.padding ?? 0, 0);
+    const dilation = pairOf('unfold2d', 'dilation', options.dilation ?? 1, 1);
     let y =
         top === 0 && side === 0
             ? x

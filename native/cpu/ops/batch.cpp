@@ -4,6 +4,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/ops/block_io.h"
+#include "cpu/ops/index_value.h"
 #include "cpu/ops/operands.h"
 #include "cpu/thread_pool.h"
 
@@ -12,16 +13,6 @@ namespace nativegrad::cpu {
 namespace {
 
 constexpr int64_t elements_per_task = 16384;
-
-int64_t sample_index(const TensorView& index, int64_t i, int64_t samples) {
-    int64_t value;
-    load_block(index.dtype, element(index, i * index.strides[0]), 1, 1, &value);
-    if (value < 0 || value >= samples) {
-        fail("index %lld at position %lld is outside [0, %lld)", static_cast<long long>(value),
-             static_cast<long long>(i), static_cast<long long>(samples));
-    }
-    return value;
-}
 
 template <class T>
 void gather(const OpCall& call, const BatchGatherParams& params) {
@@ -34,7 +25,7 @@ void gather(const OpCall& call, const BatchGatherParams& params) {
     const int64_t per_task = std::max<int64_t>(1, elements_per_task / size);
     parallel_for((batch + per_task - 1) / per_task, [&](int64_t task) {
         for (int64_t i = task * per_task; i < std::min(batch, (task + 1) * per_task); ++i) {
-            const int64_t from = sample_index(index, i, samples) * size;
+            const int64_t from = read_index(index, i, samples) * size;
             for (int64_t start = 0; start < size; start += block_size) {
                 T values[block_size];
                 const int64_t n = std::min(block_size, size - start);

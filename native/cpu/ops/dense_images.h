@@ -97,12 +97,4 @@ class DenseVector {
     WorkBuffer<T> buffer_;
 };
 
-// Calls body(T{}) with float or double.
-template <class Body>
-void with_float_compute(DType dtype, const Body& body) {
-    if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
-    if (dtype == DType::float64) return body(double{});
-    body(float{});
-}
-
 }  // namespace nativegrad::cpu

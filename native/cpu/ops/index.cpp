@@ -2,6 +2,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/ops/block_io.h"
+#include "cpu/ops/index_value.h"
 #include "cpu/ops/operands.h"
 #include "cpu/ops/strided_loop.h"
 #include "cpu/work_buffer.h"
@@ -9,16 +10,6 @@
 namespace nativegrad::cpu {
 
 namespace {
-
-int64_t read_index(const TensorView& index, int64_t i, int64_t size) {
-    int64_t value;
-    load_block(index.dtype, element(index, i * index.strides[0]), 1, 1, &value);
-    if (value < 0 || value >= size) {
-        fail("index %lld at position %lld is outside [0, %lld)", static_cast<long long>(value),
-             static_cast<long long>(i), static_cast<long long>(size));
-    }
-    return value;
-}
 
 // One slice of x along the axis, as a view of rank x.rank - 1.
 TensorView slice_at(const TensorView& x, int32_t axis, int64_t index) {

@@ -35,6 +35,14 @@ inline char* element(const TensorView& view, int64_t offset) {
     return static_cast<char*>(view.data) + offset * static_cast<int64_t>(item_size(view.dtype));
 }
 
+// Calls body(T{}) with float or double.
+template <class Body>
+void with_float_compute(DType dtype, const Body& body) {
+    if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
+    if (dtype == DType::float64) return body(double{});
+    body(float{});
+}
+
 // Calls body(T{}) with the type in which tensors of that dtype are computed.
 template <class Body>
 void with_compute_type(DType dtype, const Body& body) {

@@ -5,6 +5,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/axis_rows.h"
+#include "cpu/ops/operands.h"
 
 namespace nativegrad::cpu {
 
@@ -50,13 +51,6 @@ void softmax_backward_row(const T* y, T* dy, int64_t n, bool log) {
     T total = 0;
     for (int64_t i = 0; i < n; ++i) total += log ? dy[i] : dy[i] * y[i];
     for (int64_t i = 0; i < n; ++i) dy[i] = log ? dy[i] - std::exp(y[i]) * total : y[i] * (dy[i] - total);
-}
-
-template <class Body>
-void with_float_type(DType dtype, const Body& body) {
-    if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
-    if (dtype == DType::float64) return body(double{});
-    body(float{});
 }
 
 // What each class of one sample contributes: the (weighted) target share (1 - s) and the smoothing share s /
@@ -109,7 +103,7 @@ void softmax(const OpCall& call, const SoftmaxParams& params) {
     expect_operands(call, 1, 1);
     const AxisRows rows(call.outputs[0], params.axis);
     if (rows.length == 0) return;
-    with_float_type(call.outputs[0].dtype, [&](auto type) {
+    with_float_compute(call.outputs[0].dtype, [&](auto type) {
         using T = decltype(type);
         rows.each<T>(2 * rows.length, [&](int64_t row, T* buffer) {
             rows.read(call.inputs[0], row, buffer);
@@ -124,7 +118,7 @@ void softmax_backward(const OpCall& call, const SoftmaxParams& params) {
     expect_operands(call, 2, 1);
     const AxisRows rows(call.outputs[0], params.axis);
     if (rows.length == 0) return;
-    with_float_type(call.outputs[0].dtype, [&](auto type) {
+    with_float_compute(call.outputs[0].dtype, [&](auto type) {
         using T = decltype(type);
         rows.each<T>(2 * rows.length, [&](int64_t row, T* buffer) {
             rows.read(call.inputs[0], row, buffer);
@@ -145,7 +139,7 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params) {
     check_cross_entropy(x, target, weight);
     const AxisRows rows(x, 1);
     const int64_t classes = rows.length;
-    with_float_type(x.dtype, [&](auto type) {
+    with_float_compute(x.dtype, [&](auto type) {
         using T = decltype(type);
         const WorkBuffer<T> buffer = read_weights<T>(weight, classes);
         const ClassWeights<T> weights(params, weight ? buffer.data() : nullptr, classes);
@@ -177,7 +171,7 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
     check_cross_entropy(x, target, weight);
     const AxisRows rows(x, 1);
     const int64_t classes = rows.length;
-    with_float_type(x.dtype, [&](auto type) {
+    with_float_compute(x.dtype, [&](auto type) {
         using T = decltype(type);
         const WorkBuffer<T> buffer = read_weights<T>(weight, classes);
         const ClassWeights<T> weights(params, weight ? buffer.data() : nullptr, classes);
