@@ -1,7 +1,7 @@
 export * from './activation.js';
 export * from './avg_pool.js';
 export * from './conv.js';
-export * from './dropout.js';
+export { dropout, type DropoutOptions } from './dropout.js';
 export * from './interpolate.js';
 export * from './norm.js';
 export * from './row_norm.js';
