@@ -6,6 +6,10 @@
 #include <new>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace nativegrad::cpu {
 
 namespace {
@@ -35,6 +39,23 @@ SizeClass size_class(size_t bytes) {
     }
     throw std::bad_alloc();
 }
+
+#if defined(__linux__)
+constexpr size_t huge_page = size_t{2} << 20;
+
+// Blocks of two huge pages and more are made of them where the system allows it: a sweep over one needs fewer
+// address translations, and its first touch fewer page faults.
+void* system_block(size_t bytes) {
+    if (bytes < 2 * huge_page) return std::aligned_alloc(alignment, bytes);
+    const size_t whole = (bytes + huge_page - 1) / huge_page * huge_page;
+    void* block = std::aligned_alloc(huge_page, whole);
+    // Only advice: without it the block is as good as any.
+    if (block != nullptr) madvise(block, whole, MADV_HUGEPAGE);
+    return block;
+}
+#else
+void* system_block(size_t bytes) { return std::aligned_alloc(alignment, bytes); }
+#endif
 
 // So much may always be cached: small programs never wait for the system.
 constexpr int64_t least_cache = int64_t{256} << 20;
@@ -107,8 +128,8 @@ void* allocate(size_t bytes) {
         const bool over_limit = p.stats.limit_bytes > 0 &&
                                 p.stats.live_bytes + p.stats.cached_bytes + block_bytes > p.stats.limit_bytes;
         if (over_limit) p.drop_cache();
-        block = std::aligned_alloc(alignment, size.bytes);
-        if (block == nullptr && p.drop_cache() > 0) block = std::aligned_alloc(alignment, size.bytes);
+        block = system_block(size.bytes);
+        if (block == nullptr && p.drop_cache() > 0) block = system_block(size.bytes);
         if (block == nullptr) return nullptr;
     }
     p.stats.live_bytes += block_bytes;
