@@ -3,6 +3,7 @@
 #include "cpu/ops/block_io.h"
 #include "cpu/ops/operands.h"
 #include "cpu/ops/strided_loop.h"
+#include "cpu/ops/transposed_copy.h"
 
 namespace nativegrad::cpu {
 
@@ -163,6 +164,7 @@ void run_where(const OpCall& call) {
 template <class From, class To>
 void run_copy(const TensorView& x, const TensorView& out) {
     const StridedLoop<2> loop({&out, &x});
+    if (copy_transposed(loop, x, out)) return;
     const int64_t to_stride = loop.inner_stride(0), from_stride = loop.inner_stride(1);
     loop.run([&](const int64_t* offsets, int64_t n) {
         From read[block_size];
