@@ -36,7 +36,6 @@ export {
 export { CaptureError } from './native/capture_error.js';
 export { CaptureMismatchError } from './program/validate.js';
 export type { ProgramCall, ProgramSize } from './native/program.js';
-export type { StepResult } from './program/results.js';
 export * from './system.js';
 export {
     decodeSafetensors,

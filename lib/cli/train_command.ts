@@ -137,10 +137,11 @@ interface Summary {
     readonly epochs: number;
     readonly epoch_seconds: readonly number[];
     readonly stop_reason: string;
+    readonly execution: string;
     readonly interrupted: boolean;
 }
 
-function summary({ epochs, stopReason }: History): Summary {
+function summary({ epochs, stopReason, execution }: History): Summary {
     const last = epochs.at(-1);
     return {
         validation_accuracy: last?.validationAccuracy ?? null,
@@ -148,6 +149,7 @@ function summary({ epochs, stopReason }: History): Summary {
         epochs: epochs.length,
         epoch_seconds: epochs.map((epoch) => epoch.seconds),
         stop_reason: stopReason,
+        execution: execution.mode,
         interrupted: stopReason === 'interrupted',
     };
 }

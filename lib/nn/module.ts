@@ -76,6 +76,11 @@ export abstract class Module {
     /** Computes the module's output. Called on an instance, it runs the hooks as well. */
     abstract forward(...inputs: never[]): unknown;
 
+    /** @internal True when a hook is registered on this module itself. */
+    get hasHooks(): boolean {
+        return this.hooks.pre.size + this.hooks.forward.size + this.hooks.backward.size > 0;
+    }
+
     /** @internal Runs `body` as this module's forward. */
     runForward(inputs: readonly unknown[], body: (inputs: readonly unknown[]) => unknown): unknown {
         return callForward(this, this.hooks, inputs, body);

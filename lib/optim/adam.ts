@@ -86,6 +86,9 @@ function groupBySteps(updates: readonly Update[]): [ParameterState, Update[]][] 
  * optimizer.step();
  */
 export class Adam extends AdamFamily {
+    /** Its steps may be captured: what changes from step to step goes through `perStep` and `eachStep`. */
+    static readonly capturable = true;
+
     protected override readonly decoupled = false;
 
     constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {
@@ -101,6 +104,9 @@ export class Adam extends AdamFamily {
  * const optimizer = new optim.AdamW(new nn.Linear(4, 1).parameters(), { lr: 1e-3, weightDecay: 0.05 });
  */
 export class AdamW extends AdamFamily {
+    /** Its steps may be captured: what changes from step to step goes through `perStep` and `eachStep`. */
+    static readonly capturable = true;
+
     protected override readonly decoupled = true;
 
     constructor(parameters: Parameters<AdamOptions>, options: AdamOptions = {}) {

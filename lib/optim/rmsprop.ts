@@ -32,6 +32,9 @@ export interface RMSpropOptions extends CommonOptions {
  * const optimizer = new optim.RMSprop(new nn.Linear(4, 1).parameters(), { lr: 1e-3, centered: true });
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+    /** Its steps may be captured: what changes from step to step goes through `perStep` and `eachStep`. */
+    static readonly capturable = true;
+
     constructor(parameters: Parameters<RMSpropOptions>, options: RMSpropOptions = {}) {
         super(
             'RMSprop',

@@ -30,6 +30,9 @@ export interface SGDOptions extends CommonOptions {
  * const optimizer = new optim.SGD(new nn.Linear(4, 1).parameters(), { lr: 0.1, momentum: 0.9, nesterov: true });
  */
 export class SGD extends Optimizer<SGDOptions> {
+    /** Its steps may be captured: what changes from step to step goes through `perStep` and `eachStep`. */
+    static readonly capturable = true;
+
     constructor(parameters: Parameters<SGDOptions>, options: SGDOptions = {}) {
         super(
             'SGD',

@@ -4,8 +4,7 @@ import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { ProgramCall, ProgramSize } from '../native/program.js';
 import { CapturedProgram } from './captured_program.js';
 import { CaptureError } from '../native/capture_error.js';
-import type { StepResult } from './results.js';
-import { validateReplay } from './validate.js';
+import { validate, validateAsync } from './validate.js';
 
 /** Counters of a captured step. */
 export interface CaptureStatistics {
@@ -36,7 +35,7 @@ export interface RunOptions {
 }
 
 /** A step that runs as a native program. */
-export interface CapturedStep<Inputs extends readonly Tensor[], Result extends StepResult> {
+export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
     /** One step, now. Results are tensors of the caller's. */
     (...inputs: Inputs): Result;
     /** One step on another thread; the event loop stays free. What the step writes cannot be used until then. */
@@ -62,9 +61,10 @@ const wastedLimit = 8;
 
 const chunkMilliseconds = 20;
 
-function signatureOf(inputs: readonly Tensor[]): string {
-    const parts = inputs.map(({ dtype, shape, strides }) => `${dtype}:${shape.join()}:${strides.join()}`);
-    return `${isGradEnabled() ? 'grad' : 'no grad'}|${parts.join('|')}`;
+/** Dtypes and layouts of the tensors, and which of them each input is. */
+function signatureOf(samples: readonly Tensor[], places: readonly number[]): string {
+    const parts = samples.map(({ dtype, shape, strides }) => `${dtype}:${shape.join()}:${strides.join()}`);
+    return `${isGradEnabled() ? 'grad' : 'no grad'}|${places.join()}|${parts.join('|')}`;
 }
 
 /** The first entry along the first axis, as the step sees it. */
@@ -94,13 +94,13 @@ function checkInputs(inputs: readonly unknown[]): asserts inputs is readonly Ten
     });
 }
 
-interface CacheEntry<Result extends StepResult> {
+interface CacheEntry<Result> {
     readonly signature: string;
     readonly program: CapturedProgram<Result>;
     uses: number;
 }
 
-class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
+class StepRunner<Inputs extends readonly Tensor[], Result> {
     /** Most recently used first. */
     private readonly entries: CacheEntry<Result>[] = [];
     private captures = 0;
@@ -115,11 +115,11 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
     ) {}
 
     call(inputs: Inputs): Result {
-        const program = this.programFor(inputs, inputs);
-        if (this.mustValidate) return this.validated(program, inputs);
-        const outputs = program.newOutputs(1, false);
-        program.runNow(program.prepare(1, inputs, outputs, false));
+        const { program, given } = this.programFor(inputs);
         this.replays++;
+        if (this.mustValidate) return validate(program, () => this.step(...inputs), given);
+        const outputs = program.newOutputs(1, false);
+        program.runNow(program.prepare(1, given, outputs, false));
         return program.resultOf(outputs);
     }
 
@@ -128,17 +128,13 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
         return (this.entries[0]?.uses ?? 0) <= this.validatedUses;
     }
 
-    private validated(program: CapturedProgram<Result>, inputs: Inputs): Result {
-        this.replays++;
-        return validateReplay(program, () => this.step(...inputs), inputs);
-    }
-
     async callAsync(inputs: Inputs): Promise<Result> {
-        const program = this.programFor(inputs, inputs);
-        if (this.mustValidate) return this.validated(program, inputs);
-        const outputs = program.newOutputs(1, false);
-        await this.exclusively(program.runAsync(program.prepare(1, inputs, outputs, false)));
+        const { program, given } = this.programFor(inputs);
         this.replays++;
+        if (this.mustValidate)
+            return this.exclusively(validateAsync(program, () => this.step(...inputs), given));
+        const outputs = program.newOutputs(1, false);
+        await this.exclusively(program.runAsync(program.prepare(1, given, outputs, false)));
         return program.resultOf(outputs);
     }
 
@@ -148,7 +144,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
         options: RunOptions,
     ): Promise<{ steps: number; result: Result }> {
         this.checkSteps(steps, inputs, options);
-        const program = this.programFor(inputs, inputs.map(firstEntry));
+        const { program, given } = this.programFor(inputs, firstEntry);
         const outputs = program.newOutputs(steps, true);
         let done = 0;
         while (done < steps && !options.signal?.aborted) {
@@ -157,7 +153,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
                     `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${done} steps`,
                 );
             const count = Math.min(steps - done, options.chunk ?? this.chunkSteps());
-            await this.runChunk(program, entries(inputs, done, count), entries(outputs, done, count), count);
+            await this.runChunk(program, entries(given, done, count), entries(outputs, done, count), count);
             done += count;
             options.onProgress?.(done);
         }
@@ -168,10 +164,10 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
     }
 
     profile(steps: number, inputs: Inputs): ProgramCall[] {
-        const program = this.programFor(inputs, inputs);
+        const { program, given } = this.programFor(inputs);
         const total = new Map<number, ProgramCall>();
         for (let step = 0; step < steps; step++) {
-            const prepared = program.prepare(1, inputs, program.newOutputs(1, false), false);
+            const prepared = program.prepare(1, given, program.newOutputs(1, false), false);
             program.profile(prepared).forEach((call, i) => {
                 const milliseconds = (total.get(i)?.milliseconds ?? 0) + call.milliseconds / steps;
                 total.set(i, { ...call, milliseconds });
@@ -212,36 +208,45 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
         return Math.max(1, Math.floor(chunkMilliseconds / this.stepMilliseconds));
     }
 
-    private async exclusively(running: Promise<void>): Promise<void> {
+    private async exclusively<T>(running: Promise<T>): Promise<T> {
         this.isRunning = true;
         try {
-            await running;
+            return await running;
         } finally {
             this.isRunning = false;
         }
     }
 
-    /** The program that fits these inputs now, or a new one. */
-    private programFor(given: readonly unknown[], inputs: readonly Tensor[]): CapturedProgram<Result> {
-        checkInputs(given);
+    /**
+     * The program that fits these inputs now, or a new one, and the tensors that it takes: each of the inputs once.
+     * `sampleOf` gives what the step sees of an input.
+     */
+    private programFor(
+        inputs: readonly unknown[],
+        sampleOf: (x: Tensor) => Tensor = (x) => x,
+    ): { program: CapturedProgram<Result>; given: Tensor[] } {
+        checkInputs(inputs);
         if (this.isRunning)
             throw new Error(
                 '[capture] this step is still running on another thread; await it before the next call',
             );
-        const signature = signatureOf(inputs);
+        const given = [...new Set(inputs)];
+        const places = inputs.map((input) => given.indexOf(input));
+        const samples = given.map(sampleOf);
+        const signature = signatureOf(samples, places);
         const at = this.entries.findIndex((entry) => entry.signature === signature && entry.program.isValid);
         const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
-        const entry = found ?? { signature, program: this.record(inputs), uses: 0 };
+        const entry = found ?? { signature, program: this.record(samples, places), uses: 0 };
         entry.uses++;
         this.entries.unshift(entry);
-        return entry.program;
+        return { program: entry.program, given };
     }
 
-    private record(inputs: readonly Tensor[]): CapturedProgram<Result> {
-        const program = CapturedProgram.record(
-            (...samples) => this.step(...(samples as readonly Tensor[] as Inputs)),
-            inputs,
-        );
+    private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
+        const program = CapturedProgram.record((...given) => {
+            const inputs = places.map((place) => given[place]);
+            return this.step(...(inputs as readonly unknown[] as Inputs));
+        }, samples);
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();
         this.warnIfWasteful();
@@ -299,7 +304,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result extends StepResult> {
  * const loss = step(randn([64, 784]), randint(0, 10, [64]));
  * console.log(loss.item() > 0); // true
  */
-export function capture<Inputs extends readonly Tensor[] = Tensor[], Result extends StepResult = StepResult>(
+export function capture<Inputs extends readonly Tensor[] = Tensor[], Result = unknown>(
     step: (...inputs: Inputs) => Result,
     options: CaptureOptions = {},
 ): CapturedStep<Inputs, Result> {
@@ -310,7 +315,7 @@ export function capture<Inputs extends readonly Tensor[] = Tensor[], Result exte
         throw new RangeError(
             `[capture] validate must be a boolean or a count of calls, got ${String(validate)}`,
         );
-    const runner = new StepRunner(step, typeof validate === 'number' ? validate : validate ? Infinity : 0);
+    const runner = new StepRunner(step, typeof checked === 'number' ? checked : checked ? Infinity : 0);
     const captured = (...inputs: Inputs): Result => runner.call(inputs);
     Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
     return Object.assign(captured, {

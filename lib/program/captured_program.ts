@@ -20,7 +20,7 @@ import { keep } from '../tensor/lifetime.js';
 import type { Shape } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import { ProgramTracer } from './program_tracer.js';
-import { replaceTensors, tensorsOf, type StepResult } from './results.js';
+import { replaceTensors, tensorsOf } from './results.js';
 
 /** A tensor from outside that a program uses, as it was when the step was captured. */
 interface Known {
@@ -47,7 +47,7 @@ function rowMajor(x: Tensor): Tensor {
 }
 
 /** One captured form of a step: what to do before each replay, and when it may be used. */
-export class CapturedProgram<Result extends StepResult> {
+export class CapturedProgram<Result> {
     private readonly known: readonly Known[];
     /** Tensors from outside that the step changes. */
     readonly written: readonly Tensor[];
@@ -73,7 +73,7 @@ export class CapturedProgram<Result extends StepResult> {
     }
 
     /** Runs `step` without executing it, and makes a program of what it would do. */
-    static record<Result extends StepResult>(
+    static record<Result>(
         step: (...inputs: Tensor[]) => Result,
         inputs: readonly Tensor[],
     ): CapturedProgram<Result> {

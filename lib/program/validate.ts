@@ -3,12 +3,20 @@ import { run } from '../native/call.js';
 import { Scope } from '../autograd/scope.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, type TensorData } from '../tensor/tensor.js';
-import type { CapturedProgram } from './captured_program.js';
-import { tensorsOf, type StepResult } from './results.js';
+import type { CapturedProgram, PreparedReplay } from './captured_program.js';
+import { tensorsOf } from './results.js';
 
 /** A step and its program disagree: the step depends on JavaScript that changes from call to call. */
 export class CaptureMismatchError extends CaptureError {
     override name = 'CaptureMismatchError';
+
+    /** `result`: what the step itself has returned. */
+    constructor(
+        message: string,
+        readonly result: unknown,
+    ) {
+        super(message);
+    }
 }
 
 function copyOf(x: Tensor): Tensor {
@@ -17,8 +25,13 @@ function copyOf(x: Tensor): Tensor {
     return copy;
 }
 
+function bytesOf(data: TensorData): Buffer {
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
 /** The largest difference between two lists of numbers; 0 where both are NaN, Infinity where one is. */
 function largestDifference(a: TensorData, b: TensorData): number {
+    if (bytesOf(a).equals(bytesOf(b))) return 0;
     let largest = 0;
     for (let i = 0; i < a.length; i++) {
         const [x, y] = [Number(a[i]), Number(b[i])];
@@ -29,51 +42,113 @@ function largestDifference(a: TensorData, b: TensorData): number {
     return largest;
 }
 
-function compare(what: string, replayed: Tensor, direct: Tensor | null): void {
-    const difference =
+/** Says how the two differ; undefined where they are the same. */
+function difference(what: string, replayed: Tensor, direct: Tensor | null): string | undefined {
+    const largest =
         direct?.size === replayed.size ? largestDifference(replayed.dataSync(), direct.dataSync()) : Infinity;
-    if (difference === 0) return;
-    throw new CaptureMismatchError(
-        `[capture] the step and its captured program disagree: ${what} of shape ${shapeText(replayed.shape)} differs by up ` +
-            `to ${difference.toPrecision(3)}; the step depends on JavaScript that changes from call to call: pass it in as ` +
-            'a 0-d tensor, or call the step itself',
-    );
+    return largest === 0
+        ? undefined
+        : `${what} of shape ${shapeText(replayed.shape)} differs by up to ${largest.toPrecision(3)}`;
+}
+
+function firstOf<Item>(
+    items: readonly Item[],
+    find: (item: Item, i: number) => string | undefined,
+): string | undefined {
+    for (const [i, item] of items.entries()) {
+        const found = find(item, i);
+        if (found !== undefined) return found;
+    }
+    return undefined;
+}
+
+type Copies = readonly (readonly [tensor: Tensor, copy: Tensor])[];
+
+/**
+ * One check: the program runs, everything is taken back, the step itself runs, and what both computed is compared: results,
+ * every tensor that was written, gradients. The state afterwards, and the result, are those of the step itself, also where
+ * they disagree.
+ */
+class Validation<Result> {
+    private readonly scope = new Scope();
+    private readonly outputs: readonly Tensor[];
+    private readonly before: Copies;
+    private readonly restoreStates: () => void;
+    readonly prepared: PreparedReplay;
+
+    constructor(
+        private readonly program: CapturedProgram<Result>,
+        inputs: readonly Tensor[],
+    ) {
+        this.restoreStates = program.saveStates();
+        this.before = this.copies(program.written);
+        this.outputs = this.scope.run(() => program.newOutputs(1, false));
+        this.prepared = program.prepare(1, inputs, this.outputs, false);
+    }
+
+    private copies(tensors: readonly Tensor[]): Copies {
+        return this.scope.run(() => tensors.map((x) => [x, copyOf(x)] as const));
+    }
+
+    /** After the program ran: takes back what it did, runs the step, compares. */
+    finish(step: () => Result): Result {
+        const { program, scope } = this;
+        const written = this.copies(program.written);
+        const gradients = program.leafGradients.map(({ leaf, gradient }) => {
+            return [leaf, scope.run(() => copyOf(gradient))] as const;
+        });
+        for (const [x, copy] of this.before) run('copy', [copy], [x]);
+        this.restoreStates();
+        const result = scope.run(step);
+        scope.release(result);
+        const direct = tensorsOf(result);
+        const found =
+            firstOf(this.outputs, (x, i) => difference(`result ${i}`, x, direct[i] ?? null)) ??
+            firstOf(written, ([x, copy]) => difference('a tensor that it writes', copy, x)) ??
+            firstOf(gradients, ([leaf, copy]) => difference('a gradient', copy, leaf.storedGrad));
+        if (found === undefined) return result;
+        throw new CaptureMismatchError(
+            `[capture] the step and its captured program disagree: ${found}; the step depends on JavaScript that changes ` +
+                'from call to call: pass it in as a 0-d tensor, or call the step itself',
+            result,
+        );
+    }
+
+    dispose(): void {
+        this.scope.dispose();
+    }
 }
 
 /**
- * Runs the program, takes everything back, runs the step itself and compares what both computed: results, every tensor that
- * was written, gradients. The state afterwards, and the result, are those of the step itself, also where they disagree.
+ * Runs the step itself, and its program beside it.
  *
  * @throws CaptureMismatchError for the first tensor that differs.
  */
-export function validateReplay<Result extends StepResult>(
+export function validate<Result>(
     program: CapturedProgram<Result>,
     step: () => Result,
     inputs: readonly Tensor[],
 ): Result {
-    const scope = new Scope();
+    const validation = new Validation(program, inputs);
     try {
-        const replayed = scope.run(() => {
-            const restoreStates = program.saveStates();
-            const before = program.written.map((x) => [x, copyOf(x)] as const);
-            const outputs = program.newOutputs(1, false);
-            program.runNow(program.prepare(1, inputs, outputs, false));
-            const written = program.written.map((x) => [x, copyOf(x)] as const);
-            const gradients = program.leafGradients.map(
-                ({ leaf, gradient }) => [leaf, copyOf(gradient)] as const,
-            );
-            for (const [x, copy] of before) run('copy', [copy], [x]);
-            restoreStates();
-            return { outputs, written, gradients };
-        });
-        const result = scope.run(step);
-        scope.release(result);
-        const direct = tensorsOf(result);
-        replayed.outputs.forEach((x, i) => compare(`result ${i}`, x, direct[i] ?? null));
-        for (const [x, copy] of replayed.written) compare('a tensor that it writes', copy, x);
-        for (const [leaf, copy] of replayed.gradients) compare('a gradient', copy, leaf.storedGrad);
-        return result;
+        program.runNow(validation.prepared);
+        return validation.finish(step);
     } finally {
-        scope.dispose();
+        validation.dispose();
+    }
+}
+
+/** As `validate`, with the program on another thread. */
+export async function validateAsync<Result>(
+    program: CapturedProgram<Result>,
+    step: () => Result,
+    inputs: readonly Tensor[],
+): Promise<Result> {
+    const validation = new Validation(program, inputs);
+    try {
+        await program.runAsync(validation.prepared);
+        return validation.finish(step);
+    } finally {
+        validation.dispose();
     }
 }

@@ -1,3 +1,10 @@
+/** How steps run: as captured programs, or op by op and why. */
+export interface Execution {
+    readonly mode: 'captured' | 'eager';
+    /** Why the steps are not captured. */
+    readonly reason?: string;
+}
+
 /** What one epoch gave. Validation figures are there when validation data was given, accuracy for classifications. */
 export interface EpochRecord {
     /** Counts from 1. */
@@ -24,6 +31,8 @@ export interface History {
     readonly stopReason: StopReason;
     /** Steps of the whole fit. */
     readonly steps: number;
+    /** How the last step was run. */
+    readonly execution: Execution;
 }
 
 /** The keys of an epoch in files: snake_case, as the command line prints them. */

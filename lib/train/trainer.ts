@@ -1,4 +1,4 @@
-import { backwardInSteps } from '../autograd/gradients.js';
+import { programsAtRest } from '../native/program.js';
 import { noGrad } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
@@ -7,12 +7,12 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { Breather } from '../support/breathe.js';
 import { keep } from '../tensor/lifetime.js';
-import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkTrainerOptions, requireBatch, requireBatches, requireLoss } from './trainer_checks.js';
 import type { Callback, FitContext, TrainableModel } from './callback.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { EpochRecord, History, StopReason } from './history.js';
+import { TrainStep } from './train_step.js';
 
 /** What the trainer needs of an optimizer; those in `optim` have it. */
 export interface StepOptimizer {
@@ -39,6 +39,11 @@ export interface TrainerOptions {
     scheduleInterval?: 'step' | 'epoch';
     /** Runs between backward and the optimizer's step, e.g. to clip gradients. */
     beforeStep?: () => void;
+    /**
+     * Run steps as captured programs (see `capture`): 'auto' (default) does where that is possible and checks the first
+     * replays, true throws where it is not, false goes op by op. The history's `execution` says what was done, and why.
+     */
+    capture?: boolean | 'auto';
 }
 
 export interface FitOptions {
@@ -101,7 +106,8 @@ export class Trainer {
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
         this.running = true;
-        const run = new FitRun(this.options.model, batches.length, options);
+        const step = new TrainStep(this.options, this.options.capture ?? 'auto');
+        const run = new FitRun(this.options.model, batches.length, options, step);
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
             for (let epoch = 1; epoch <= options.epochs && !run.stopped; epoch++) {
@@ -126,7 +132,9 @@ export class Trainer {
         const totals = new EpochTotals();
         let step = 0;
         await this.eachBatch(batches, async (batch, scope) => {
-            const loss = await this.trainStep(batch, scope, totals);
+            const { loss: lossTensor, outputs } = await run.step.run(batch, scope, this.breather);
+            const loss = lossTensor.item();
+            totals.add(loss, outputs, batch[1]);
             if (scheduleInterval === 'step') schedule?.step();
             step++;
             run.steps++;
@@ -165,27 +173,6 @@ export class Trainer {
         await run.call((callback) => callback.onEpochEnd?.(record, run));
     }
 
-    /** One step; between its parts, and between the ops of backward, the event loop may have its turn. */
-    private async trainStep([inputs, targets]: Batch, scope: Scope, totals: EpochTotals): Promise<number> {
-        const { model, optimizer, loss: lossOf, beforeStep } = this.options;
-        const { outputs, loss } = scope.run(() => {
-            optimizer.zeroGrad();
-            const result = model.forward(inputs);
-            requireTensor('fit', result, 'what the model returns');
-            return { outputs: result, loss: requireLoss('fit', lossOf(result, targets)) };
-        });
-        await this.breather.breatheIfDue();
-        const steps = backwardInSteps(loss);
-        while (!scope.run(() => steps.next()).done) await this.breather.breatheIfDue();
-        scope.run(() => {
-            beforeStep?.();
-            optimizer.step();
-        });
-        const value = loss.item();
-        totals.add(value, outputs, targets);
-        return value;
-    }
-
     /** Mean loss and accuracy, in evaluation mode and without recording. */
     async evaluate(batches: Batches): Promise<Evaluation> {
         const totals = new EpochTotals();
@@ -222,7 +209,9 @@ export class Trainer {
     ): Promise<void> {
         const { model } = this.options;
         requireBatches('evaluate', batches);
-        await this.eachBatch(batches, ([inputs, targets], scope) => {
+        await this.eachBatch(batches, async ([inputs, targets], scope) => {
+            // A fit of the same model may have a step on another thread.
+            await programsAtRest();
             // Only for this batch: a fit of the same model may go on between two of them.
             const wasTraining = model.training === true;
             model.eval();
@@ -231,7 +220,7 @@ export class Trainer {
             } finally {
                 if (wasTraining) model.train();
             }
-            return Promise.resolve(true);
+            return true;
         });
     }
 
@@ -271,6 +260,7 @@ class FitRun implements FitContext {
         readonly model: TrainableModel,
         readonly stepsPerEpoch: number | undefined,
         readonly options: FitOptions,
+        readonly step: TrainStep,
     ) {}
 
     get epochs(): number {
@@ -288,7 +278,8 @@ class FitRun implements FitContext {
     }
 
     get history(): History {
-        return { epochs: [...this.records], stopReason: this.reason, steps: this.steps };
+        const { execution } = this.step;
+        return { epochs: [...this.records], stopReason: this.reason, steps: this.steps, execution };
     }
 
     async call(invoke: (callback: Callback) => unknown): Promise<void> {

@@ -4,7 +4,15 @@ import { requireOptionNames } from '../support/option_names.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 
-const optionNames = ['model', 'optimizer', 'loss', 'schedule', 'scheduleInterval', 'beforeStep'] as const;
+const optionNames = [
+    'model',
+    'optimizer',
+    'loss',
+    'schedule',
+    'scheduleInterval',
+    'beforeStep',
+    'capture',
+] as const;
 
 type TrainerParts = Readonly<Partial<Record<(typeof optionNames)[number], unknown>>>;
 
@@ -20,7 +28,15 @@ function requirePart(name: string, value: unknown, fits: boolean, expected: stri
 /** @internal Throws where a trainer was given something else than it needs; it may come from JavaScript. */
 export function checkTrainerOptions(options: TrainerParts): void {
     requireOptionNames('[Trainer]', options, optionNames);
-    const { model, optimizer, loss, schedule, scheduleInterval = 'epoch', beforeStep } = options;
+    const {
+        model,
+        optimizer,
+        loss,
+        schedule,
+        scheduleInterval = 'epoch',
+        beforeStep,
+        capture = 'auto',
+    } = options;
     requirePart('model', model, hasMethods(model, 'forward', 'train', 'eval'), 'a Module');
     const steps = hasMethods(optimizer, 'zeroGrad', 'step');
     requirePart('optimizer', optimizer, steps, 'an optimizer such as new optim.Adam(model.parameters())');
@@ -35,6 +51,8 @@ export function checkTrainerOptions(options: TrainerParts): void {
         beforeStep === undefined || typeof beforeStep === 'function',
         'a function',
     );
+    const isMode = typeof capture === 'boolean' || capture === 'auto';
+    requirePart('capture', capture, isMode, "true, false or 'auto'");
 }
 
 /** @internal Throws where `batches` cannot be iterated; a data set in its place is told what wraps it. */

@@ -1,0 +1,132 @@
+import { backwardInSteps } from '../autograd/gradients.js';
+import type { Scope } from '../autograd/scope.js';
+import type { Batch } from '../data/index.js';
+import { CaptureError } from '../native/capture_error.js';
+import { Module } from '../nn/index.js';
+import { capture, type CapturedStep } from '../program/capture.js';
+import { CaptureMismatchError } from '../program/validate.js';
+import type { Breather } from '../support/breathe.js';
+import { requireTensor } from '../tensor/require_tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { TrainableModel } from './callback.js';
+import type { Execution } from './history.js';
+import type { StepOptimizer } from './trainer.js';
+import { requireLoss } from './trainer_checks.js';
+
+/** What a training step is made of. */
+export interface StepParts {
+    readonly model: TrainableModel;
+    readonly optimizer: StepOptimizer;
+    readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
+    readonly beforeStep?: () => void;
+}
+
+export interface StepOutcome {
+    readonly loss: Tensor;
+    readonly outputs: Tensor;
+}
+
+type Captured = CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }>;
+
+/** Steps that take longer than this run on another thread, so that timers are served meanwhile. */
+const blockingMilliseconds = 4;
+
+/** Replays of each program that are checked against the step itself, so that no number from JavaScript is baked in unseen. */
+const checkedReplays = 2;
+
+/** Forward, loss, backward, update: as a captured program where that is possible, else op by op. */
+export class TrainStep {
+    private captured: Captured | null = null;
+    private milliseconds = Infinity;
+    private reason: string | undefined;
+
+    /** `mode`: true throws where the step cannot be captured, 'auto' goes on op by op. */
+    constructor(
+        private readonly parts: StepParts,
+        private readonly mode: boolean | 'auto',
+    ) {
+        this.reason = mode === false ? 'capture is off' : reasonAgainst(parts);
+        if (mode === true && this.reason) throw new CaptureError(`[Trainer] ${this.reason}`);
+        if (!this.reason) {
+            this.captured = capture((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
+                validate: checkedReplays,
+            });
+        }
+    }
+
+    get execution(): Execution {
+        return this.captured ? { mode: 'captured' } : { mode: 'eager', reason: this.reason ?? '' };
+    }
+
+    /** Runs one step. Its tensors join `scope`; the event loop has its turn in between where the step is long. */
+    async run(batch: Batch, scope: Scope, breather: Breather): Promise<StepOutcome> {
+        if (this.captured) {
+            try {
+                return this.adopted(await this.replay(this.captured, batch), scope);
+            } catch (error) {
+                if (!(error instanceof CaptureError) || this.mode === true) throw error;
+                this.captured = null;
+                this.reason = error.message;
+                if (error instanceof CaptureMismatchError)
+                    return this.adopted(error.result as StepOutcome, scope);
+            }
+        }
+        return this.eager(batch, scope, breather);
+    }
+
+    private adopted(outcome: StepOutcome, scope: Scope): StepOutcome {
+        scope.adopt([outcome.loss, outcome.outputs]);
+        return outcome;
+    }
+
+    private async replay(step: Captured, [inputs, targets]: Batch): Promise<StepOutcome> {
+        const begin = performance.now();
+        const isShort = this.milliseconds < blockingMilliseconds;
+        const outcome = isShort ? step(inputs, targets) : await step.async(inputs, targets);
+        this.milliseconds = performance.now() - begin;
+        return outcome;
+    }
+
+    /** The step as one function, for capture. */
+    private whole(inputs: Tensor, targets: Tensor): StepOutcome {
+        const { loss, outputs } = this.forward(inputs, targets);
+        loss.backward();
+        this.update();
+        return { loss, outputs };
+    }
+
+    private forward(inputs: Tensor, targets: Tensor): StepOutcome {
+        const { model, optimizer, loss: lossOf } = this.parts;
+        optimizer.zeroGrad();
+        const outputs = model.forward(inputs);
+        requireTensor('fit', outputs, 'what the model returns');
+        return { outputs, loss: requireLoss('fit', lossOf(outputs, targets)) };
+    }
+
+    private update(): void {
+        this.parts.beforeStep?.();
+        this.parts.optimizer.step();
+    }
+
+    /** Op by op; between the parts, and between the ops of backward, the event loop may have its turn. */
+    private async eager([inputs, targets]: Batch, scope: Scope, breather: Breather): Promise<StepOutcome> {
+        const outcome = scope.run(() => this.forward(inputs, targets));
+        await breather.breatheIfDue();
+        const steps = backwardInSteps(outcome.loss);
+        while (!scope.run(() => steps.next()).done) await breather.breatheIfDue();
+        scope.run(() => this.update());
+        return outcome;
+    }
+}
+
+/** Why a step of these parts is not captured, as far as that can be said without running it. */
+function reasonAgainst({ model, optimizer }: StepParts): string | undefined {
+    // A subclass may compute in JavaScript what a program would never compute again.
+    if (!Object.hasOwn(optimizer.constructor, 'capturable'))
+        return `${optimizer.constructor.name} does not say that it can be captured (static capturable = true)`;
+    const hooked =
+        model instanceof Module ? model.namedModules().find(([, module]) => module.hasHooks) : undefined;
+    if (hooked)
+        return `the module '${hooked[0] || hooked[1].constructor.name}' has hooks, which run in JavaScript`;
+    return undefined;
+}
