@@ -1,4 +1,5 @@
 import { isGradEnabled } from '../autograd/grad_mode.js';
+import { scope } from '../autograd/scope.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { ProgramCall, ProgramSize } from '../native/program.js';
@@ -22,6 +23,12 @@ export interface CaptureOptions {
      * both. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
      */
     readonly validate?: number | boolean;
+}
+
+/** @internal For loops that keep the event loop free. */
+export interface InternalCaptureOptions<Inputs extends readonly Tensor[], Result> extends CaptureOptions {
+    /** The step in parts, for checks of `async` calls. It frees its own tensors. */
+    readonly inParts?: (...inputs: Inputs) => Promise<Result>;
 }
 
 /** Several steps in one go. */
@@ -112,6 +119,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
     constructor(
         private readonly step: (...inputs: Inputs) => Result,
         private readonly validatedUses: number,
+        private readonly inParts?: (...inputs: Inputs) => Promise<Result>,
     ) {}
 
     call(inputs: Inputs): Result {
@@ -128,11 +136,16 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
         return (this.entries[0]?.uses ?? 0) <= this.validatedUses;
     }
 
+    /** The step itself. */
+    private directly(inputs: Inputs): Result | Promise<Result> {
+        return this.inParts?.(...inputs) ?? scope(() => this.step(...inputs));
+    }
+
     async callAsync(inputs: Inputs): Promise<Result> {
         const { program, given } = this.programFor(inputs);
         this.replays++;
         if (this.mustValidate)
-            return this.exclusively(validateAsync(program, () => this.step(...inputs), given));
+            return this.exclusively(validateAsync(program, () => this.directly(inputs), given));
         const outputs = program.newOutputs(1, false);
         await this.exclusively(program.runAsync(program.prepare(1, given, outputs, false)));
         return program.resultOf(outputs);
@@ -308,14 +321,26 @@ export function capture<Inputs extends readonly Tensor[] = Tensor[], Result = un
     step: (...inputs: Inputs) => Result,
     options: CaptureOptions = {},
 ): CapturedStep<Inputs, Result> {
+    return captureInParts(step, options);
+}
+
+/** @internal As `capture`, with more options. */
+export function captureInParts<Inputs extends readonly Tensor[], Result>(
+    step: (...inputs: Inputs) => Result,
+    options: InternalCaptureOptions<Inputs, Result>,
+): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    const { validate = 0 } = options;
-    if (typeof validate !== 'boolean' && !(Number.isInteger(validate) && validate >= 0))
+    const { validate: checked = 0 } = options;
+    if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(
-            `[capture] validate must be a boolean or a count of calls, got ${String(validate)}`,
+            `[capture] validate must be a boolean or a count of calls, got ${String(checked)}`,
         );
-    const runner = new StepRunner(step, typeof checked === 'number' ? checked : checked ? Infinity : 0);
+    const runner = new StepRunner(
+        step,
+        typeof checked === 'number' ? checked : checked ? Infinity : 0,
+        options.inParts,
+    );
     const captured = (...inputs: Inputs): Result => runner.call(inputs);
     Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
     return Object.assign(captured, {

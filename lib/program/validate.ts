@@ -1,6 +1,6 @@
 import { CaptureError } from '../native/capture_error.js';
 import { run } from '../native/call.js';
-import { Scope } from '../autograd/scope.js';
+import { Scope, scope } from '../autograd/scope.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, type TensorData } from '../tensor/tensor.js';
 import type { CapturedProgram, PreparedReplay } from './captured_program.js';
@@ -90,8 +90,8 @@ class Validation<Result> {
         return this.scope.run(() => tensors.map((x) => [x, copyOf(x)] as const));
     }
 
-    /** After the program ran: takes back what it did, runs the step, compares. */
-    finish(step: () => Result): Result {
+    /** After the program ran: notes what it did, and takes it back; the function that it returns compares. */
+    takeBack(): (result: Result) => Result {
         const { program, scope } = this;
         const written = this.copies(program.written);
         const gradients = program.leafGradients.map(({ leaf, gradient }) => {
@@ -99,8 +99,11 @@ class Validation<Result> {
         });
         for (const [x, copy] of this.before) run('copy', [copy], [x]);
         this.restoreStates();
-        const result = scope.run(step);
-        scope.release(result);
+        return (result) => this.compare(result, written, gradients);
+    }
+
+    /** The step's own result, if the program has come to the same. */
+    private compare(result: Result, written: Copies, gradients: Copies): Result {
         const direct = tensorsOf(result);
         const found =
             firstOf(this.outputs, (x, i) => difference(`result ${i}`, x, direct[i] ?? null)) ??
@@ -132,22 +135,24 @@ export function validate<Result>(
     const validation = new Validation(program, inputs);
     try {
         program.runNow(validation.prepared);
-        return validation.finish(step);
+        const compare = validation.takeBack();
+        return compare(scope(step));
     } finally {
         validation.dispose();
     }
 }
 
-/** As `validate`, with the program on another thread. */
+/** As `validate`, with the program on another thread and a step that may give the event loop its turn. */
 export async function validateAsync<Result>(
     program: CapturedProgram<Result>,
-    step: () => Result,
+    step: () => Result | Promise<Result>,
     inputs: readonly Tensor[],
 ): Promise<Result> {
     const validation = new Validation(program, inputs);
     try {
         await program.runAsync(validation.prepared);
-        return validation.finish(step);
+        const compare = validation.takeBack();
+        return compare(await step());
     } finally {
         validation.dispose();
     }

@@ -1,9 +1,9 @@
 import { backwardInSteps } from '../autograd/gradients.js';
-import type { Scope } from '../autograd/scope.js';
+import { Scope } from '../autograd/scope.js';
 import type { Batch } from '../data/index.js';
 import { CaptureError } from '../native/capture_error.js';
 import { Module } from '../nn/index.js';
-import { capture, type CapturedStep } from '../program/capture.js';
+import { captureInParts, type CapturedStep } from '../program/capture.js';
 import { CaptureMismatchError } from '../program/validate.js';
 import type { Breather } from '../support/breathe.js';
 import { requireTensor } from '../tensor/require_tensor.js';
@@ -44,12 +44,14 @@ export class TrainStep {
     constructor(
         private readonly parts: StepParts,
         private readonly mode: boolean | 'auto',
+        private readonly breather: Breather,
     ) {
         this.reason = mode === false ? 'capture is off' : reasonAgainst(parts);
         if (mode === true && this.reason) throw new CaptureError(`[Trainer] ${this.reason}`);
         if (!this.reason) {
-            this.captured = capture((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
+            this.captured = captureInParts((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
                 validate: checkedReplays,
+                inParts: (inputs, targets) => this.inParts([inputs, targets]),
             });
         }
     }
@@ -59,7 +61,7 @@ export class TrainStep {
     }
 
     /** Runs one step. Its tensors join `scope`; the event loop has its turn in between where the step is long. */
-    async run(batch: Batch, scope: Scope, breather: Breather): Promise<StepOutcome> {
+    async run(batch: Batch, scope: Scope): Promise<StepOutcome> {
         if (this.captured) {
             try {
                 return this.adopted(await this.replay(this.captured, batch), scope);
@@ -71,7 +73,7 @@ export class TrainStep {
                     return this.adopted(error.result as StepOutcome, scope);
             }
         }
-        return this.eager(batch, scope, breather);
+        return this.eager(batch, scope);
     }
 
     private adopted(outcome: StepOutcome, scope: Scope): StepOutcome {
@@ -108,8 +110,20 @@ export class TrainStep {
         this.parts.optimizer.step();
     }
 
+    private async inParts(batch: Batch): Promise<StepOutcome> {
+        const scope = new Scope();
+        try {
+            const outcome = await this.eager(batch, scope);
+            scope.release(outcome);
+            return outcome;
+        } finally {
+            scope.dispose();
+        }
+    }
+
     /** Op by op; between the parts, and between the ops of backward, the event loop may have its turn. */
-    private async eager([inputs, targets]: Batch, scope: Scope, breather: Breather): Promise<StepOutcome> {
+    private async eager([inputs, targets]: Batch, scope: Scope): Promise<StepOutcome> {
+        const { breather } = this;
         const outcome = scope.run(() => this.forward(inputs, targets));
         await breather.breatheIfDue();
         const steps = backwardInSteps(outcome.loss);

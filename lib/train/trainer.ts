@@ -106,7 +106,7 @@ export class Trainer {
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
         this.running = true;
-        const step = new TrainStep(this.options, this.options.capture ?? 'auto');
+        const step = new TrainStep(this.options, this.options.capture ?? 'auto', this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
@@ -132,7 +132,7 @@ export class Trainer {
         const totals = new EpochTotals();
         let step = 0;
         await this.eachBatch(batches, async (batch, scope) => {
-            const { loss: lossTensor, outputs } = await run.step.run(batch, scope, this.breather);
+            const { loss: lossTensor, outputs } = await run.step.run(batch, scope);
             const loss = lossTensor.item();
             totals.add(loss, outputs, batch[1]);
             if (scheduleInterval === 'step') schedule?.step();

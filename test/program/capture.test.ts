@@ -332,10 +332,10 @@ describe('capture', () => {
                 () => capture((x: Tensor) => x.nonzero())(ones([2])),
                 /capture\.test\.ts:\d+/,
             ],
-            ['a number as result', () => capture((() => 3))(), /returned a number/],
+            ['a number as result', () => capture(() => 3)(), /returned a number/],
             [
                 'a promise',
-                () => capture((async () => Promise.resolve()))(),
+                () => capture(async () => Promise.resolve())(),
                 /returned a promise: the step must be synchronous/,
             ],
             ['no function', () => capture(3 as never), /expected the step as a function/],
