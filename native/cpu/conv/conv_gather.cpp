@@ -10,6 +10,8 @@ namespace nativegrad::cpu {
 
 namespace {
 
+constexpr int64_t weight_elements = 65536;  // of one group: a quarter of a second-level cache
+
 // The taps of a phase as runs of contiguous elements: neighbours in a row join where all channels are read.
 struct TapRuns {
     std::vector<int64_t> offsets;
@@ -113,6 +115,7 @@ class PixelTiles {
             }
         }
         for (int64_t i = count; i < mr; ++i) tile.rows[i] = tile.rows[0];
+        tile.row_step = even_step(tile.rows, mr);
     }
 
   private:
@@ -137,15 +140,25 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
     tile.run_step = 1;
     tile.b_step = micro.nr;
     tile.accumulate = false;
-    for (int64_t index = 0; index < plan.groups * work.weights.panels; ++index) {
-        const int64_t group = index / work.weights.panels, panel = index % work.weights.panels;
-        tile.b = work.weights.panel(group, panel);
-        tile.bias = bias.empty() ? nullptr : bias.data() + index * micro.nr;
-        tile.cols = std::min(micro.nr, plan.group_out_channels() - panel * micro.nr);
-        for (int64_t start = 0; start < pixels; start += micro.mr) {
-            tile.row_count = std::min(micro.mr, pixels - start);
-            pixel_tiles.point(tile, start, tile.row_count, micro.mr, group * plan.group_channels(),
-                              group * plan.group_out_channels() + panel * micro.nr);
+    // One panel of weights after the other while they all stay in the second-level cache: the tile's pixels
+    // are read once.
+    const int64_t panels = work.weights.panels;
+    const bool together = panels * work.weights.panel_size <= weight_elements;
+    const int64_t tiles = (pixels + micro.mr - 1) / micro.mr;
+    for (int64_t group = 0; group < plan.groups; ++group) {
+        for (int64_t index = 0; index < tiles * panels; ++index) {
+            const int64_t panel = together ? index % panels : index / tiles;
+            const int64_t start = (together ? index / panels : index % tiles) * micro.mr;
+            if (!together || panel == 0) {
+                tile.row_count = std::min(micro.mr, pixels - start);
+                pixel_tiles.point(tile, start, tile.row_count, micro.mr, group * plan.group_channels(),
+                                  group * plan.group_out_channels() + panel * micro.nr);
+            } else {
+                for (int64_t i = 0; i < tile.row_count; ++i) tile.out[i] += micro.nr;
+            }
+            tile.b = work.weights.panel(group, panel);
+            tile.bias = bias.empty() ? nullptr : bias.data() + (group * panels + panel) * micro.nr;
+            tile.cols = std::min(micro.nr, plan.group_out_channels() - panel * micro.nr);
             micro.run(tile);
         }
     }

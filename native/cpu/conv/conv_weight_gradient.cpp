@@ -110,6 +110,7 @@ class SliceGradient {
                     tile.rows[i] = image + row_offsets_[static_cast<size_t>(row)];
                     tile.out[i] = out + row * outs + panel * micro_.nr;
                 }
+                tile.row_step = even_step(tile.rows, micro_.mr);
                 micro_.run(tile);
             }
         }

@@ -14,6 +14,7 @@ struct ConvTile {
     const T* rows[conv_max_rows];  // mr of them; past row_count any readable ones
     T* out[conv_max_rows];         // row_count of them, each `cols` long
     int64_t row_count, cols;       // <= mr, <= nr
+    int64_t row_step;              // rows[i] = rows[0] + i * row_step for all mr; 0 where that is not so
     const int64_t* run_offsets;
     int64_t runs, run_length, run_step;
     const T* b;      // one row of nr readable elements a step
@@ -21,6 +22,16 @@ struct ConvTile {
     const T* bias;   // nr elements, or null
     bool accumulate;
 };
+
+// The distance of rows[0], ..., rows[count - 1] where it is the same between all neighbours, else 0.
+template <class T>
+int64_t even_step(const T* const* rows, int64_t count) {
+    const int64_t step = rows[1] - rows[0];
+    for (int64_t i = 2; i < count; ++i) {
+        if (rows[i] - rows[i - 1] != step) return 0;
+    }
+    return step;
+}
 
 template <class T>
 struct ConvMicroKernel {

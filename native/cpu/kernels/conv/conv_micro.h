@@ -1,28 +1,75 @@
 // mr rows by `vectors` vectors of columns, accumulators in registers. Included inside an instruction-set
 // namespace. A value's sum runs step by step, so it depends neither on its place in the tile nor on the tile.
 
+// Adds the steps of all runs; `at(i, offset)` is the address of row i.
 template <int mr, int vectors>
-void conv_f32_micro(const ConvTile<float>& tile) {
-    constexpr int64_t width = F32::width;
+struct ConvSum {
     F32 total[mr][vectors];
-    for (int j = 0; j < vectors; ++j) {
-        const F32 start = tile.bias != nullptr ? load(tile.bias + j * width) : F32(0.0);
-        for (int i = 0; i < mr; ++i) total[i][j] = start;
-    }
-    const float* b = tile.b;
-    const int64_t b_step = tile.b_step, run_step = tile.run_step, run_length = tile.run_length;
-    for (int64_t run = 0; run < tile.runs; ++run) {
-        int64_t at = tile.run_offsets[run];
-        for (int64_t step = 0; step < run_length; ++step, at += run_step, b += b_step) {
-            F32 row[vectors];
-            for (int j = 0; j < vectors; ++j) row[j] = load(b + j * width);
+
+    explicit ConvSum(const float* bias) {
+        for (int j = 0; j < vectors; ++j) {
+            const F32 start = bias != nullptr ? load(bias + j * F32::width) : F32(0.0);
 #pragma GCC unroll 16
-            for (int i = 0; i < mr; ++i) {
-                const F32 x = broadcast(tile.rows[i] + at);
-                for (int j = 0; j < vectors; ++j) total[i][j] = fma(x, row[j], total[i][j]);
+            for (int i = 0; i < mr; ++i) total[i][j] = start;
+        }
+    }
+
+    template <class Rows>
+    __attribute__((always_inline)) void add(const Rows& rows, const float* b) {
+        F32 line[vectors];
+        for (int j = 0; j < vectors; ++j) line[j] = load(b + j * F32::width);
+#pragma GCC unroll 16
+        for (int i = 0; i < mr; ++i) {
+            const F32 x = broadcast(rows(i));
+            for (int j = 0; j < vectors; ++j) total[i][j] = fma(x, line[j], total[i][j]);
+        }
+    }
+
+    // Rows anywhere: a pointer each.
+    void add_scattered(const ConvTile<float>& tile) {
+        const float* b = tile.b;
+        for (int64_t run = 0; run < tile.runs; ++run) {
+            int64_t at = tile.run_offsets[run];
+            for (int64_t step = 0; step < tile.run_length; ++step, at += tile.run_step, b += tile.b_step)
+                add([&](int i) { return tile.rows[i] + at; }, b);
+        }
+    }
+
+    // Rows at equal distances: a pointer for each three of them, the others are addressing modes.
+    void add_even(const ConvTile<float>& tile) {
+        constexpr int groups = (mr + 2) / 3;
+        const int64_t row_step = tile.row_step, run_step = tile.run_step;
+        const float* b = tile.b;
+        for (int64_t run = 0; run < tile.runs; ++run) {
+            const float* group[groups];
+#pragma GCC unroll 8
+            for (int g = 0; g < groups; ++g)
+                group[g] = tile.rows[0] + tile.run_offsets[run] + 3 * g * row_step;
+            for (int64_t step = 0; step < tile.run_length; ++step, b += tile.b_step) {
+                add([&](int i) { return group[i / 3] + i % 3 * row_step; }, b);
+#pragma GCC unroll 8
+                for (int g = 0; g < groups; ++g) group[g] += run_step;
             }
         }
     }
+};
+
+template <int mr, int vectors>
+void conv_f32_micro(const ConvTile<float>& tile) {
+    constexpr int64_t width = F32::width;
+    // The lines of the result come from memory while the sums run.
+#pragma GCC unroll 16
+    for (int i = 0; i < mr; ++i) {
+        if (i >= tile.row_count) break;
+        for (int j = 0; j < vectors * width; j += 16) __builtin_prefetch(tile.out[i] + j, 1);
+    }
+    ConvSum<mr, vectors> sum(tile.bias);
+    if (tile.row_step != 0) {
+        sum.add_even(tile);
+    } else {
+        sum.add_scattered(tile);
+    }
+    const auto& total = sum.total;
     const bool whole = tile.cols == vectors * width;
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i) {
