@@ -128,7 +128,8 @@ struct ConvParams {
                       visit("groups", groups);)
 };
 
-// training: 1 = statistics of the batch, 0 = the running ones. affine: 1 = weight and bias are given.
+// training: 1 = statistics of the batch, 0 = the running ones, 2 = those of the batch, which are given.
+// affine: 1 = weight and bias are given.
 struct BatchNormParams {
     ScalarSlot momentum, epsilon;
     int32_t training, affine;

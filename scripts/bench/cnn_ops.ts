@@ -78,6 +78,7 @@ function surroundingCases(channels: number, side: number): OpCase[] {
         { length: 8 },
         () => zeros([channels]).add(1),
     ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const statistics = [mean, inverse, runningMean, runningVar];
     const big = x.size * FLOAT;
     const at = `${channels} x ${side}x${side}`;
     const relu = [unaryCode('relu'), 0, 0];
@@ -121,6 +122,28 @@ function surroundingCases(channels: number, side: number): OpCase[] {
             name: `max_pool2d_backward ${at}`,
             bytes: big + 1.25 * pooled.size * FLOAT,
             call: () => run('max_pool2d_backward', [dpooled, index], [dx], pooling),
+        },
+        {
+            name: `batch_norm_relu ${at}`,
+            bytes: 2 * big,
+            call: () => run('batch_norm_relu', [x, weight, bias], [z, ...statistics], normalisation),
+        },
+        {
+            name: `  and pool ${at}`,
+            bytes: big + 1.25 * pooled.size * FLOAT,
+            call: () =>
+                run('batch_norm_relu_pool', [x, weight, bias], [pooled, index, ...statistics], normalisation),
+        },
+        {
+            name: `  and pool, backward ${at}`,
+            bytes: 2 * big + 2.25 * pooled.size * FLOAT,
+            call: () =>
+                run(
+                    'batch_norm_relu_pool_backward',
+                    [dpooled, pooled, index, x, mean, inverse, weight],
+                    [dx, dweight, dbias],
+                    normalisation,
+                ),
         },
     ];
 }

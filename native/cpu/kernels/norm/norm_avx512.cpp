@@ -6,11 +6,15 @@ namespace {
 #include "cpu/simd/simd_avx512.h"
 
 #include "cpu/kernels/norm/norm_columns.h"
+
+#include "cpu/kernels/norm/norm_windows.h"
 }  // namespace
 
 void register_norm(KernelTable& table) {
-    table.norm = {&column_moments_f32, &column_products_f32, &normalize_columns_f32,
-                  &normalize_columns_backward_f32};
+    table.norm = {&column_moments_f32,         &column_products_f32,
+                  &normalize_columns_f32,      &normalize_columns_backward_f32,
+                  &normalize_pool_f32,         &pool_products_f32,
+                  &normalize_pool_backward_f32};
 }
 
 }  // namespace nativegrad::cpu::avx512

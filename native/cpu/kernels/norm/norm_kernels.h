@@ -5,19 +5,36 @@
 
 namespace nativegrad::cpu {
 
+// Windows of 2 x 2 pixels side by side.
+struct WindowRow {
+    int64_t windows, channels;
+    int64_t pixel_row;  // elements from one row of pixels to the next
+};
+
 struct NormKernels {
     // mean[j] over the rows and the sum of squares around it; meant for a chunk that stays in the cache
     void (*column_moments)(const float* x, int64_t rows, int64_t n, float* mean, float* squares);
-    // sum[j] = sum of dy, product[j] = sum of dy (x - mean[j])
-    void (*column_products)(const float* dy, const float* x, const float* mean, int64_t rows, int64_t n,
-                            float* sum, float* product);
-    // y = (x - mean) scale + shift
+    // sum[j] = sum of dy, product[j] = sum of dy (x - mean[j]); y: null, or dy counts only where y > 0
+    void (*column_products)(const float* dy, const float* y, const float* x, const float* mean, int64_t rows,
+                            int64_t n, float* sum, float* product);
+    // y = (x - mean) scale + shift, at least 0 if relu
     void (*normalize_columns)(const float* x, const float* mean, const float* scale, const float* shift,
-                              int64_t rows, int64_t n, float* y);
-    // dx = (dy - sum - (x - mean) product) scale
-    void (*normalize_columns_backward)(const float* dy, const float* x, const float* mean, const float* sum,
-                                       const float* product, const float* scale, int64_t rows, int64_t n,
-                                       float* dx);
+                              int64_t rows, int64_t n, bool relu, float* y);
+    // dx = (dy - sum - (x - mean) product) scale; y: null, or dy counts only where y > 0
+    void (*normalize_columns_backward)(const float* dy, const float* y, const float* x, const float* mean,
+                                       const float* sum, const float* product, const float* scale,
+                                       int64_t rows, int64_t n, float* dx);
+    // y = largest of max(0, (x - mean) scale + shift) over the pixels of each window, index = which of them,
+    // as PoolKernels::max
+    void (*normalize_pool)(const float* x, const WindowRow& row, const float* mean, const float* scale,
+                           const float* shift, float* y, uint8_t* index);
+    // sum += dy, product += dy (x at index - mean), both where y > 0
+    void (*pool_products)(const float* dy, const float* y, const uint8_t* index, const float* x,
+                          const WindowRow& row, const float* mean, float* sum, float* product);
+    // dx = (g - sum - (x - mean) product) scale, g = dy at index where y > 0, else 0
+    void (*normalize_pool_backward)(const float* dy, const float* y, const uint8_t* index, const float* x,
+                                    const WindowRow& row, const float* mean, const float* sum,
+                                    const float* product, const float* scale, float* dx);
 };
 
 }  // namespace nativegrad::cpu
