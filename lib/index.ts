@@ -14,6 +14,7 @@ export type { Shape } from './tensor/shape.js';
 export { keep } from './tensor/lifetime.js';
 export { Scope, scope } from './autograd/scope.js';
 export { enableGrad, isGradEnabled, noGrad } from './autograd/grad_mode.js';
+export { autocast, autocastDtype, type LowPrecision } from './autograd/autocast.js';
 export { AnomalyError, detectAnomaly } from './autograd/anomaly.js';
 export { grad } from './autograd/gradients.js';
 export {

@@ -122,6 +122,19 @@ export function choiceFlag<const Choice extends string, T = never>(
     };
 }
 
+/** As `choiceFlag`, where the flag alone stands for the first choice. */
+export function optionalChoiceFlag<const Choice extends string>(
+    description: string,
+    choices: readonly [Choice, ...Choice[]],
+): Flag<Choice | undefined> {
+    const choice = choiceFlag<Choice, undefined>(description, undefined, choices);
+    return {
+        ...choice,
+        placeholder: `[${choices.join('|')}]`,
+        parse: (text, reject) => (text === 'true' ? choices[0] : choice.parse(text, reject)),
+    };
+}
+
 /** A path, which may not be empty. */
 export function pathFlag<T>(
     description: string,

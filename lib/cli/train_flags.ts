@@ -4,6 +4,7 @@ import {
     integerListFlag,
     nameFlag,
     numberFlag,
+    optionalChoiceFlag,
     pathFlag,
     readFlags,
     switchFlag,
@@ -60,6 +61,10 @@ export const TRAIN_FLAGS = {
         max: 1e6,
         aboveMin: true,
     }),
+    mixedPrecision: optionalChoiceFlag(
+        'products in 16 bits, parameters and sums in 32; bf16 when no kind is named (fp16 needs a GPU)',
+        ['bf16', 'fp16'],
+    ),
     validationSplit: numberFlag('share of the training set that is held out for validation', 0.1, RATE),
     seed: integerFlag('seed of initial weights, shuffling and dropout', 42, { min: 0, max: 2 ** 32 - 1 }),
     threads: integerFlag('threads of the CPU kernels (default: one per core)', undefined, {
@@ -101,6 +106,11 @@ export function readTrainConfig(raw: RawFlags): TrainConfig {
     const flags = readFlags(TRAIN_FLAGS, raw);
     if (flags.kernelSize % 2 === 0) {
         throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${flags.kernelSize}"`);
+    }
+    if (flags.mixedPrecision === 'fp16') {
+        throw new UsageError(
+            '--mixed_precision fp16 needs a GPU, whose gradients are scaled against underflow; on the CPU take bf16',
+        );
     }
     const { architecture, optimizer } = flags;
     return {

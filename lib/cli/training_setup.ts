@@ -39,6 +39,7 @@ export function setUpTraining(config: TrainConfig, samples: number): Training {
         model,
         optimizer: optimizer,
         loss: classifierLoss(config.loss),
+        precision: config.mixedPrecision === 'bf16' ? 'bfloat16' : 'float32',
         ...makeSchedule(config, optimizer, steps),
         ...(gradientClip === undefined
             ? {}

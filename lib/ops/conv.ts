@@ -1,3 +1,4 @@
+import { lowPrecision } from './autocast.js';
 import { defineOp } from '../autograd/define_op.js';
 import { run } from '../native/call.js';
 import { shapeText, type Shape } from '../tensor/shape.js';
@@ -227,7 +228,7 @@ export function conv2d(
     bias: Tensor | null = null,
     options: ConvOptions = {},
 ): Tensor {
-    return correlate('conv2d', x, weight, bias, options);
+    return correlate('conv2d', lowPrecision(x), lowPrecision(weight), lowPrecision(bias), options);
 }
 
 function correlate(op: string, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
@@ -295,7 +296,8 @@ export function conv1d(
         );
     }
     const padding = options.padding ?? 0;
-    const y = correlate('conv1d', unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
+    const [images, kernels] = [unsqueeze(lowPrecision(x), 2), unsqueeze(lowPrecision(weight), 2)];
+    const y = correlate('conv1d', images, kernels, lowPrecision(bias), {
         stride: [1, single('conv1d', 'stride', options.stride ?? 1)],
         padding: typeof padding === 'string' ? padding : [0, single('conv1d', 'padding', padding)],
         dilation: [1, single('conv1d', 'dilation', options.dilation ?? 1)],
@@ -321,6 +323,10 @@ export function convTranspose2d(
     bias: Tensor | null = null,
     options: ConvTransposeOptions = {},
 ): Tensor {
+    return spread(lowPrecision(x), lowPrecision(weight), lowPrecision(bias), options);
+}
+
+function spread(x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvTransposeOptions): Tensor {
     const op = 'conv_transpose2d';
     checkOperands(op, x, weight, bias);
     const groups = checkGroups(op, options.groups ?? 1);
@@ -338,14 +344,14 @@ export function convTranspose2d(
     checkBias(op, bias, channels);
     const size = [0, 1].map((axis) => {
         const step = stride[axis] ?? 1;
-        const spread = dilation[axis] ?? 1;
-        if ((extra[axis] ?? 0) >= Math.max(step, spread)) {
+        const gap = dilation[axis] ?? 1;
+        if ((extra[axis] ?? 0) >= Math.max(step, gap)) {
             throw new RangeError(
-                `[${op}] outputPadding ${extra[axis]} must be below the stride (${step}) or the dilation (${spread})`,
+                `[${op}] outputPadding ${extra[axis]} must be below the stride (${step}) or the dilation (${gap})`,
             );
         }
         const margins = (padding[2 * axis] ?? 0) + (padding[2 * axis + 1] ?? 0);
-        const full = ((x.shape[2 + axis] ?? 0) - 1) * step + spread * ((weight.shape[2 + axis] ?? 1) - 1);
+        const full = ((x.shape[2 + axis] ?? 0) - 1) * step + gap * ((weight.shape[2 + axis] ?? 1) - 1);
         return full - margins + (extra[axis] ?? 0) + 1;
     });
     if (size.some((value) => value < 1)) {

@@ -1,3 +1,4 @@
+import { lowPrecision } from './autocast.js';
 import { defineOp } from '../autograd/define_op.js';
 import { shapeText, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -63,6 +64,10 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
     requireTensor('linear', x);
     requireTensor('linear', weight, 'the weight');
     if (bias !== null) requireTensor('linear', bias, 'the bias');
+    return product(lowPrecision(x), lowPrecision(weight), lowPrecision(bias));
+}
+
+function product(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
     checkLinear(x, weight, bias);
     const [outputs = 0, inputs = 0] = weight.shape;
     const leading = x.shape.slice(0, -1);

@@ -1,3 +1,4 @@
+import { lowPrecision } from './autocast.js';
 import { defineOp } from '../autograd/define_op.js';
 import { promote } from '../tensor/dtype.js';
 import { broadcastShapes, shapeText, type Shape } from '../tensor/shape.js';
@@ -79,6 +80,10 @@ export function multiply(a: Tensor, b: Tensor, transposeA = false, transposeB = 
 export function matmul(a: Tensor, b: Tensor): Tensor {
     requireTensor('matmul', a, 'the first operand');
     requireTensor('matmul', b, 'the second operand');
+    return product(lowPrecision(a), lowPrecision(b));
+}
+
+function product(a: Tensor, b: Tensor): Tensor {
     checkInner(a, b);
     if (a.rank === 1 && b.rank === 1) return reshape(multiply(unsqueeze(a, 0), unsqueeze(b, 1)), []);
     if (a.rank === 1) return squeeze(multiply(unsqueeze(a, 0), b), -2);

@@ -1,3 +1,4 @@
+import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import { shapeText } from '../tensor/shape.js';
@@ -71,7 +72,7 @@ const chunkMilliseconds = 20;
 /** Dtypes and layouts of the tensors, and which of them each input is. */
 function signatureOf(samples: readonly Tensor[], places: readonly number[]): string {
     const parts = samples.map(({ dtype, shape, strides }) => `${dtype}:${shape.join()}:${strides.join()}`);
-    return `${isGradEnabled() ? 'grad' : 'no grad'}|${places.join()}|${parts.join('|')}`;
+    return `${isGradEnabled() ? 'grad' : 'no grad'}|${autocastDtype() ?? ''}|${places.join()}|${parts.join('|')}`;
 }
 
 /** The first entry along the first axis, as the step sees it. */

@@ -1,3 +1,4 @@
+import { autocast } from '../autograd/autocast.js';
 import { backwardInSteps } from '../autograd/gradients.js';
 import { Scope } from '../autograd/scope.js';
 import type { Batch } from '../data/index.js';
@@ -19,6 +20,7 @@ export interface StepParts {
     readonly optimizer: StepOptimizer;
     readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
     readonly beforeStep?: () => void;
+    readonly precision?: 'float32' | 'bfloat16';
 }
 
 export interface StepOutcome {
@@ -98,11 +100,13 @@ export class TrainStep {
     }
 
     private forward(inputs: Tensor, targets: Tensor): StepOutcome {
-        const { model, optimizer, loss: lossOf } = this.parts;
+        const { model, optimizer, loss: lossOf, precision } = this.parts;
         optimizer.zeroGrad();
-        const outputs = model.forward(inputs);
-        requireTensor('fit', outputs, 'what the model returns');
-        return { outputs, loss: requireLoss('fit', lossOf(outputs, targets)) };
+        return autocast(precision === 'bfloat16' ? precision : null, () => {
+            const outputs = model.forward(inputs);
+            requireTensor('fit', outputs, 'what the model returns');
+            return { outputs, loss: requireLoss('fit', lossOf(outputs, targets)) };
+        });
     }
 
     private update(): void {

@@ -40,6 +40,11 @@ export interface TrainerOptions {
     /** Runs between backward and the optimizer's step, e.g. to clip gradients. */
     beforeStep?: () => void;
     /**
+     * 'bfloat16' runs forward and loss under `autocast`; parameters, gradients and optimizer stay in their own dtype, and
+     * so does evaluation. Default: 'float32', the dtypes of the model.
+     */
+    precision?: 'float32' | 'bfloat16';
+    /**
      * Run steps as captured programs (see `capture`): 'auto' (default) does where that is possible and checks the first
      * replays, true throws where it is not, false goes op by op. The history's `execution` says what was done, and why.
      */

@@ -12,6 +12,7 @@ const optionNames = [
     'scheduleInterval',
     'beforeStep',
     'capture',
+    'precision',
 ] as const;
 
 type TrainerParts = Readonly<Partial<Record<(typeof optionNames)[number], unknown>>>;
@@ -36,6 +37,7 @@ export function checkTrainerOptions(options: TrainerParts): void {
         scheduleInterval = 'epoch',
         beforeStep,
         capture = 'auto',
+        precision = 'float32',
     } = options;
     requirePart('model', model, hasMethods(model, 'forward', 'train', 'eval'), 'a Module');
     const steps = hasMethods(optimizer, 'zeroGrad', 'step');
@@ -53,6 +55,8 @@ export function checkTrainerOptions(options: TrainerParts): void {
     );
     const isMode = typeof capture === 'boolean' || capture === 'auto';
     requirePart('capture', capture, isMode, "true, false or 'auto'");
+    const isPrecision = precision === 'float32' || precision === 'bfloat16';
+    requirePart('precision', precision, isPrecision, "'float32' or 'bfloat16'");
 }
 
 /** @internal Throws where `batches` cannot be iterated; a data set in its place is told what wraps it. */

@@ -162,6 +162,8 @@ describe('the command line, from end to end', function () {
         '--lr_schedule step --batch_size 1200 --learning_rate 0.01 --epochs 12',
         '--lr_schedule exponential --activation sigmoid --learning_rate 0.01',
         '--lr_schedule warmup --model_name digits',
+        '--mixed_precision --batch_size 100',
+        '--architecture cnn --conv_channels 4,8 --use_batch_norm --mixed_precision bf16',
     ];
     for (const flags of variants) {
         it(`trains with ${flags}`, async () => {
@@ -198,6 +200,16 @@ describe('the command line, from end to end', function () {
         await assertRefused('train', '--epochs 0', /--epochs expects an integer from 1 to 100000, got "0"/);
         await assertRefused('evaluate', '', /--model_path is required/);
         await assertRefused('train', tiny('--device cuda'), /--device cuda cannot be used: .*CUDA/);
+        await assertRefused(
+            'train',
+            tiny('--mixed_precision fp16'),
+            /--mixed_precision fp16 needs a GPU.* take bf16/,
+        );
+        await assertRefused(
+            'train',
+            tiny('--mixed_precision 8'),
+            /--mixed_precision expects one of bf16, fp16, got "8"/,
+        );
         await assertRefused('train', tiny('--batch_size 1 --use_batch_norm'), /--batch_size/);
         await assertRefused('train', tiny('--validation_split 0.9999'), /--validation_split/);
     });

@@ -1,3 +1,4 @@
+import { fullPrecision } from '../../ops/autocast.js';
 import { defineOp } from '../../autograd/define_op.js';
 import { softplus } from '../../ops/activation.js';
 import { add, div, mul, sub } from '../../ops/arithmetic.js';
@@ -51,7 +52,8 @@ const bceOp = defineOp<readonly [Tensor, Tensor]>({
  */
 export function bceLoss(p: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
     requirePair('bce_loss', p, target);
-    const terms = bceOp([p, cast(target, p.dtype)], {});
+    const likelihood = fullPrecision(p);
+    const terms = bceOp([likelihood, cast(target, likelihood.dtype)], {});
     return reduceLoss('bce_loss', options.weight ? mul(terms, options.weight) : terms, options.reduction);
 }
 
@@ -61,8 +63,9 @@ export function bceLoss(p: Tensor, target: Tensor, options: BCEOptions = {}): Te
  *
  * @throws RangeError when the shapes differ.
  */
-export function bceWithLogits(x: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
-    requirePair('bce_with_logits_loss', x, target);
+export function bceWithLogits(scores: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
+    requirePair('bce_with_logits_loss', scores, target);
+    const x = fullPrecision(scores);
     const y = cast(target, x.dtype);
     const rest = softplus(neg(x), 1, Infinity);
     const { weight, posWeight } = options;

@@ -1,3 +1,4 @@
+import { fullPrecision } from '../../ops/autocast.js';
 import { requireFloat, requireTensor } from '../../ops/convert.js';
 import {
     labelCrossEntropy,
@@ -32,6 +33,8 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
     const smoothing = options.labelSmoothing ?? 0;
     if (!(smoothing >= 0 && smoothing <= 1))
         throw new RangeError(`[cross_entropy] labelSmoothing must be in [0, 1], got ${smoothing}`);
-    if (x.rank > 0 && sameShape(x.shape, target.shape)) return probabilityCrossEntropy(x, target, options);
-    return labelCrossEntropy(x, target, options);
+    const scores = fullPrecision(x);
+    if (x.rank > 0 && sameShape(x.shape, target.shape))
+        return probabilityCrossEntropy(scores, fullPrecision(target), options);
+    return labelCrossEntropy(scores, target, options);
 }

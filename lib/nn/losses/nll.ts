@@ -1,3 +1,4 @@
+import { fullPrecision } from '../../ops/autocast.js';
 import { div, mul } from '../../ops/arithmetic.js';
 import { ne } from '../../ops/compare.js';
 import { cast, requireFloat, requireTensor } from '../../ops/convert.js';
@@ -35,9 +36,9 @@ export function nllLoss(logp: Tensor, labels: Tensor, options: NLLOptions = {}):
 
     const counted = ne(labels, options.ignoreIndex ?? -100);
     const inRange = where(counted, labels, 0);
-    const likelihood = squeeze(gather(logp, axis, unsqueeze(inRange, axis)), axis);
+    const likelihood = squeeze(gather(fullPrecision(logp), axis, unsqueeze(inRange, axis)), axis);
     const factors = weight && reshape(indexSelect(weight, 0, reshape(inRange, [inRange.size])), labels.shape);
-    const shares = factors ? where(counted, factors, 0) : cast(counted, logp.dtype);
+    const shares = factors ? where(counted, factors, 0) : cast(counted, likelihood.dtype);
     // Not a product with 0: an ignored label's -Infinity would make it NaN.
     const terms = where(counted, factors ? mul(neg(likelihood), factors) : neg(likelihood), 0);
     if (reduction === 'none') return terms;

@@ -1,3 +1,4 @@
+import { fullPrecision } from '../../ops/autocast.js';
 import { mul, sub } from '../../ops/arithmetic.js';
 import { lt } from '../../ops/compare.js';
 import { abs, square } from '../../ops/unary.js';
@@ -15,13 +16,15 @@ import { reduceLoss, requirePair, type LossOptions } from './reduction.js';
  */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
     requirePair('mse_loss', x, target);
-    return reduceLoss('mse_loss', square(sub(x, target)), options.reduction);
+    const difference = sub(fullPrecision(x), fullPrecision(target));
+    return reduceLoss('mse_loss', square(difference), options.reduction);
 }
 
 /** Mean absolute error: mean |x - y|; the gradient at 0 is 0. x, y [...] -> []. */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
     requirePair('l1_loss', x, target);
-    return reduceLoss('l1_loss', abs(sub(x, target)), options.reduction);
+    const difference = sub(fullPrecision(x), fullPrecision(target));
+    return reduceLoss('l1_loss', abs(difference), options.reduction);
 }
 
 export interface SmoothL1Options extends LossOptions {
@@ -38,7 +41,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1Options
     const beta = options.beta ?? 1;
     if (!(beta >= 0)) throw new RangeError(`[smooth_l1_loss] beta must be at least 0, got ${beta}`);
     if (beta === 0) return l1Loss(x, target, options);
-    const distance = abs(sub(x, target));
+    const distance = abs(sub(fullPrecision(x), fullPrecision(target)));
     const parabola = mul(square(distance), 0.5 / beta);
     const terms = where(lt(distance, beta), parabola, sub(distance, beta / 2));
     return reduceLoss('smooth_l1_loss', terms, options.reduction);

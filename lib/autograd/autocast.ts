@@ -1,0 +1,63 @@
+import { describeValue } from '../support/describe_value.js';
+import { isFloat, type DType } from '../tensor/dtype.js';
+
+/** The dtypes of mixed precision. */
+export type LowPrecision = 'bfloat16' | 'float16';
+
+let active: LowPrecision | null = null;
+
+/** The dtype in which products are computed now, or null outside `autocast`. */
+export function autocastDtype(): LowPrecision | null {
+    return active;
+}
+
+function exchange(dtype: LowPrecision | null): LowPrecision | null {
+    const before = active;
+    active = dtype;
+    return before;
+}
+
+function within<T>(dtype: LowPrecision | null, body: () => T): T {
+    const before = exchange(dtype);
+    try {
+        const result = body();
+        if (result instanceof Promise)
+            throw new TypeError('[autocast] takes a synchronous function, got one that returns a promise');
+        return result;
+    } finally {
+        exchange(before);
+    }
+}
+
+/**
+ * Runs `body` in mixed precision: products (`matmul`, `linear`, convolutions, `einsum`) take float32 operands in `dtype` and
+ * give results in it, accumulating in float32; losses take such results in float32; all else computes in the dtype that it
+ * gets. Parameters stay float32, and so do their gradients and the optimizer. Backward runs in the dtypes of forward, inside
+ * or outside of `autocast`. `null` switches it off inside another one.
+ *
+ * bfloat16 has float32's range with 8 bits of precision; float16 has 11 bits but ends at 65504, so that its gradients need a
+ * scaled loss.
+ *
+ * Source: Micikevicius et al., "Mixed precision training", ICLR 2018; the lists are PyTorch's for the CPU.
+ *
+ * @throws TypeError for another dtype, or for a function that returns a promise.
+ * @example
+ * import { autocast, nn, ones } from 'nativegrad';
+ * const layer = new nn.Linear(4, 2);
+ * const y = autocast('bfloat16', () => layer.forward(ones([3, 4])));
+ * y.sum().backward();
+ * console.log(y.dtype, layer.weight.grad?.dtype); // bfloat16 float32
+ */
+export function autocast<T>(dtype: LowPrecision | null, body: () => T): T {
+    const given: unknown = dtype;
+    if (given !== null && given !== 'bfloat16' && given !== 'float16')
+        throw new TypeError(
+            `[autocast] the dtype must be bfloat16, float16 or null, got ${describeValue(given)}`,
+        );
+    return within(dtype, body);
+}
+
+/** True for a dtype that products turn into the low one. */
+export function isAutocastable(dtype: DType): boolean {
+    return active !== null && isFloat(dtype) && dtype !== 'float64' && dtype !== active;
+}
