@@ -48,17 +48,23 @@ function convolutionCases(channels: number, outs: number, side: number): OpCase[
     const bias = randn([outs]);
     const y = images(outs, side);
     const [dx, dw, db] = [like(x), like(w), like(bias)];
+    const statistics = [0, 1].map(() => zeros([outs], { dtype: 'float64' }));
     const flops = 2 * 9 * channels * outs * side * side * BATCH;
     const name = `conv ${channels}-${outs} ${side}x${side}`;
     return [
         { name: `${name} forward`, flops, call: () => run('conv2d', [x, w, bias], [y], convolution) },
+        {
+            name: `${name} and statistics`,
+            flops,
+            call: () => run('conv2d_statistics', [x, w, bias], [y, ...statistics], convolution),
+        },
         {
             name: `${name} dw, db`,
             flops,
             call: () => run('conv2d_backward_weight', [x, y], [dw, db], convolution),
         },
         { name: `${name} dx`, flops, call: () => run('conv2d_backward_input', [y, w], [dx], convolution) },
-    ].filter((_, i) => channels > 1 || i < 2);
+    ].filter((_, i) => channels > 1 || i < 3);
 }
 
 /** Batch norm, ReLU and pooling behind a convolution. */

@@ -176,7 +176,8 @@ bool needs_no_padding(const ConvPlan& plan) {
 }  // namespace
 
 template <class T>
-void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& weights, const T* bias, T* out) {
+void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& weights, const T* bias, T* out,
+                 const BandDone<T>& done) {
     ConvPlan used = plan;
     const bool in_place = needs_no_padding(plan);
     if (in_place) used.padded_width = plan.width;
@@ -201,10 +202,15 @@ void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& wei
         for (const PhaseWork<T>& part : work) {
             if (first_row < part.phase.rows) run_band(used, part, buffer, biases, to, first_row);
         }
+        if (!done) return;
+        done(index, first_row, std::min(used.band, used.out_height - first_row),
+             to + first_row * used.out_width * used.out_channels);
     });
 }
 
-template void conv_gather(const ConvPlan&, const float*, const ConvWeights<float>&, const float*, float*);
-template void conv_gather(const ConvPlan&, const double*, const ConvWeights<double>&, const double*, double*);
+template void conv_gather(const ConvPlan&, const float*, const ConvWeights<float>&, const float*, float*,
+                          const BandDone<float>&);
+template void conv_gather(const ConvPlan&, const double*, const ConvWeights<double>&, const double*, double*,
+                          const BandDone<double>&);
 
 }  // namespace nativegrad::cpu

@@ -110,20 +110,16 @@ struct Moments {
     std::vector<double> mean, squares;
 };
 
-// One sweep: each chunk's mean and squares around it, joined in order (Chan, Golub and LeVeque, 1979).
-template <class Sweeps, class T = typename Sweeps::T>
-Moments moments_of(const T* x, const Chunks& chunks) {
-    const int64_t n = chunks.channels;
-    WorkBuffer<T> partial(2 * chunks.count * n);
-    chunks.each([&](int64_t chunk) {
-        T* to = partial.data() + 2 * chunk * n;
-        Sweeps::moments(x + chunks.offset(chunk), chunks.length(chunk), n, to, to + n);
-    });
+// Chunks' mean and squares around it, [mean, squares] of 2 n each, joined in order (Chan, Golub and LeVeque,
+// 1979); length(chunk): rows in it.
+template <class T, class Length>
+Moments join_moments(const T* partial, int64_t chunks, int64_t n, const Length& length) {
     Moments total{std::vector<double>(static_cast<size_t>(n)), std::vector<double>(static_cast<size_t>(n))};
     double seen = 0;
-    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
-        const T* mean = partial.data() + 2 * chunk * n;
-        const double added = static_cast<double>(chunks.length(chunk)), all = seen + added;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+        const T* mean = partial + 2 * chunk * n;
+        const double added = static_cast<double>(length(chunk)), all = seen + added;
+        if (added == 0) continue;
         for (size_t j = 0; j < static_cast<size_t>(n); ++j) {
             const double distance = static_cast<double>(mean[j]) - total.mean[j];
             total.mean[j] += distance * added / all;
@@ -133,6 +129,17 @@ Moments moments_of(const T* x, const Chunks& chunks) {
         seen = all;
     }
     return total;
+}
+
+template <class Sweeps, class T = typename Sweeps::T>
+Moments moments_of(const T* x, const Chunks& chunks) {
+    const int64_t n = chunks.channels;
+    WorkBuffer<T> partial(2 * chunks.count * n);
+    chunks.each([&](int64_t chunk) {
+        T* to = partial.data() + 2 * chunk * n;
+        Sweeps::moments(x + chunks.offset(chunk), chunks.length(chunk), n, to, to + n);
+    });
+    return join_moments(partial.data(), chunks.count, n, [&](int64_t chunk) { return chunks.length(chunk); });
 }
 
 inline void check_channels(const TensorView& x) {

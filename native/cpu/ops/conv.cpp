@@ -1,6 +1,7 @@
 #include "cpu/conv/conv.h"
 
 #include "cpu/cpu_backend.h"
+#include "cpu/ops/channel_norm.h"
 #include "cpu/ops/dense_images.h"
 #include "cpu/ops/operands.h"
 
@@ -47,6 +48,55 @@ std::optional<DenseVector<T>> read_bias(const OpCall& call, int64_t channels) {
     return DenseVector<T>(&call.inputs[2], channels, T(0));
 }
 
+template <class T>
+void forward(const OpCall& call, const ConvPlan& plan, const BandDone<T>& done) {
+    const DenseInput<T> image(call.inputs[0]);
+    const DenseWeights<T> weights(call.inputs[1]);
+    const auto bias = read_bias<T>(call, plan.out_channels);
+    const DenseOutput<T> out(call.outputs[0]);
+    conv_gather(plan, image.data(), weights.forward(plan.groups), bias ? bias->data() : nullptr, out.data(),
+                done);
+    out.finish();
+}
+
+// Mean and squares of each chunk of pixels, taken while the pixels lie in the cache.
+template <class T>
+class BandMoments {
+  public:
+    explicit BandMoments(const ConvPlan& plan)
+        : plan_(plan),
+          n_(plan.out_channels),
+          size_(std::max<int64_t>(4096 / std::max<int64_t>(n_, 1), 8)),
+          per_band_((plan.band * plan.out_width + size_ - 1) / size_),
+          chunks_(plan.images * plan.bands() * per_band_),
+          partial_(2 * chunks_ * n_) {}
+
+    void take(int64_t image, int64_t first_row, int64_t rows, const T* made) {
+        const int64_t pixels = rows * plan_.out_width;
+        int64_t chunk = (image * plan_.bands() + first_row / plan_.band) * per_band_;
+        for (int64_t at = 0; at < pixels; at += size_, ++chunk) {
+            T* to = partial_.data() + 2 * chunk * n_;
+            SweepsOf<T>::moments(made + at * n_, std::min(size_, pixels - at), n_, to, to + n_);
+        }
+    }
+
+    Moments join() const {
+        return join_moments(partial_.data(), chunks_, n_, [&](int64_t chunk) { return length(chunk); });
+    }
+
+  private:
+    // The last band of an image may be shorter, so that its last chunks are empty.
+    int64_t length(int64_t chunk) const {
+        const int64_t first_row = chunk / per_band_ % plan_.bands() * plan_.band;
+        const int64_t rows = std::min(plan_.band, plan_.out_height - first_row);
+        return std::clamp<int64_t>(rows * plan_.out_width - chunk % per_band_ * size_, 0, size_);
+    }
+
+    const ConvPlan& plan_;
+    int64_t n_, size_, per_band_, chunks_;
+    WorkBuffer<T> partial_;
+};
+
 }  // namespace
 
 // x [N, C, H, W], w [O, C / groups, kH, kW], (bias [O]) -> y [N, O, H', W']
@@ -55,15 +105,29 @@ void conv2d(const OpCall& call, const ConvParams& params) {
     const TensorView &x = call.inputs[0], &w = call.inputs[1], &y = call.outputs[0];
     if (element_count(y) == 0) return;
     const ConvPlan plan = plan_forward(params, x, w, y);
+    with_float_compute(y.dtype, [&](auto type) { forward<decltype(type)>(call, plan, nullptr); });
+}
+
+// x [N, C, H, W], w [O, C / groups, kH, kW], (bias [O]) -> y [N, O, H', W'], mean [O] of y over all pixels,
+// sum of squares around it [O]
+void conv2d_statistics(const OpCall& call, const ConvParams& params) {
+    expect_operands(call, call.input_count == 3 ? 3 : 2, 3);
+    const TensorView &x = call.inputs[0], &w = call.inputs[1], &y = call.outputs[0];
+    const ConvPlan plan = plan_forward(params, x, w, y);
+    check_vectors(call.outputs + 1, 2, plan.out_channels);
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> image(x);
-        const DenseWeights<T> weights(w);
-        const auto bias = read_bias<T>(call, plan.out_channels);
-        const DenseOutput<T> out(y);
-        conv_gather(plan, image.data(), weights.forward(plan.groups), bias ? bias->data() : nullptr,
-                    out.data());
-        out.finish();
+        BandMoments<T> moments(plan);
+        if (element_count(y) > 0) {
+            forward<T>(call, plan, [&](int64_t image, int64_t first_row, int64_t rows, const T* made) {
+                moments.take(image, first_row, rows, made);
+            });
+        }
+        const Moments total = moments.join();
+        for (int64_t o = 0; o < plan.out_channels; ++o) {
+            write_one(call.outputs[1], o, total.mean[static_cast<size_t>(o)]);
+            write_one(call.outputs[2], o, total.squares[static_cast<size_t>(o)]);
+        }
     });
 }
 
