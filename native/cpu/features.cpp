@@ -17,6 +17,15 @@ InstructionSet best_instruction_set() {
     return InstructionSet::scalar;
 }
 
+bool has_avx512_bf16() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return best_instruction_set() == InstructionSet::avx512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 const char* instruction_set_name(InstructionSet set) {
     switch (set) {
         case InstructionSet::scalar:

@@ -26,6 +26,7 @@ struct KernelTable {
     SoftmaxKernels softmax;
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
+    GemmBf16Kernels gemm_bf16;
     ConvKernels conv;
     NormKernels norm;
     PoolKernels pool;
@@ -56,5 +57,10 @@ void register_elementwise_wide(KernelTable& table);
 #include "cpu/kernel_families.def"
 #undef FAMILY
 #undef NATIVEGRAD_DECLARE_FAMILY
+
+// What AVX-512 gains on processors with vdpbf16ps.
+namespace avx512bf16 {
+void register_gemm(KernelTable& table);
+}
 
 }  // namespace nativegrad::cpu

@@ -1,8 +1,11 @@
 #include "cpu/gemm/gemm.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "cpu/gemm/gemm_bf16.h"
+#include "cpu/gemm/gemm_grid.h"
 #include "cpu/gemm/gemm_loops.h"
 #include "cpu/gemm/gemm_tuning.h"
 #include "cpu/kernel_table.h"
@@ -13,49 +16,16 @@ namespace nativegrad::cpu {
 
 namespace {
 
-int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1) / step; }
-
-template <class T>
-Matrix<T> transposed(const Matrix<T>& x) {
-    return {x.data, x.column_stride, x.row_stride};
-}
-
 // Vector multiply-adds, and vectors to pack, when the columns of C run along the vectors.
-template <class T>
-int64_t cost(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, const Matrix<T>& b) {
+template <class T, class Stored>
+int64_t cost(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, const Matrix<Stored>& b) {
     const int64_t vectors = divide_up(n, kernels.width);
     return vectors * k * (m + (b.column_stride == 1 ? 0 : gemm_tuning::transpose_cost));
 }
 
-// How the region of C is cut into tasks.
-struct Grid {
-    int64_t rows, columns;
-};
-
-Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, int64_t tile_rows) {
-    Grid grid{divide_up(m, gemm_tuning::row_block), divide_up(n, gemm_tuning::column_block)};
-    const int64_t threads = thread_count();
-    if (threads == 1 || gemm_runs_inline(m, n, k)) return grid;
-    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-    const int64_t wanted = static_cast<int64_t>(std::clamp<double>(
-        work / gemm_tuning::task_work, 2, static_cast<double>(threads * gemm_tuning::tasks_per_thread)));
-    while (grid.rows * grid.columns < wanted) {
-        const int64_t rows_left = m / (grid.rows * tile_rows),
-                      columns_left = n / (grid.columns * tile_columns);
-        if (rows_left < 2 && columns_left < 2) break;
-        // A panel of B serves all rows of a task, so columns are cut first.
-        if (columns_left >= 2 && columns_left * 8 >= rows_left) {
-            grid.columns *= 2;
-        } else {
-            grid.rows *= 2;
-        }
-    }
-    return grid;
-}
-
 // C^T = B^T A^T into a buffer, turned around on its way to c.
-template <class T>
-void multiply_turned(const GemmProblem<T>& problem, Range rows, Range columns, T* c, int64_t c_row,
+template <class T, class Stored>
+void multiply_turned(const GemmProblem<T, Stored>& problem, Range rows, Range columns, T* c, int64_t c_row,
                      const T* bias) {
     const int64_t stride = columns.size();
     WorkBuffer<T> buffer(rows.size() * stride);
@@ -67,8 +37,8 @@ void multiply_turned(const GemmProblem<T>& problem, Range rows, Range columns, T
                               c + columns.begin * c_row + rows.begin, c_row);
 }
 
-template <class T>
-void multiply_straight(const GemmProblem<T>& problem, Range rows, Range columns, T* c, int64_t c_row,
+template <class T, class Stored>
+void multiply_straight(const GemmProblem<T, Stored>& problem, Range rows, Range columns, T* c, int64_t c_row,
                        const T* bias) {
     T* to = c + rows.begin * c_row + columns.begin;
     for (int64_t i = 0; bias != nullptr && i < rows.size(); ++i) {
@@ -77,9 +47,9 @@ void multiply_straight(const GemmProblem<T>& problem, Range rows, Range columns,
     multiply_region(problem, rows, columns, to, c_row, bias != nullptr);
 }
 
-template <class T>
-void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, Matrix<T> a, Matrix<T> b,
-                T* c, int64_t c_row, const T* bias) {
+template <class T, class Stored>
+void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, Matrix<Stored> a,
+                Matrix<Stored> b, T* c, int64_t c_row, const T* bias) {
     if (m == 0 || n == 0) return;
     if (n == 1) b.column_stride = 1;
     if (m == 1) a.row_stride = 1;
@@ -93,11 +63,12 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
         b = transposed(b);
     }
     constexpr int64_t bytes = sizeof(T);
+    constexpr bool converts = !std::is_same_v<T, Stored>;
     const bool packs_b =
-        b.column_stride != 1 || gemm_tuning::packs_columns(m, n, k, b.row_stride * bytes, bytes);
-    GemmProblem<T> problem{kernels, k, a, b, 0, false, packs_b};
+        converts || b.column_stride != 1 || gemm_tuning::packs_columns(m, n, k, b.row_stride * bytes, bytes);
+    GemmProblem<T, Stored> problem{kernels, k, a, b, 0, false, packs_b};
     problem.vectors = gemm_tuning::tile_vectors(kernels, m, divide_up(n, kernels.width));
-    problem.packs_a = gemm_tuning::packs_rows(n, a.row_stride * bytes, a.column_stride * bytes);
+    problem.packs_a = converts || gemm_tuning::packs_rows(n, a.row_stride * bytes, a.column_stride * bytes);
     const Grid grid = choose_grid(m, n, k, problem.tile_columns(), kernels.tile_rows[problem.vectors]);
     const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
     parallel_for(grid.rows * grid.columns, [&](int64_t task) {
@@ -105,7 +76,25 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
         const Range panels = part_of(tiles, grid.columns, task % grid.columns);
         const Range columns{panels.begin * tile, std::min(n, panels.end * tile)};
         if (rows.size() == 0 || columns.size() <= 0) return;
-        (turned ? multiply_turned<T> : multiply_straight<T>)(problem, rows, columns, c, c_row, bias);
+        (turned ? multiply_turned<T, Stored> : multiply_straight<T, Stored>)(problem, rows, columns, c, c_row,
+                                                                             bias);
+    });
+}
+
+inline void round_row(const float* x, Float16* y, int64_t n) { kernels().convert.f32_to_f16(x, y, n); }
+inline void round_row(const float* x, BFloat16* y, int64_t n) { kernels().convert.f32_to_bf16(x, y, n); }
+
+// Operands become float32 as they are packed.
+template <class Half>
+void gemm_half(int64_t m, int64_t n, int64_t k, const Matrix<Half>& a, const Matrix<Half>& b,
+               const HalfProduct<Half>& c, const float* bias) {
+    if (c.rounded == nullptr) return gemm_float(kernels().gemm_f32, m, n, k, a, b, c.sums, c.row, bias);
+    WorkBuffer<float> product(m * n);
+    gemm_float(kernels().gemm_f32, m, n, k, a, b, product.data(), n, bias);
+    constexpr int64_t rows = 64;
+    parallel_for(divide_up(m, rows), [&](int64_t task) {
+        for (int64_t i = task * rows; i < std::min(m, (task + 1) * rows); ++i)
+            round_row(product.data() + i * n, c.rounded + i * c.row, n);
     });
 }
 
@@ -124,6 +113,17 @@ void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, flo
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double* c,
           int64_t c_row_stride, const double* bias) {
     gemm_float(kernels().gemm_f64, m, n, k, a, b, c, c_row_stride, bias);
+}
+
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloat16> b,
+          const HalfProduct<BFloat16>& c, const float* bias) {
+    if (kernels().gemm_bf16.width != 0) return gemm_bf16(m, n, k, a, b, c, bias);
+    gemm_half(m, n, k, a, b, c, bias);
+}
+
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<Float16> a, Matrix<Float16> b,
+          const HalfProduct<Float16>& c, const float* bias) {
+    gemm_half(m, n, k, a, b, c, bias);
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "tensor/half.h"
+
 namespace nativegrad::cpu {
 
 template <class T>
@@ -22,6 +24,23 @@ void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, d
           int64_t c_row_stride, const double* bias = nullptr);
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,
           int64_t c_row_stride, const int64_t* bias = nullptr);
+
+// Where a product of matrices of two-byte floats goes: as float32, or rounded once to their own type. Exactly
+// one pointer is not null.
+template <class Half>
+struct HalfProduct {
+    float* sums;
+    Half* rounded;
+    int64_t row;
+};
+
+// Sums in float32. bfloat16 has kernels of its own where the processor multiplies it (k is then cut into
+// other blocks than for float32, and pairs of products are added first); otherwise operands become float32 as
+// they are packed. bias may be null.
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloat16> b,
+          const HalfProduct<BFloat16>& c, const float* bias = nullptr);
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<Float16> a, Matrix<Float16> b,
+          const HalfProduct<Float16>& c, const float* bias = nullptr);
 
 // True where one product is too small to be worth more than one thread.
 bool gemm_runs_inline(int64_t m, int64_t n, int64_t k);

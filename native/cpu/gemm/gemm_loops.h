@@ -5,53 +5,81 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <type_traits>
 
-#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/gemm_grid.h"
 #include "cpu/gemm/gemm_tuning.h"
+#include "cpu/kernel_table.h"
 #include "cpu/work_buffer.h"
 
 namespace nativegrad::cpu {
 
-struct Range {
-    int64_t begin, end;
-    int64_t size() const { return end - begin; }
-};
-
-// Part `index` of `parts` nearly equal ones.
-inline Range part_of(int64_t count, int64_t parts, int64_t index) {
-    const int64_t base = count / parts, longer = count % parts;
-    const int64_t begin = index * base + std::min(index, longer);
-    return {begin, begin + base + (index < longer ? 1 : 0)};
-}
-
-template <class T>
+// Products in T of matrices stored as T, or as two-byte floats that are converted as they are packed.
+template <class T, class Stored = T>
 struct GemmProblem {
     const GemmKernels<T>& kernels;
     int64_t k;
-    Matrix<T> a, b;
-    int32_t vectors;  // of columns in a tile
-    bool packs_a, packs_b;
+    Matrix<Stored> a, b;
+    int32_t vectors;        // of columns in a tile
+    bool packs_a, packs_b;  // always where Stored is not T
 
     int64_t tile_columns() const { return vectors * kernels.width; }
 };
 
-// to[p * lanes + i] = x[i * lane_stride + p * k_stride]
+inline void convert(const Float16* x, float* y, int64_t n) { kernels().convert.f16_to_f32(x, y, n); }
+inline void convert(const BFloat16* x, float* y, int64_t n) { kernels().convert.bf16_to_f32(x, y, n); }
+
+// to[i] = x[i * stride]
 template <class T>
-void pack_panel(const GemmKernels<T>& kernels, const T* x, int64_t lane_stride, int64_t k_stride,
-                int64_t lanes, int64_t k, T* to) {
-    if (k_stride == 1) return kernels.transpose(x, lane_stride, lanes, k, to, lanes);
-    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) {
-        if (lane_stride == 1) {
-            std::memcpy(to, x, static_cast<size_t>(lanes) * sizeof(T));
-        } else {
-            for (int64_t i = 0; i < lanes; ++i) to[i] = x[i * lane_stride];
-        }
+void pack_step(const T* x, int64_t stride, int64_t lanes, T* to) {
+    if (stride == 1) {
+        std::memcpy(to, x, static_cast<size_t>(lanes) * sizeof(T));
+    } else {
+        for (int64_t i = 0; i < lanes; ++i) to[i] = x[i * stride];
     }
 }
 
-// The tiles of one panel of columns: b [depth, columns] at (b_step, 1).
+inline void to_floats(const Float16* x, float* y, int64_t n) { kernels().convert.f16_to_f32(x, y, n); }
+inline void to_floats(const BFloat16* x, float* y, int64_t n) { kernels().convert.bf16_to_f32(x, y, n); }
+
+template <class Half, class = std::enable_if_t<!std::is_same_v<Half, float>>>
+void pack_step(const Half* x, int64_t stride, int64_t lanes, float* to) {
+    if (stride == 1) {
+        to_floats(x, to, lanes);
+    } else {
+        for (int64_t i = 0; i < lanes; ++i) to[i] = to_float(x[i * stride]);
+    }
+}
+
 template <class T>
-void multiply_panel(const GemmProblem<T>& problem, int64_t depth, const Matrix<T>& a, Range rows,
+void pack_turned(const GemmKernels<T>& kernels, const T* x, int64_t lane_stride, int64_t lanes, int64_t k,
+                 T* to) {
+    kernels.transpose(x, lane_stride, lanes, k, to, lanes);
+}
+
+template <class Half, class = std::enable_if_t<!std::is_same_v<Half, float>>>
+void pack_turned(const GemmKernels<float>& kernels, const Half* x, int64_t lane_stride, int64_t lanes,
+                 int64_t k, float* to) {
+    constexpr int64_t strip_lanes = 16;
+    float strip[strip_lanes * gemm_tuning::k_block];
+    for (int64_t first = 0; first < lanes; first += strip_lanes) {
+        const int64_t count = std::min(strip_lanes, lanes - first);
+        for (int64_t i = 0; i < count; ++i) to_floats(x + (first + i) * lane_stride, strip + i * k, k);
+        kernels.transpose(strip, k, count, k, to + first, lanes);
+    }
+}
+
+// to[p * lanes + i] = x[i * lane_stride + p * k_stride]
+template <class T, class Stored>
+void pack_panel(const GemmKernels<T>& kernels, const Stored* x, int64_t lane_stride, int64_t k_stride,
+                int64_t lanes, int64_t k, T* to) {
+    if (k_stride == 1) return pack_turned(kernels, x, lane_stride, lanes, k, to);
+    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) pack_step(x, lane_stride, lanes, to);
+}
+
+// The tiles of one panel of columns: b [depth, columns] at (b_step, 1).
+template <class T, class Stored>
+void multiply_panel(const GemmProblem<T, Stored>& problem, int64_t depth, const Matrix<Stored>& a, Range rows,
                     const T* packed_a, const T* b, int64_t b_step, int64_t columns, T* c, int64_t c_row,
                     bool accumulate) {
     const int64_t width = problem.kernels.width, vectors = (columns + width - 1) / width;
@@ -64,15 +92,16 @@ void multiply_panel(const GemmProblem<T>& problem, int64_t depth, const Matrix<T
         if (packed_a != nullptr) {
             micro(depth, packed_a + part.begin * depth, 1, part.size(), b, b_step, c + part.begin * c_row,
                   c_row, last_lanes, accumulate);
-        } else {
+        } else if constexpr (std::is_same_v<T, Stored>) {
             micro(depth, a.data + (rows.begin + part.begin) * a.row_stride, a.row_stride, a.column_stride, b,
                   b_step, c + part.begin * c_row, c_row, last_lanes, accumulate);
         }
     }
 }
 
-template <class T>
-void pack_rows(const GemmProblem<T>& problem, const Matrix<T>& a, Range rows, int64_t depth, T* packed) {
+template <class T, class Stored>
+void pack_rows(const GemmProblem<T, Stored>& problem, const Matrix<Stored>& a, Range rows, int64_t depth,
+               T* packed) {
     const int64_t most = problem.kernels.tile_rows[problem.vectors];
     const int64_t tiles = (rows.size() + most - 1) / most;
     for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -83,8 +112,8 @@ void pack_rows(const GemmProblem<T>& problem, const Matrix<T>& a, Range rows, in
 }
 
 // a [.., k] rows, b [k, ..] columns -> c [rows, columns] at (c_row, 1), added to what c holds if `accumulate`
-template <class T>
-void multiply_region(const GemmProblem<T>& problem, Range rows, Range columns, T* c, int64_t c_row,
+template <class T, class Stored>
+void multiply_region(const GemmProblem<T, Stored>& problem, Range rows, Range columns, T* c, int64_t c_row,
                      bool accumulate) {
     constexpr int64_t k_block = gemm_tuning::k_block;
     constexpr int64_t panel_elements = gemm_most_vectors * 64 / static_cast<int64_t>(sizeof(T)) * k_block;
@@ -93,18 +122,20 @@ void multiply_region(const GemmProblem<T>& problem, Range rows, Range columns, T
     if (problem.packs_a) packed.emplace(rows.size() * std::min(problem.k, k_block));
     for (int64_t start = 0; start == 0 || start < problem.k; start += k_block) {
         const int64_t depth = std::min(k_block, problem.k - start);
-        Matrix<T> a = problem.a;
+        Matrix<Stored> a = problem.a;
         a.data += start * a.column_stride;
         if (packed) pack_rows(problem, a, rows, depth, packed->data());
         for (int64_t j = columns.begin; j < columns.end; j += problem.tile_columns()) {
             const int64_t count = std::min(problem.tile_columns(), columns.end - j);
-            const T* b = problem.b.data + start * problem.b.row_stride + j * problem.b.column_stride;
-            int64_t b_step = problem.b.row_stride;
+            const Stored* from = problem.b.data + start * problem.b.row_stride + j * problem.b.column_stride;
+            const T* b = panel;
+            int64_t b_step = count;
             if (problem.packs_b) {
-                pack_panel(problem.kernels, b, problem.b.column_stride, problem.b.row_stride, count, depth,
+                pack_panel(problem.kernels, from, problem.b.column_stride, problem.b.row_stride, count, depth,
                            panel);
-                b = panel;
-                b_step = count;
+            } else if constexpr (std::is_same_v<T, Stored>) {
+                b = from;
+                b_step = problem.b.row_stride;
             }
             multiply_panel(problem, depth, a, rows, packed ? packed->data() : nullptr, b, b_step, count,
                            c + (j - columns.begin), c_row, accumulate || start > 0);

@@ -16,6 +16,10 @@ constexpr int64_t k_block = 384;
 constexpr int64_t row_block = 252;
 constexpr int64_t column_block = 1024;
 
+// The same for bfloat16: as many bytes.
+constexpr int64_t bf16_k_block = 768;
+static_assert(bf16_k_block % 2 == 0, "blocks hold whole pairs");
+
 // Multiply-adds below which a fork costs more than it gains, and of one task above.
 constexpr int64_t inline_work = 400'000;
 constexpr int64_t task_work = 2'000'000;
@@ -23,6 +27,7 @@ constexpr int64_t tasks_per_thread = 4;
 
 // Cycles to pack or transpose a vector, when a multiply-add of one takes 1.
 constexpr int64_t transpose_cost = 6;
+constexpr int64_t interleave_cost = 3;
 
 // Packing the rows of A pays where their stride puts them all into one set of the first-level cache.
 inline bool packs_rows(int64_t n, int64_t row_stride_bytes, int64_t step_stride_bytes) {
@@ -36,8 +41,8 @@ inline bool packs_columns(int64_t m, int64_t n, int64_t k, int64_t step_stride_b
 }
 
 // Vectors of columns in a tile for a product of that many rows and vectors of columns.
-template <class T>
-int32_t tile_vectors(const GemmKernels<T>& kernels, int64_t rows, int64_t vectors) {
+template <class Kernels>
+int32_t tile_vectors(const Kernels& kernels, int64_t rows, int64_t vectors) {
     if (vectors == 1) return 1;
     if (vectors >= 4 && rows <= kernels.tile_rows[4]) return 4;
     if (vectors == 3 || (vectors > 3 && rows <= kernels.tile_rows[3])) return 3;

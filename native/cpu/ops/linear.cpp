@@ -40,8 +40,7 @@ void linear(const OpCall& call, const NoParams&) {
                            &copy[static_cast<size_t>(i)]);
             row = copy.data();
         }
-        MatrixOperand<T> left(x, 0), right(columns, 0);
-        multiply(out.shape[0], n, x.shape[1], left.get(), right.get(), out, 0, row);
+        multiply_views<T>(out.shape[0], n, x.shape[1], x, 0, columns, 0, out, 0, row);
     });
 }
 

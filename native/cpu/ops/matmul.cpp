@@ -62,8 +62,7 @@ void matmul(const OpCall& call, const MatmulParams& params) {
                 at_b += index * b.strides[axis];
                 at_out += index * out.strides[axis];
             }
-            MatrixOperand<T> left(a, at_a), right(b, at_b);
-            multiply(m, n, k, left.get(), right.get(), out, at_out);
+            multiply_views<T>(m, n, k, a, at_a, b, at_b, out, at_out);
         };
         // Small matrices keep the threads busy side by side, large ones one after the other.
         const int64_t per_task = batches_per_task(m, n, k);

@@ -1,6 +1,7 @@
 // Matrices of any dtype as the product wants them: in the compute type, at any strides.
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include "cpu/gemm/gemm.h"
@@ -50,6 +51,42 @@ void multiply(int64_t m, int64_t n, int64_t k, const Matrix<T>& a, const Matrix<
     gemm(m, n, k, a, b, product.data(), n, bias);
     for (int64_t i = 0; i < m; ++i)
         store_block(out.dtype, element(out, offset + i * row_stride), 1, n, product.data() + i * n);
+}
+
+template <class Half>
+Matrix<Half> stored_matrix(const TensorView& view, int64_t offset) {
+    return {static_cast<const Half*>(static_cast<void*>(element(view, offset))), view.strides[view.rank - 2],
+            view.strides[view.rank - 1]};
+}
+
+// The product of two matrices of one two-byte float type as float32 or that type; false, and nothing done,
+// for others.
+template <class Half>
+bool multiply_stored(DType half, int64_t m, int64_t n, int64_t k, const TensorView& a, int64_t at_a,
+                     const TensorView& b, int64_t at_b, const TensorView& out, int64_t offset,
+                     const float* bias = nullptr) {
+    if (a.dtype != half || b.dtype != half || (out.dtype != half && out.dtype != DType::float32))
+        return false;
+    void* to = element(out, offset);
+    const int64_t row = out.strides[out.rank - 2];
+    const bool rounds = out.dtype == half;
+    gemm(m, n, k, stored_matrix<Half>(a, at_a), stored_matrix<Half>(b, at_b),
+         HalfProduct<Half>{rounds ? nullptr : static_cast<float*>(to),
+                           rounds ? static_cast<Half*>(to) : nullptr, row},
+         bias);
+    return true;
+}
+
+// a [.., m, k] at at_a, b [.., k, n] at at_b (, bias [n]) -> out [.., m, n] at the element offset, in T
+template <class T>
+void multiply_views(int64_t m, int64_t n, int64_t k, const TensorView& a, int64_t at_a, const TensorView& b,
+                    int64_t at_b, const TensorView& out, int64_t offset, const T* bias = nullptr) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (multiply_stored<BFloat16>(DType::bfloat16, m, n, k, a, at_a, b, at_b, out, offset, bias)) return;
+        if (multiply_stored<Float16>(DType::float16, m, n, k, a, at_a, b, at_b, out, offset, bias)) return;
+    }
+    MatrixOperand<T> left(a, at_a), right(b, at_b);
+    multiply(m, n, k, left.get(), right.get(), out, offset, bias);
 }
 
 }  // namespace nativegrad::cpu

@@ -1,0 +1,58 @@
+// How a product is cut into tasks.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/gemm_tuning.h"
+#include "cpu/thread_pool.h"
+
+namespace nativegrad::cpu {
+
+struct Range {
+    int64_t begin, end;
+    int64_t size() const { return end - begin; }
+};
+
+// Part `index` of `parts` nearly equal ones.
+inline Range part_of(int64_t count, int64_t parts, int64_t index) {
+    const int64_t base = count / parts, longer = count % parts;
+    const int64_t begin = index * base + std::min(index, longer);
+    return {begin, begin + base + (index < longer ? 1 : 0)};
+}
+
+inline int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1) / step; }
+
+template <class T>
+Matrix<T> transposed(const Matrix<T>& x) {
+    return {x.data, x.column_stride, x.row_stride};
+}
+
+// How the region of C is cut into tasks.
+struct Grid {
+    int64_t rows, columns;
+};
+
+inline Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, int64_t tile_rows) {
+    Grid grid{divide_up(m, gemm_tuning::row_block), divide_up(n, gemm_tuning::column_block)};
+    const int64_t threads = thread_count();
+    if (threads == 1 || gemm_runs_inline(m, n, k)) return grid;
+    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    const int64_t wanted = static_cast<int64_t>(std::clamp<double>(
+        work / gemm_tuning::task_work, 2, static_cast<double>(threads * gemm_tuning::tasks_per_thread)));
+    while (grid.rows * grid.columns < wanted) {
+        const int64_t rows_left = m / (grid.rows * tile_rows),
+                      columns_left = n / (grid.columns * tile_columns);
+        if (rows_left < 2 && columns_left < 2) break;
+        // A panel of B serves all rows of a task, so columns are cut first.
+        if (columns_left >= 2 && columns_left * 8 >= rows_left) {
+            grid.columns *= 2;
+        } else {
+            grid.rows *= 2;
+        }
+    }
+    return grid;
+}
+
+}  // namespace nativegrad::cpu
