@@ -35,6 +35,11 @@ export function detectAnomaly<T>(body: () => T): T {
     }
 }
 
+/** @internal True inside of `detectAnomaly`. */
+export function isDetectingAnomaly(): boolean {
+    return detecting;
+}
+
 /** @internal */
 export function checkForward(op: string, outputs: readonly Tensor[]): void {
     if (!detecting) return;

@@ -1,3 +1,4 @@
+import { activeTracer, guard } from '../native/tracer.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Tensor, TapeLink } from '../tensor/tensor.js';
@@ -52,7 +53,22 @@ let anyLeafHooks = false;
 
 /** Hooks on leaves, which have no node to hold them; undefined where there are none. */
 export function hooksOfLeaf(leaf: Tensor): readonly GradientHook[] | undefined {
+    const hooks = presentHooks(leaf);
+    if (activeTracer()) guardHooks(leaf, hooks ?? []);
+    return hooks;
+}
+
+function presentHooks(leaf: Tensor): readonly GradientHook[] | undefined {
     return anyLeafHooks ? leafHooks.get(leaf) : undefined;
+}
+
+/** Ties a captured step to the hooks that a leaf has now. */
+function guardHooks(leaf: Tensor, hooks: readonly GradientHook[]): void {
+    const then = [...hooks];
+    guard(() => {
+        const now = presentHooks(leaf) ?? [];
+        return now.length === then.length && now.every((hook, i) => hook === then[i]);
+    });
 }
 
 /** The list that hooks of `leaf` are added to. */

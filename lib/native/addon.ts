@@ -40,10 +40,11 @@ export interface Addon {
     dispose(handle: number): boolean;
     fromData(newTensor: object, data: NodeJS.TypedArray): void;
     read(handle: number, target: NodeJS.TypedArray): void;
-    captureBegin(): void;
+    captureBegin(...standIns: object[]): void;
     capturePause(paused: boolean): void;
     captureAbort(): void;
     captureEnd(changingSlots: Int32Array): NativeProgram;
+    checkReplay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
     replay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
     replayAsync(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): Promise<void>;
     setTimed(program: NativeProgram, timed: boolean): void;

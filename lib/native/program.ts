@@ -9,10 +9,14 @@ function writeHandles(position: number, records: readonly TensorRecord[]): numbe
     return position;
 }
 
-/** Starts recording op calls; the elements of `inputs` are brought by each replay. */
-export function beginRecording(inputs: readonly TensorRecord[]): void {
+/**
+ * Starts recording op calls; the elements of `inputs` are brought by each replay. The step uses `standIns`, new tensors of the
+ * same layouts, in their place.
+ */
+export function beginRecording(inputs: readonly TensorRecord[], standIns: readonly TensorRecord[]): void {
     writeHandles(0, inputs);
-    native.captureBegin();
+    native.captureBegin(...standIns);
+    standIns.forEach((standIn, i) => (standIn.id = block[i] ?? 0));
 }
 
 export function abortRecording(): void {
@@ -61,6 +65,13 @@ export function replayAsync(
     const forget = (): void => void running.delete(done);
     done.then(forget, forget);
     return done;
+}
+
+/** Throws where the replay would be refused because a program that runs on another thread uses the same tensors. */
+export function checkReplay(program: NativeProgram, { steps, rows, inputs, outputs, stacked }: Replay): void {
+    if (running.size === 0) return;
+    writeHandles(writeHandles(0, inputs), outputs);
+    native.checkReplay(program, steps, rows, stacked);
 }
 
 /** Resolves when no program is running on another thread. */

@@ -118,22 +118,23 @@ function runWatched(module: Module, hooks: Hooks, inputs: readonly unknown[], bo
     return Array.isArray(output) ? replaced : replaced[0];
 }
 
-/** Ties a captured step to the parameters and modules that this one has now. */
-function guardParts(module: Module): void {
-    const parts = partsOf(module);
+/** Ties a captured step to the parameters, modules and hooks that this one has now. */
+function guardParts(module: Module, hooks: Hooks): void {
+    const parts = partsOf(module, hooks);
     guard(() => {
-        const now = partsOf(module);
+        const now = partsOf(module, hooks);
         return now.length === parts.length && now.every((part, i) => part === parts[i]);
     });
 }
 
-function partsOf(module: Module): unknown[] {
-    return [...module.ownParameters().map(([, parameter]) => parameter), ...module.children()];
+function partsOf(module: Module, { pre, forward, backward }: Hooks): unknown[] {
+    const parameters = module.ownParameters().map(([, parameter]) => parameter);
+    return [...parameters, ...module.children(), ...pre, ...forward, ...backward];
 }
 
 /** @internal One call of a module's forward: hooks around it, and its name on the errors that leave it. */
 export function callForward(module: Module, hooks: Hooks, inputs: readonly unknown[], body: Body): unknown {
-    if (activeTracer()) guardParts(module);
+    if (activeTracer()) guardParts(module, hooks);
     running.push(module);
     try {
         let given = inputs;

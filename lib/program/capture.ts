@@ -1,3 +1,4 @@
+import { isDetectingAnomaly } from '../autograd/anomaly.js';
 import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
@@ -6,6 +7,8 @@ import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { ProgramCall, ProgramSize } from '../native/program.js';
 import { CapturedProgram } from './captured_program.js';
 import { CaptureError } from '../native/capture_error.js';
+import { activeTracer } from '../native/tracer.js';
+import { replaceTensors, tensorsOf } from './results.js';
 import { validate, validateAsync } from './validate.js';
 
 /** Counters of a captured step. */
@@ -124,12 +127,24 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
     ) {}
 
     call(inputs: Inputs): Result {
+        if (activeTracer() || isDetectingAnomaly()) return this.opByOp(inputs);
         const { program, given } = this.programFor(inputs);
         this.replays++;
         if (this.mustValidate) return validate(program, () => this.step(...inputs), given);
         const outputs = program.newOutputs(1, false);
         program.runNow(program.prepare(1, given, outputs, false));
         return program.resultOf(outputs);
+    }
+
+    /**
+     * The step without a program, with results as a program gives them: as part of another step that is being captured, and in
+     * anomaly mode, which looks at each op.
+     */
+    private opByOp(inputs: Inputs): Result {
+        checkInputs(inputs);
+        const result = scope(() => this.step(...inputs));
+        const detached = tensorsOf(result).map((x) => viewOf(x, x.shape, x.strides));
+        return replaceTensors(result, detached[Symbol.iterator]());
     }
 
     /** The program in front was used so little that its calls are still checked. */
@@ -143,6 +158,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     async callAsync(inputs: Inputs): Promise<Result> {
+        if (isDetectingAnomaly()) return this.opByOp(inputs);
         const { program, given } = this.programFor(inputs);
         this.replays++;
         if (this.mustValidate)
@@ -240,6 +256,11 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
         sampleOf: (x: Tensor) => Tensor = (x) => x,
     ): { program: CapturedProgram<Result>; given: Tensor[] } {
         checkInputs(inputs);
+        if (activeTracer())
+            throw new CaptureError(
+                '[capture] async(), run() and profile() start a program, which a step that is being captured cannot wait for; ' +
+                    'call the inner step itself, and it becomes part of the outer one',
+            );
         if (this.isRunning)
             throw new Error(
                 '[capture] this step is still running on another thread; await it before the next call',
@@ -300,7 +321,8 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
  *
  * Reading values inside (`item()`, `data()`, ops whose result shape depends on values) throws a `CaptureError` that names the
  * line. Inputs must not require gradients and must not be written; the function returns tensors, in arrays or objects where
- * there are several.
+ * there are several; these take no part in gradients. A captured step that another one calls becomes part of it; inside of
+ * `detectAnomaly` the function itself runs, op by op.
  *
  * @throws CaptureError when the step cannot be captured; nothing is changed then. CaptureMismatchError where `validate` finds
  * that the step and its program differ.

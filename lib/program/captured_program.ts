@@ -3,6 +3,7 @@ import { run } from '../native/call.js';
 import {
     abortRecording,
     beginRecording,
+    checkReplay,
     endRecording,
     programCalls,
     programSize,
@@ -37,6 +38,13 @@ interface GradientEffect {
 
 /** One replay, or several in a row, ready to go. */
 export type PreparedReplay = Replay;
+
+/** What the step gets in place of an input: a tensor of its own with the same layout. */
+function standInFor(input: Tensor): Tensor {
+    const standIn = new Tensor(input.shape, input.dtype, { strides: input.strides });
+    standIn.isRowMajor = input.isRowMajor;
+    return standIn;
+}
 
 /** A row-major tensor with the elements of x; recorded, since it runs inside the step. */
 function rowMajor(x: Tensor): Tensor {
@@ -77,14 +85,16 @@ export class CapturedProgram<Result> {
         step: (...inputs: Tensor[]) => Result,
         inputs: readonly Tensor[],
     ): CapturedProgram<Result> {
-        const tracer = new ProgramTracer(inputs);
         const scope = new Scope();
-        beginRecording(inputs);
+        const standIns = scope.run(() => inputs.map(standInFor));
+        const tracer = new ProgramTracer(standIns);
+        beginRecording(inputs, standIns);
         const outer = exchangeTracer(tracer);
         let isDone = false;
         try {
-            const structure = scope.run(() => step(...inputs));
+            const structure = scope.run(() => step(...standIns));
             const results = scope.run(() => tensorsOf(structure).map(rowMajor));
+            tracer.onCall(results, []);
             exchangeTracer(outer);
             const kept = keptGradients(tracer);
             const slots = tracer.slots.map(({ index }) => index);
@@ -153,6 +163,8 @@ export class CapturedProgram<Result> {
     ): PreparedReplay {
         const { actions, slots } = this.tracer;
         const rows = new Float64Array(steps * slots.length);
+        // Before the actions: a call that is refused changes nothing.
+        checkReplay(this.native, { steps, rows, inputs, outputs, stacked });
         for (let step = 0, place = 0; step < steps; step++) {
             for (const action of actions) action();
             for (const { slot } of slots) rows[place++] = slot.value;

@@ -3,6 +3,7 @@ import { backwardInSteps } from '../autograd/gradients.js';
 import { Scope } from '../autograd/scope.js';
 import type { Batch } from '../data/index.js';
 import { CaptureError } from '../native/capture_error.js';
+import { activeTracer } from '../native/tracer.js';
 import { Module } from '../nn/index.js';
 import { captureInParts, type CapturedStep } from '../program/capture.js';
 import { CaptureMismatchError } from '../program/validate.js';
@@ -101,6 +102,8 @@ export class TrainStep {
 
     private forward(inputs: Tensor, targets: Tensor): StepOutcome {
         const { model, optimizer, loss: lossOf, precision } = this.parts;
+        const hooked = activeTracer() && reasonAgainst(this.parts);
+        if (hooked) throw new CaptureError(`[Trainer] ${hooked}`);
         optimizer.zeroGrad();
         return autocast(precision === 'bfloat16' ? precision : null, () => {
             const outputs = model.forward(inputs);

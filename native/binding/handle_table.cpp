@@ -28,6 +28,7 @@ HandleTable::~HandleTable() {
     for (uint32_t index = 0; index < slots_.size(); ++index) {
         if (slots_[index].used) free_slot(index);
     }
+    for (Owner& owner : owners_) free_owner(owner);
 }
 
 Handle HandleTable::insert(napi_value object, StorageRef storage, const TensorView& view, int32_t device) {
@@ -57,6 +58,14 @@ Handle HandleTable::insert(napi_value object, StorageRef storage, const TensorVi
     slot.used = true;
     slot.object = reference;
     return (static_cast<int64_t>(slot.generation) << slot_bits) | index;
+}
+
+void HandleTable::insert_owner(napi_value object, int64_t bytes, std::function<void()> release) {
+    Owner owner{nullptr, bytes, std::move(release)};
+    if (napi_create_reference(env_, object, 0, &owner.object) != napi_ok)
+        throw Error(Status::internal, "cannot make a weak reference to a program's object");
+    owners_.push_back(std::move(owner));
+    bytes_ += bytes;
 }
 
 TensorSlot* HandleTable::find(Handle handle) {
@@ -89,8 +98,32 @@ void HandleTable::free_slot(uint32_t index) {
     free_.push_back(index);
 }
 
+void HandleTable::free_owner(Owner& owner) {
+    napi_delete_reference(env_, owner.object);
+    bytes_ -= owner.bytes;
+    owner.release();
+}
+
+bool HandleTable::is_collected(napi_ref object) {
+    napi_value value = nullptr;
+    return napi_get_reference_value(env_, object, &value) == napi_ok && value == nullptr;
+}
+
+void HandleTable::sweep_owners() {
+    napi_handle_scope scope;
+    if (owners_.empty() || napi_open_handle_scope(env_, &scope) != napi_ok) return;
+    const auto is_dead = [&](Owner& owner) {
+        if (!is_collected(owner.object)) return false;
+        free_owner(owner);
+        return true;
+    };
+    owners_.erase(std::remove_if(owners_.begin(), owners_.end(), is_dead), owners_.end());
+    napi_close_handle_scope(env_, scope);
+}
+
 int64_t HandleTable::sweep() {
     const int64_t before = bytes_;
+    sweep_owners();
     constexpr uint32_t slots_per_scope = 1024;
     for (uint32_t start = 0; start < slots_.size(); start += slots_per_scope) {
         // Each live object read back makes a local handle; a scope per chunk keeps their number small.
@@ -100,12 +133,9 @@ int64_t HandleTable::sweep() {
             std::min<uint32_t>(static_cast<uint32_t>(slots_.size()), start + slots_per_scope);
         for (uint32_t index = start; index < end; ++index) {
             if (!slots_[index].used) continue;
-            napi_value object = nullptr;
-            if (napi_get_reference_value(env_, slots_[index].object, &object) == napi_ok &&
-                object == nullptr) {
-                free_slot(index);
-                ++counters_.swept;
-            }
+            if (!is_collected(slots_[index].object)) continue;
+            free_slot(index);
+            ++counters_.swept;
         }
         napi_close_handle_scope(env_, scope);
     }

@@ -10,6 +10,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "tensor/storage.h"
@@ -42,6 +43,10 @@ class HandleTable {
     // Registers a tensor whose JavaScript object is `object`.
     Handle insert(napi_value object, StorageRef storage, const TensorView& view, int32_t device);
 
+    // An object that is no tensor but holds `bytes` of memory: `release` gives them back once it is
+    // collected.
+    void insert_owner(napi_value object, int64_t bytes, std::function<void()> release);
+
     // Null when the handle is stale.
     TensorSlot* find(Handle handle);
 
@@ -63,12 +68,22 @@ class HandleTable {
     HandleStats stats() const;
 
   private:
+    struct Owner {
+        napi_ref object;
+        int64_t bytes;
+        std::function<void()> release;
+    };
+
     void free_slot(uint32_t index);
+    void free_owner(Owner& owner);
+    bool is_collected(napi_ref object);
+    void sweep_owners();
     void collect();
 
     napi_env env_;
     std::vector<TensorSlot> slots_;
     std::vector<uint32_t> free_;
+    std::vector<Owner> owners_;
     int64_t bytes_ = 0;  // of storage reached from this table, counted once per handle that brought it
     int64_t base_bytes_ = 0,
             base_tensors_ = 0;                    // what was alive after the last sweep

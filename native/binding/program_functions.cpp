@@ -1,4 +1,5 @@
 // Functions on captured programs: recording, finishing, replay at once or on a thread of its own.
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -11,6 +12,7 @@ namespace nativegrad {
 namespace {
 
 using ProgramRef = std::shared_ptr<Program>;
+using ProgramHolder = std::shared_ptr<ProgramRef>;
 
 struct Arguments {
     napi_value values[4];
@@ -43,19 +45,29 @@ std::vector<Element> elements_of(napi_env env, napi_value value, napi_typedarray
 
 napi_value undefined() { return nullptr; }
 
-// captureBegin(): block holds the number of inputs and their handles
-napi_value capture_begin(napi_env env, napi_callback_info) {
+// captureBegin(...stand-ins): block holds the number of inputs and their handles. The step is to use the
+// stand-ins in their place; on return the block holds their handles.
+napi_value capture_begin(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         Environment& environment = environment_of(env);
         if (environment.recorder != nullptr) fail("[capture] a step is being captured already");
         ArgumentReader reader(environment.block, environment.block_length);
-        std::vector<Recorder::Input> inputs(static_cast<size_t>(reader.integer(0, 1024, "input count")));
-        for (Recorder::Input& input : inputs) {
-            const TensorSlot& slot = slot_of(environment, reader.integer());
+        size_t count = static_cast<size_t>(reader.integer(0, 1024, "input count"));
+        std::vector<napi_value> objects(count);
+        size_t given = count;
+        napi_get_cb_info(env, info, &given, objects.data(), nullptr, nullptr);
+        if (given != count) fail("[capture] needs one stand-in per input");
+        auto recorder = std::make_unique<Recorder>();
+        std::vector<Handle> handles;
+        for (const napi_value object : objects) {
+            const TensorSlot slot = slot_of(environment, reader.integer());
             check_usable(environment, *slot.storage.get(), false);
-            input = {slot.view, slot.storage};
+            TensorView view;
+            StorageRef storage = recorder->add_input(slot.view, view);
+            handles.push_back(environment.handles.insert(object, std::move(storage), view, slot.device));
         }
-        environment.recorder = std::make_unique<Recorder>(inputs);
+        std::copy(handles.begin(), handles.end(), environment.block);
+        environment.recorder = std::move(recorder);
         environment.is_paused = false;
         return undefined();
     });
@@ -95,14 +107,22 @@ void add_result(Environment& environment, Handle handle) {
     environment.recorder->add_result(slot.view, slot.storage);
 }
 
+// The program goes with its object: by the finalizer, or by a sweep of the handle table where Node has not
+// come to run it.
 napi_value wrap(napi_env env, ProgramRef program) {
-    auto* held = new ProgramRef(std::move(program));
-    const auto finalize = [](napi_env, void* data, void*) { delete static_cast<ProgramRef*>(data); };
+    const int64_t bytes = program->arena_bytes;
+    auto* held = new ProgramHolder(std::make_shared<ProgramRef>(std::move(program)));
+    const auto finalize = [](napi_env, void* data, void*) {
+        const std::unique_ptr<ProgramHolder> holder(static_cast<ProgramHolder*>(data));
+        (*holder)->reset();
+    };
     napi_value result;
     if (napi_create_external(env, held, finalize, nullptr, &result) != napi_ok) {
         delete held;
         throw Error(Status::internal, "[capture] cannot hand the program to JavaScript");
     }
+    const ProgramHolder holder = *held;
+    environment_of(env).handles.insert_owner(result, bytes, [holder] { holder->reset(); });
     return result;
 }
 
@@ -110,7 +130,9 @@ const ProgramRef& program_of(napi_env env, napi_value value) {
     void* data = nullptr;
     if (napi_get_value_external(env, value, &data) != napi_ok || data == nullptr)
         fail("[capture] expected a program");
-    return *static_cast<ProgramRef*>(data);
+    const ProgramRef& program = **static_cast<ProgramHolder*>(data);
+    if (program == nullptr) fail("[capture] the program is gone");
+    return program;
 }
 
 // captureEnd(changingSlots: Int32Array): block holds the number of results and their handles, then the number
@@ -196,10 +218,13 @@ void read_results(Environment& environment, ArgumentReader& reader, Replay& repl
 
 // Arguments (program, steps, rows, stacked); block holds the number of inputs and their handles, then the
 // number of tensors for the results and theirs. Stacked inputs have one more axis in front, an entry a step.
+// Refuses tensors that are in use.
 Replay read_replay(napi_env env, napi_callback_info info) {
     const Arguments arguments(env, info, 4,
                               "replay takes program, steps, rows and whether inputs are stacked");
     Environment& environment = environment_of(env);
+    if (environment.active_recorder() != nullptr)
+        fail("[capture] a program cannot run while a step is being captured");
     Replay replay{program_of(env, arguments.values[0]), 0, {}, {}, {}};
     bool stacked = false;
     napi_get_value_int64(env, arguments.values[1], &replay.steps);
@@ -217,6 +242,14 @@ Replay read_replay(napi_env env, napi_callback_info info) {
             check_usable(environment, *buffer.storage.get(), buffer.is_written);
     }
     return replay;
+}
+
+// checkReplay(program, steps, rows, stacked): throws what replay would throw before its first step
+napi_value check_replay(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        read_replay(env, info);
+        return undefined();
+    });
 }
 
 // replay(program, steps, rows, stacked): runs at once
@@ -351,6 +384,7 @@ void define_program_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "capturePause", &capture_pause);
     define_function(env, exports, "captureAbort", &capture_abort);
     define_function(env, exports, "captureEnd", &capture_end);
+    define_function(env, exports, "checkReplay", &check_replay);
     define_function(env, exports, "replay", &replay_now);
     define_function(env, exports, "replayAsync", &replay_async);
     define_function(env, exports, "setTimed", &set_timed);

@@ -23,6 +23,14 @@ void* reserve(size_t bytes) {
 
 void release(void*, size_t) {}
 
+// From the first element to the end of the last one.
+int64_t reached_bytes(const TensorView& view) {
+    if (element_count(view) == 0) return 0;
+    int64_t last = 0;
+    for (int32_t axis = 0; axis < view.rank; ++axis) last += view.strides[axis] * (view.shape[axis] - 1);
+    return (last + 1) * static_cast<int64_t>(item_size(view.dtype));
+}
+
 int32_t refuse_copy(void*, const void*, size_t) { return static_cast<int32_t>(Status::invalid_argument); }
 
 const BackendTable& recording_backend() {
@@ -43,26 +51,25 @@ const BackendTable& recording_backend() {
 
 bool is_recorded(const Storage& storage) { return &storage.backend() == &recording_backend(); }
 
-Recorder::Recorder(const std::vector<Input>& inputs) {
-    for (const Input& input : inputs) {
-        program_->inputs.push_back(input.view);
-        const auto found = buffers_.find(input.storage.get());
-        if (found != buffers_.end()) fail("[capture] two inputs share storage; clone() one of them");
-        const int32_t index = static_cast<int32_t>(program_->buffers.size());
-        program_->buffers.push_back({Place::input, input.storage->bytes(), 0, index, {}, false});
-        buffers_.emplace(input.storage.get(), index);
-        held_.push_back(input.storage);
-    }
-}
-
-StorageRef Recorder::temporary(int64_t bytes) {
+StorageRef Recorder::reserved(Place place, int32_t input, int64_t bytes) {
     const BackendTable& backend = recording_backend();
     StorageRef storage(new Storage(backend, backend.allocate(static_cast<size_t>(bytes)), bytes));
     buffers_.emplace(storage.get(), static_cast<int32_t>(program_->buffers.size()));
-    program_->buffers.push_back({Place::arena, bytes, 0, -1, {}, false});
+    program_->buffers.push_back({place, bytes, 0, input, {}, false});
     held_.push_back(storage);
     return storage;
 }
+
+StorageRef Recorder::add_input(const TensorView& given, TensorView& view) {
+    const int32_t index = static_cast<int32_t>(program_->inputs.size());
+    program_->inputs.push_back(given);
+    StorageRef storage = reserved(Place::input, index, reached_bytes(given));
+    view = given;
+    view.data = storage->data();
+    return storage;
+}
+
+StorageRef Recorder::temporary(int64_t bytes) { return reserved(Place::arena, -1, bytes); }
 
 bool Recorder::owns(const Storage& storage) const { return buffers_.count(&storage) != 0; }
 
@@ -94,13 +101,7 @@ Operand Recorder::operand(const TensorView& view, const StorageRef& storage, boo
                 "only; make it with zeros() or full(), or outside the step");
         buffer.is_written = true;
     }
-    int64_t offset = static_cast<char*>(view.data) - static_cast<char*>(storage->data());
-    if (buffer.place == Place::input) {
-        // Counted from the first element of the input, which a later one has elsewhere in its storage.
-        const TensorView& input = program_->inputs[static_cast<size_t>(buffer.input)];
-        offset = static_cast<char*>(view.data) - static_cast<char*>(input.data);
-    }
-    return {view, index, offset};
+    return {view, index, static_cast<char*>(view.data) - static_cast<char*>(storage->data())};
 }
 
 int32_t Recorder::record(const RecordedCall& call) {

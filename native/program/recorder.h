@@ -36,11 +36,9 @@ struct RecordedCall {
 
 class Recorder {
   public:
-    struct Input {
-        TensorView view;
-        StorageRef storage;
-    };
-    explicit Recorder(const std::vector<Input>& inputs);
+    // Stands for a tensor that each replay brings: the layout is that of `given`, the addresses are its own,
+    // so what shares memory with it outside is another tensor to the step. `view` is placed there.
+    StorageRef add_input(const TensorView& given, TensorView& view);
 
     // Storage for a tensor that the step makes.
     StorageRef temporary(int64_t bytes);
@@ -78,6 +76,7 @@ class Recorder {
     }
 
   private:
+    StorageRef reserved(Place place, int32_t input, int64_t bytes);
     Operand operand(const TensorView& view, const StorageRef& storage, bool is_output);
     int32_t buffer_of(const StorageRef& storage);
     Buffer& buffer_made_here(const Storage& storage);

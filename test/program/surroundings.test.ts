@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import type { Tensor } from '../../lib/index.js';
+import {
+    AnomalyError,
+    capture,
+    CaptureError,
+    detectAnomaly,
+    manualSeed,
+    memory,
+    nn,
+    ones,
+    optim,
+    randint,
+    randn,
+    tensor,
+    zeros,
+} from '../../lib/index.js';
+
+type Step = (x: Tensor, y: Tensor) => Tensor;
+
+function training(): { model: nn.Sequential; optimizer: optim.Adam; step: Step; x: Tensor; y: Tensor } {
+    manualSeed(11);
+    const model = new nn.Sequential(new nn.Linear(3, 4), new nn.ReLU(), new nn.Linear(4, 2));
+    const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 });
+    const step: Step = (x, y) => {
+        optimizer.zeroGrad();
+        const loss = nn.crossEntropy(model.forward(x), y);
+        loss.backward();
+        optimizer.step();
+        return loss;
+    };
+    return { model, optimizer, step, x: randn([5, 3]), y: randint(0, 2, [5]) };
+}
+
+describe('a captured step and what is around it', () => {
+    describe('memory', () => {
+        it('of an input may be shared by a tensor from outside', () => {
+            const all = randn([10, 4]);
+            const mean = all.slice(0, 0, 1);
+            const step = (x: Tensor): Tensor => x.sub(mean).add(all.slice(0, 1, 2));
+            const captured = capture(step);
+            for (const x of [all.slice(0, 2, 4), all.slice(0, 6, 8), randn([2, 4])])
+                assert.deepEqual(captured(x).toArray(), step(x).toArray());
+        });
+
+        it('may be shared by two inputs, or by an input and what the step writes', () => {
+            const all = tensor([1, 2, 3, 4]);
+            const state = all.slice(0, 0, 2);
+            const captured = capture((x: Tensor, y: Tensor) => {
+                state.add_(10);
+                return x.mul(y);
+            });
+            const halves = [all.slice(0, 0, 2), all.slice(0, 2, 4)] as const;
+            assert.deepEqual(captured(...halves).toArray(), [33, 48]);
+            assert.deepEqual(captured(...halves).toArray(), [63, 88]);
+        });
+
+        it('of programs comes back in a loop that never waits', () => {
+            const x = zeros([128, 128]);
+            let most = 0;
+            const before = memory().liveBytes;
+            for (let i = 0; i < 400; i++) {
+                const weight = randn([128, 128]);
+                capture((input: Tensor) => input.matmul(weight).exp().sum())(x);
+                most = Math.max(most, memory().liveBytes - before);
+            }
+            assert.ok(most < 40e6, `${most} bytes of 400 programs with 200 kB each are alive`);
+        });
+
+        it('of a tensor that it only returns must be there', () => {
+            const weight = ones([2]);
+            const captured = capture(() => weight);
+            assert.deepEqual(captured().toArray(), [1, 1]);
+            weight.dispose();
+            assert.throws(() => captured(), /disposed/);
+        });
+    });
+
+    describe('another captured step', () => {
+        it('becomes part of it, before and after its own capture', () => {
+            const inner = capture((x: Tensor) => x.mul(2));
+            const outer = capture((x: Tensor) => inner(x.add(1)).sum());
+            assert.equal(outer(zeros([3])).item(), 6);
+            inner(zeros([3]));
+            assert.equal(outer(zeros([2])).item(), 4);
+            assert.equal(outer(ones([3])).item(), 12);
+        });
+
+        it('cannot be started on a thread from it', async () => {
+            const inner = capture((x: Tensor) => x.mul(2));
+            const kept: Promise<unknown>[] = [];
+            capture((x: Tensor) => {
+                kept.push(assert.rejects(inner.async(x), CaptureError));
+                kept.push(assert.rejects(inner.run(1, [x]), CaptureError));
+                assert.throws(() => inner.profile(1, x), CaptureError);
+                return x.add(1);
+            })(zeros([3]));
+            await Promise.all(kept);
+        });
+
+        it('is refused while this one runs, and changes nothing then', async () => {
+            const { optimizer, step, x, y } = training();
+            const [first, second] = [capture(step), capture(step)];
+            first(x, y);
+            second(x, y);
+            const counts = (): number[] => Object.values(optimizer.stateDict().state).map((s) => s.step);
+            const running = first.async(x, y);
+            const before = counts();
+            assert.throws(() => second(x, y), /is running and writes this tensor/);
+            assert.deepEqual(counts(), before);
+            await running;
+            assert.deepEqual(counts(), [3, 3, 3, 3]);
+        });
+    });
+
+    describe('hooks that come and go', () => {
+        const places: [string, (model: nn.Sequential) => () => void][] = [
+            [
+                'on a parameter',
+                (model) => model.parameters()[0]?.registerHook((g) => g.mul(0)) ?? assert.fail(),
+            ],
+            ['of a module', (model) => model.registerForwardHook((_, __, out) => (out as Tensor).mul(0.5))],
+        ];
+        for (const [name, register] of places) {
+            it(name, () => {
+                const runs = [false, true].map((isCaptured) => {
+                    const { model, step, x, y } = training();
+                    const run = isCaptured ? capture(step) : step;
+                    run(x, y);
+                    const remove = register(model);
+                    run(x, y);
+                    run(x, y);
+                    remove();
+                    return [run(x, y).item(), model.parameters().map((p) => p.toArray())];
+                });
+                assert.deepEqual(runs[1], runs[0]);
+            });
+        }
+    });
+
+    it('names the first NaN in anomaly mode, also after its capture', () => {
+        const { step, x, y } = training();
+        const captured = capture(step);
+        captured(x, y);
+        const broken = x.mul(NaN);
+        assert.throws(() => detectAnomaly(() => captured(broken, y)), AnomalyError);
+        assert.ok(Number.isFinite(captured(x, y).item()));
+    });
+});
