@@ -2,7 +2,7 @@ import { clearGradient } from '../autograd/gradients.js';
 import { nodeOf } from '../autograd/node.js';
 import { noGrad } from '../autograd/grad_mode.js';
 import { run, untraced } from '../native/call.js';
-import { eachStep, type Scalar } from '../native/tracer.js';
+import { activeTracer, eachStep, guard, type Scalar } from '../native/tracer.js';
 import { contiguous } from '../ops/convert.js';
 import { zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
@@ -121,6 +121,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
      * filled with zeros.
      */
     zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
+        this.guardGroups();
         for (const parameter of this.parameters) {
             if (options.setToNone ?? true) {
                 clearGradient(parameter);
@@ -139,6 +140,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     step<T>(closure: () => T): T;
     step<T>(closure?: () => T): T | undefined {
         const result = closure?.();
+        this.guardGroups();
         for (const group of this.paramGroups) {
             const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
             if (updates.length === 0) continue;
@@ -266,6 +268,17 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             run(op, [], operands, parameters, this.label);
             for (const copy of copies) copy.dispose();
         }
+    }
+
+    /** Ties a captured step to the groups and parameters that there are now. */
+    private guardGroups(): void {
+        if (!activeTracer()) return;
+        const parts = (): object[] => this.paramGroups.flatMap((group) => [group, ...group.params]);
+        const then = parts();
+        guard(() => {
+            const now = parts();
+            return now.length === then.length && now.every((part, i) => part === then[i]);
+        });
     }
 
     private updateOf(parameter: Tensor, group: ParamGroup<Options>): Update[] {

@@ -213,7 +213,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
                 `[capture] steps and chunk must be positive integers, got ${steps} and ${chunk}`,
             );
         inputs.forEach(({ shape }, i) => {
-            if ((shape[0] ?? 0) < steps)
+            if ((shape[0] ?? 0) < Math.max(steps, 1))
                 throw new RangeError(
                     `[capture] input ${i} of shape ${shapeText(shape)} has too few entries for ${steps} steps; ` +
                         'its first axis counts the steps',

@@ -138,6 +138,34 @@ describe('a captured step and what is around it', () => {
         }
     });
 
+    it('follows the groups of its optimizer', () => {
+        const runs = [false, true].map((isCaptured) => {
+            const [first, second] = [zeros([2], { requiresGrad: true }), zeros([2], { requiresGrad: true })];
+            const optimizer = new optim.SGD([first], { lr: 1 });
+            const step = (x: Tensor): Tensor => {
+                const loss = x.mul(first).add(second).sum();
+                loss.backward();
+                optimizer.step();
+                return loss;
+            };
+            const run = isCaptured ? capture(step) : step;
+            const states = [0, 1, 2, 3].map((i) => {
+                for (const x of [first, second]) x.grad = null;
+                if (i === 1) optimizer.addParamGroup({ params: [second], lr: 0.5 });
+                if (i === 3) optimizer.paramGroups.pop();
+                run(ones([2]));
+                return [first.toArray(), second.toArray()];
+            });
+            return states;
+        });
+        assert.deepEqual(runs[1], runs[0]);
+    });
+
+    it('refuses a stack of no entries', async () => {
+        const captured = capture((x: Tensor) => x.sum());
+        await assert.rejects(captured.run(0, [zeros([0, 3])]), /too few entries/);
+    });
+
     it('names the first NaN in anomaly mode, also after its capture', () => {
         const { step, x, y } = training();
         const captured = capture(step);
