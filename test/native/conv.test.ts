@@ -97,6 +97,15 @@ for (const channels of [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65]) {
     edges.push({ name: `${channels} channels in`, x: [2, channels, 3, 5], w: [2, channels, 2, 2] });
 }
 
+// Nine products a sum: the kernel that keeps the weights in registers, forward or backward.
+for (const pixels of [1, 2, 3, 4, 5, 7, 8, 9]) {
+    const geometry = { padding: [1, 1] } as const;
+    edges.push({ name: `one channel, ${pixels} pixels`, x: [2, 1, 3, pixels], w: [32, 1, 3, 3], geometry });
+    edges.push({ name: `to one channel, ${pixels} pixels`, x: [2, 64, 3, pixels], w: [1, 64, 3, 3], geometry });
+    edges.push({ name: `nine channels, ${pixels} pixels`, x: [2, 9, 2, pixels], w: [32, 9, 1, 1] });
+}
+edges.push({ name: 'one channel, strides', x: [2, 1, 11, 13], w: [32, 1, 3, 3], geometry: { stride: [2, 3] } });
+
 const shapes: Case[] = [
     { name: 'one channel, padded', x: [3, 1, 9, 7], w: [32, 1, 3, 3], geometry: { padding: [1, 1] } },
     { name: 'several bands', x: [1, 64, 40, 30], w: [5, 64, 3, 3], geometry: { padding: [1, 1] } },

@@ -98,7 +98,7 @@ class PixelTiles {
     PixelTiles(const ConvPlan& plan, const ConvPhase& phase, const T* buffer, T* out, int64_t first_row)
         : plan_(plan), phase_(phase), buffer_(buffer), out_(out), first_row_(first_row) {}
 
-    void point(ConvTile<T>& tile, int64_t start, int64_t count, int64_t mr, int64_t in_channel,
+    void point(ConvTile<T>& tile, int64_t start, int64_t count, int64_t in_channel,
                int64_t out_channel) const {
         int64_t row = start / phase_.columns, column = start % phase_.columns;
         for (int64_t i = 0; i < count; ++i) {
@@ -114,8 +114,7 @@ class PixelTiles {
                 ++row;
             }
         }
-        for (int64_t i = count; i < mr; ++i) tile.rows[i] = tile.rows[0];
-        tile.row_step = even_step(tile.rows, mr);
+        tile.row_step = even_step(tile.rows, count);
     }
 
   private:
@@ -126,9 +125,46 @@ class PixelTiles {
     int64_t first_row_;
 };
 
+// Whether the kernel that keeps the weights of one panel in registers does this phase.
+template <class T>
+bool has_few_taps(const ConvPlan& plan, const PhaseWork<T>& work) {
+    return std::is_same_v<T, float> && plan.groups == 1 &&
+           work.runs.length * static_cast<int64_t>(work.runs.offsets.size()) == conv_few_taps &&
+           plan.out_channels % conv_micro<T>().nr == 0;
+}
+
+void run_few_taps(const ConvPlan& plan, const PhaseWork<float>& work, const float* buffer,
+                  const std::vector<float>& bias, float* out, int64_t first_row) {
+    int64_t offsets[conv_few_taps], count = 0;
+    for (const int64_t offset : work.runs.offsets) {
+        for (int64_t step = 0; step < work.runs.length; ++step) offsets[count++] = offset + step;
+    }
+    const int64_t nr = conv_micro<float>().nr, line = plan.out_width * plan.out_channels;
+    ConvFewTaps<float> rows{};
+    rows.rows = std::min(plan.band, work.phase.rows - first_row);
+    rows.pixels = work.phase.columns;
+    rows.x = buffer;
+    rows.x_row = plan.in_step[0] * plan.padded_width * plan.channels;
+    rows.x_step = plan.in_step[1] * plan.channels;
+    rows.offsets = offsets;
+    rows.out_row = plan.out_step[0] * line;
+    rows.out_step = plan.out_step[1] * plan.out_channels;
+    float* first = out + (work.phase.out_row + first_row * plan.out_step[0]) * line +
+                   work.phase.out_column * plan.out_channels;
+    for (int64_t panel = 0; panel < work.weights.panels; ++panel) {
+        rows.b = work.weights.panel(0, panel);
+        rows.bias = bias.empty() ? nullptr : bias.data() + panel * nr;
+        rows.out = first + panel * nr;
+        kernels().conv.few_taps(rows);
+    }
+}
+
 template <class T>
 void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, const std::vector<T>& bias,
               T* out, int64_t first_row) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (has_few_taps(plan, work)) return run_few_taps(plan, work, buffer, bias, out, first_row);
+    }
     const ConvMicroKernel<T>& micro = conv_micro<T>();
     const int64_t rows = std::min(plan.band, work.phase.rows - first_row);
     const int64_t pixels = rows * work.phase.columns;
@@ -151,7 +187,7 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
             const int64_t start = (together ? index / panels : index % tiles) * micro.mr;
             if (!together || panel == 0) {
                 tile.row_count = std::min(micro.mr, pixels - start);
-                pixel_tiles.point(tile, start, tile.row_count, micro.mr, group * plan.group_channels(),
+                pixel_tiles.point(tile, start, tile.row_count, group * plan.group_channels(),
                                   group * plan.group_out_channels() + panel * micro.nr);
             } else {
                 for (int64_t i = 0; i < tile.row_count; ++i) tile.out[i] += micro.nr;

@@ -9,8 +9,11 @@ namespace {
 }  // namespace
 
 void register_conv(KernelTable& table) {
-    table.conv.f32 = {14, 2 * F32::width, &conv_f32_micro<14, 2>};
-    table.conv.f64 = {conv_f64_mr, conv_f64_nr, &conv_f64_micro};
+    table.conv.f32.mr = 14;
+    table.conv.f32.nr = 2 * F32::width;
+    fill_conv_rows<14, 2>(table.conv.f32);
+    table.conv.few_taps = &few_taps_f32<2, 4, 2 * F32::width>;
+    fill_conv_f64(table.conv.f64);
 }
 
 }  // namespace nativegrad::cpu::avx512

@@ -60,7 +60,6 @@ void conv_f32_micro(const ConvTile<float>& tile) {
     // The lines of the result come from memory while the sums run.
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i) {
-        if (i >= tile.row_count) break;
         for (int j = 0; j < vectors * width; j += 16) __builtin_prefetch(tile.out[i] + j, 1);
     }
     ConvSum<mr, vectors> sum(tile.bias);
@@ -73,7 +72,6 @@ void conv_f32_micro(const ConvTile<float>& tile) {
     const bool whole = tile.cols == vectors * width;
 #pragma GCC unroll 16
     for (int i = 0; i < mr; ++i) {
-        if (i >= tile.row_count) break;
         float* out = tile.out[i];
         for (int j = 0; j < vectors; ++j) {
             const int64_t left = tile.cols - j * width;
@@ -85,6 +83,64 @@ void conv_f32_micro(const ConvTile<float>& tile) {
             }
         }
     }
+}
+
+template <int mr, int vectors>
+void fill_conv_rows(ConvMicroKernel<float>& kernel) {
+    kernel.of_rows[mr] = &conv_f32_micro<mr, vectors>;
+    if constexpr (mr > 1) fill_conv_rows<mr - 1, vectors>(kernel);
+}
+
+// `pixels` outputs of `vectors` vectors each, weights in registers.
+template <int vectors, int pixels>
+__attribute__((always_inline)) inline void few_taps_block(const ConvFewTaps<float>& work, const float* x,
+                                                          const F32 (*weights)[vectors], const F32* start,
+                                                          float* out) {
+    F32 total[pixels][vectors];
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; ++p) {
+        for (int j = 0; j < vectors; ++j) total[p][j] = start[j];
+    }
+#pragma GCC unroll 9
+    for (int k = 0; k < conv_few_taps; ++k) {
+        const float* at = x + work.offsets[k];
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; ++p) {
+            const F32 value = broadcast(at + p * work.x_step);
+            for (int j = 0; j < vectors; ++j) total[p][j] = fma(value, weights[k][j], total[p][j]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; ++p) {
+        for (int j = 0; j < vectors; ++j) store(out + p * work.out_step + j * F32::width, total[p][j]);
+    }
+}
+
+template <int vectors, int pixels>
+void few_taps_columns(const ConvFewTaps<float>& work, int64_t column, int64_t nr) {
+    F32 weights[conv_few_taps][vectors], start[vectors];
+    for (int j = 0; j < vectors; ++j) {
+        const int64_t at = column + j * F32::width;
+        start[j] = work.bias != nullptr ? load(work.bias + at) : F32(0.0);
+        for (int k = 0; k < conv_few_taps; ++k) weights[k][j] = load(work.b + k * nr + at);
+    }
+    for (int64_t r = 0; r < work.rows; ++r) {
+        const float* x = work.x + r * work.x_row;
+        float* out = work.out + r * work.out_row + column;
+        int64_t p = 0;
+        for (; p + pixels <= work.pixels; p += pixels)
+            few_taps_block<vectors, pixels>(work, x + p * work.x_step, weights, start,
+                                            out + p * work.out_step);
+        for (; p < work.pixels; ++p)
+            few_taps_block<vectors, 1>(work, x + p * work.x_step, weights, start, out + p * work.out_step);
+    }
+}
+
+// `nr` columns, as many vectors of them at a time as registers hold
+template <int vectors, int pixels, int64_t nr>
+void few_taps_f32(const ConvFewTaps<float>& work) {
+    for (int64_t column = 0; column < nr; column += vectors * F32::width)
+        few_taps_columns<vectors, pixels>(work, column, nr);
 }
 
 constexpr int64_t conv_f64_mr = 4, conv_f64_nr = 8;
@@ -99,7 +155,7 @@ void conv_f64_micro(const ConvTile<double>& tile) {
     for (int64_t run = 0; run < tile.runs; ++run) {
         int64_t at = tile.run_offsets[run];
         for (int64_t step = 0; step < tile.run_length; ++step, at += tile.run_step, b += tile.b_step) {
-            for (int64_t i = 0; i < conv_f64_mr; ++i) {
+            for (int64_t i = 0; i < tile.row_count; ++i) {
                 const double x = tile.rows[i][at];
                 for (int64_t j = 0; j < conv_f64_nr; ++j) total[i][j] += x * b[j];
             }
@@ -109,4 +165,10 @@ void conv_f64_micro(const ConvTile<double>& tile) {
         for (int64_t j = 0; j < tile.cols; ++j)
             tile.out[i][j] = tile.accumulate ? tile.out[i][j] + total[i][j] : total[i][j];
     }
+}
+
+void fill_conv_f64(ConvMicroKernel<double>& kernel) {
+    kernel.mr = conv_f64_mr;
+    kernel.nr = conv_f64_nr;
+    for (int64_t rows = 1; rows <= conv_f64_mr; ++rows) kernel.of_rows[rows] = &conv_f64_micro;
 }

@@ -9,8 +9,11 @@ namespace {
 }  // namespace
 
 void register_conv(KernelTable& table) {
-    table.conv.f32 = {4, 8 * F32::width, &conv_f32_micro<4, 8>};
-    table.conv.f64 = {conv_f64_mr, conv_f64_nr, &conv_f64_micro};
+    table.conv.f32.mr = 4;
+    table.conv.f32.nr = 8 * F32::width;
+    fill_conv_rows<4, 8>(table.conv.f32);
+    table.conv.few_taps = &few_taps_f32<1, 4, 8 * F32::width>;
+    fill_conv_f64(table.conv.f64);
 }
 
 }  // namespace nativegrad::cpu::scalar
