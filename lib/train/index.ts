@@ -1,4 +1,5 @@
 export type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
+export { Checkpoint, type CheckpointOptions } from './checkpoint.js';
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
 export { CsvHistory, JsonLinesHistory } from './history_files.js';
