@@ -1,37 +1,70 @@
-import type { MnistData } from '../../lib/data/mnist_files.js';
+import type { StagedPackage } from './staged_package.js';
 
-/** One side of a comparison: it can run its work again and again and says how long that took. */
+/** One side of a comparison: it can run its work again and again and says what that took. */
 export interface Subject {
     /** `nativegrad` for ours; the key of the row's `peers` else. */
     readonly key: string;
-    /** Runs `count` units of work (steps, calls) and resolves to the seconds they took. */
+    /** Runs `count` units of work (steps, calls, processes); resolves to their seconds, or to bytes where those are measured. */
     run(count: number): Promise<number>;
-    close?(): void;
+    close?(): Promise<void> | void;
 }
+
+export type Framework = 'torch' | 'jax';
+
+/** Work for the long-lived Python peer, in the manner of `timeit`. */
+export interface PeerCalls {
+    readonly framework: Framework;
+    /** Runs once; its variables are seen by the rest. `THREADS` and `DATA` (folder of MNIST) are there already. */
+    readonly setup: string;
+    /** Runs once for each unit of work. It must not assign a variable of `setup`. */
+    readonly statement: string;
+    /** Runs at the end of each turn, within the time: waits for what is still under way. */
+    readonly finish?: string;
+    /** A context manager around the turn, such as `torch.inference_mode()`. */
+    readonly within?: string;
+    /** Needs half a minute to set up: left out with --no-compile. */
+    readonly compiles?: true;
+}
+
+/** Work for a Python process of its own, started anew each time: a file of `fresh/`. */
+export interface PeerScript {
+    readonly framework: Framework;
+    readonly script: string;
+}
+
+export type PeerWork = PeerCalls | PeerScript;
 
 /** What our side needs to set itself up. */
 export interface BenchContext {
     readonly threads: number;
-    readonly mnist: MnistData;
+    /** Folder of the MNIST files; empty unless a chosen row `needs` it. */
+    readonly data: string;
+    /** The package as a user has it; null unless a chosen row `needs` it. */
+    readonly staged: StagedPackage | null;
 }
 
-/** One row of the bench. The peers' variants are those of `pytorch_peer.py`. */
+/** One row of the bench. */
 export interface Benchmark {
-    /** What is typed on the command line, and the peer's name for it. */
-    readonly key: string;
+    /** What is typed on the command line to get this row and those like it. */
+    readonly group: string;
     readonly name: string;
     readonly unit: string;
-    /** What one unit of `count` is worth in `unit`: 1000 gives milliseconds a step. */
+    /** What one second (or byte) for one unit of work is in `unit`: 1000 gives milliseconds a step. */
     readonly scale: number;
-    /** Units of work in one turn. */
-    readonly turn: number;
+    /** Units of work in one turn; left out, as many as take our side 40 ms. */
+    readonly turn?: number;
+    /** Rounds where one more would show nothing new. */
+    readonly rounds?: number;
     /** Floating-point operations of one unit of work; null where no fraction of the peak makes sense. */
     readonly flops: number | null;
+    /** Bytes that one unit of work has to read and write, each once. */
+    readonly bytes?: number;
     /** Units in an epoch, where there is one. */
     readonly epoch?: number;
-    /** Peer key -> variant of the peer. */
-    readonly variants: Readonly<Record<string, string>>;
-    ours(context: BenchContext): Promise<Subject>;
+    readonly needs?: 'mnist' | 'package';
+    /** Peer key -> its work. */
+    readonly peers: Readonly<Record<string, PeerWork>>;
+    ours(context: BenchContext): Promise<Subject> | Subject;
 }
 
 /** A layer's forward operations per sample, 2 a multiply-add. */

@@ -6,17 +6,22 @@ import { DataFileError } from '../../lib/data/data_file_error.js';
 import { readMnist } from '../../lib/data/mnist_files.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import { BENCHMARKS } from './cases/index.js';
+import { chooseRows, groupsOf, UnknownRowError } from './choose.js';
 import { describeHost } from './host.js';
 import { measurePeak } from './peak.js';
-import type { PeerProcess } from './peer_process.js';
-import { peerSubjects, startPyTorch } from './peers.js';
+import { Peers } from './peers.js';
 import { describeRow } from './report.js';
 import { runRounds } from './rounds.js';
+import { saveRun } from './save.js';
+import { NotBuiltError, stagePackage } from './staged_package.js';
+import type { StagedPackage } from './staged_package.js';
 import { makeRow } from './statistics.js';
 import type { Row } from './statistics.js';
 
 interface Flags {
     readonly json?: true;
+    readonly list?: true;
+    readonly save?: string;
     readonly python: string;
     readonly rounds: number;
     readonly threads: number;
@@ -31,73 +36,117 @@ function positive(text: string): number {
     return value;
 }
 
-function chosen(keys: readonly string[]): Benchmark[] {
-    const known = BENCHMARKS.map(({ key }) => key);
-    const unknown = keys.find((key) => !known.includes(key));
-    if (unknown !== undefined)
-        throw new InvalidArgumentError(`no benchmark ${unknown}; there are ${known.join(', ')}`);
-    return keys.length === 0 ? [...BENCHMARKS] : BENCHMARKS.filter(({ key }) => keys.includes(key));
-}
-
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function measure(
     benchmark: Benchmark,
-    peer: PeerProcess | null,
+    peers: Peers,
     context: BenchContext,
-    flags: Flags,
-): Promise<Row> {
-    const ours = await benchmark.ours(context);
+    rounds: number,
+): Promise<{ row: Row; peaks: number[] }> {
+    const subjects = [await benchmark.ours(context)];
     try {
-        const peers = await peerSubjects(peer, benchmark, context, { compile: flags.compile, say });
-        const found = await runRounds([ours, ...peers], {
-            rounds: flags.rounds,
+        subjects.push(...(await peers.subjects(benchmark, context)));
+        const found = await runRounds(subjects, {
+            rounds: benchmark.rounds ?? rounds,
             turn: benchmark.turn,
-            peak: () => measurePeak(context.threads),
+            peak: benchmark.flops === null ? null : () => measurePeak(context.threads),
         });
-        const row = makeRow(benchmark, found.seconds, found.peaks);
+        const row = makeRow(benchmark, found.amounts, found.peaks);
         print(`${describeRow(benchmark, row, found)}\n`);
-        return row;
+        return { row, peaks: found.peaks };
     } finally {
-        ours.close?.();
+        for (const subject of subjects) await subject.close?.();
     }
 }
 
-async function run(keys: readonly string[], flags: Flags): Promise<void> {
-    const benchmarks = chosen(keys);
-    const mnist = await readMnist({ folder: flags.data });
-    const peer = await startPyTorch(flags.python, say);
+async function measureAll(
+    benchmarks: readonly Benchmark[],
+    context: BenchContext,
+    flags: Flags,
+): Promise<void> {
+    const { python, threads, compile } = flags;
+    const peers = await Peers.start(benchmarks, { python, threads, compile, say });
     try {
-        const versions = peer ? `, PyTorch ${peer.version}` : '';
-        print(`${describeHost()}, ${flags.threads} threads, Node ${process.version}${versions}\n`);
+        const host = [describeHost(), `${threads} threads`, `Node ${process.version}`, ...peers.versions];
+        const machine = host.join(', ');
+        print(`${machine}\n`);
         const rows: Row[] = [];
+        const allPeaks: number[] = [];
         for (const benchmark of benchmarks) {
-            rows.push(await measure(benchmark, peer, { threads: flags.threads, mnist }, flags));
+            const { row, peaks } = await measure(benchmark, peers, context, flags.rounds);
+            rows.push(row);
+            allPeaks.push(...peaks);
         }
+        if (flags.save !== undefined)
+            saveRun(flags.save, rows, { words: process.argv.slice(2), machine, peaks: allPeaks });
         if (flags.json) print(JSON.stringify(rows));
     } finally {
-        peer?.close();
+        peers.close();
+    }
+}
+
+/** Who asks for everything gets what there is. */
+function stageOrLeaveOut(words: readonly string[]): StagedPackage | null {
+    try {
+        return stagePackage();
+    } catch (error) {
+        if (words.length > 0 || !(error instanceof NotBuiltError)) throw error;
+        say(`bench: ${error.message}`);
+        return null;
+    }
+}
+
+async function run(words: readonly string[], flags: Flags): Promise<void> {
+    const chosen = chooseRows(BENCHMARKS, words);
+    if (flags.list) {
+        for (const { name } of chosen) print(name);
+        return;
+    }
+    const needs = new Set(chosen.map((benchmark) => benchmark.needs));
+    const reads = needs.has('mnist') || needs.has('package');
+    const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
+    const staged = needs.has('package') ? stageOrLeaveOut(words) : null;
+    try {
+        const possible = chosen.filter((benchmark) => staged !== null || benchmark.needs !== 'package');
+        await measureAll(possible, { threads: flags.threads, data, staged }, flags);
+    } finally {
+        staged?.remove();
     }
 }
 
 const command = new Command('bench')
-    .description('Times our training steps and those of PyTorch in alternating turns.')
-    .argument('[benchmarks...]', `any of ${BENCHMARKS.map(({ key }) => key).join(', ')}; all when left out`)
+    .showSuggestionAfterError(false)
+    .description(
+        'Times our operations, training steps and start next to those of PyTorch and JAX, in alternating turns.',
+    )
+    .argument('[rows...]', `groups (${groupsOf(BENCHMARKS).join(', ')}) or single rows; all when left out`)
+    .option('--list', 'print the names of the rows and measure nothing')
     .option('--json', 'the last line of stdout is an array of rows')
-    .option('--python <path>', 'a Python that has torch', 'python3')
+    .option('--save <file>', 'write the rows, the command, the commit and the machine to a JSON file')
+    .option('--python <path>', 'a Python that has torch, and jax if that is wanted', 'python3')
     .option('--rounds <n>', 'rounds that count, at least 9 for a figure to report', positive, 9)
     .option('--threads <n>', 'threads on both sides', positive, availableParallelism())
     .option('--data <folder>', 'folder of the MNIST files')
     .option('--no-compile', "leave out torch.compile's variants, which take half a minute to set up")
-    .action(async (keys: string[], flags: Flags) => run(keys, flags));
+    .addHelpText(
+        'after',
+        '\nColumns: minimum, median and median distance from it over the rounds; GFLOP/s (GB/s where the work is to move' +
+            '\nbytes); the share of the multiply-add peak that was measured in the same round. Every round gives each side one' +
+            '\nturn. startup needs the built package: npm run prebuild && npm run build:dist. Other rows run lib/ with' +
+            '\nbuild/Release, or with the addon that NATIVEGRAD_BINARY names, such as the prebuilt one.',
+    )
+    .action(async (words: string[], flags: Flags) => run(words, flags));
+
+const refusals = [InvalidArgumentError, DataFileError, UnknownRowError, NotBuiltError];
 
 try {
     await command.exitOverride().parseAsync();
 } catch (error) {
     const word = error as { code?: string; exitCode?: number };
     if (word.code === 'commander.helpDisplayed') process.exitCode = 0;
-    else if (error instanceof InvalidArgumentError || error instanceof DataFileError) {
+    else if (error instanceof Error && refusals.some((kind) => error instanceof kind)) {
         say(`bench: ${error.message}`);
         process.exitCode = 2;
     } else if (word.code?.startsWith('commander.')) process.exitCode = 2;

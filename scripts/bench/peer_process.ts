@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-import type { Subject } from './benchmark.js';
+import type { PeerCalls, Subject } from './benchmark.js';
 
 type Reply = Readonly<Record<string, unknown>>;
 
@@ -19,16 +19,17 @@ function parseReply(line: string): Reply {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** A long-lived process that speaks the protocol at the head of pytorch_peer.py. */
+/** A long-lived process that speaks the protocol at the head of peer.py. */
 export class PeerProcess {
     readonly #child: ChildProcessWithoutNullStreams;
     readonly #waiting: Waiting[] = [];
     #errors = '';
     #ended: Error | null = null;
+    #works = 0;
     version = '';
 
-    private constructor(program: string, script: string) {
-        this.#child = spawn(program, [script], { stdio: 'pipe' });
+    private constructor(program: string, words: readonly string[]) {
+        this.#child = spawn(program, words, { stdio: 'pipe' });
         this.#child.on('error', (error) => this.#end(error.message));
         this.#child.on('exit', (code) => this.#end(`exit code ${code}: ${this.#errors.trim()}`));
         this.#child.stdin.on('error', () => this.#end('closed its input'));
@@ -39,30 +40,31 @@ export class PeerProcess {
     }
 
     /** Starts the peer and waits for its first line; throws what keeps it from measuring. */
-    static async start(program: string, script: string): Promise<PeerProcess> {
-        const peer = new PeerProcess(program, script);
+    static async start(program: string, words: readonly string[]): Promise<PeerProcess> {
+        const peer = new PeerProcess(program, words);
         const hello = await peer.#next();
         if (hello.ready !== true) {
             peer.close();
             throw new Error(text(hello.error));
         }
-        peer.version = text(hello.torch);
+        peer.version = text(hello.version);
         return peer;
     }
 
-    /** One variant of a benchmark as a subject that takes its turns; throws where the variant does not work. */
-    async subject(
-        key: string,
-        work: { benchmark: string; variant: string },
-        context: { threads: number; data: string },
-    ): Promise<Subject> {
-        await this.#request({ command: 'setup', ...work, ...context });
+    /** Work of one row as a subject that takes its turns; throws where the peer cannot do it. */
+    async subject(key: string, work: PeerCalls, data: string): Promise<Subject> {
+        const id = `${key} ${++this.#works}`;
+        const { setup, statement, finish, within } = work;
+        await this.#request({ command: 'setup', id, data, setup, statement, finish, within });
         return {
             key,
             run: async (count) => {
-                const reply = await this.#request({ command: 'run', ...work, steps: count });
+                const reply = await this.#request({ command: 'run', id, count });
                 if (typeof reply.seconds !== 'number') throw new Error(`[bench] ${key} gave no time`);
                 return reply.seconds;
+            },
+            close: async () => {
+                await this.#request({ command: 'drop', id });
             },
         };
     }

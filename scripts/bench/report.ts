@@ -1,42 +1,45 @@
 import type { Benchmark } from './benchmark.js';
 import type { Measurement } from './rounds.js';
-import { median } from './statistics.js';
+import { median, peakFraction } from './statistics.js';
 import type { Row, Summary } from './statistics.js';
 
 const number = (value: number): string => value.toPrecision(4);
 
-function line(name: string, summary: Summary, benchmark: Benchmark, peak: number | null): string {
-    const rate = benchmark.flops === null ? null : benchmark.flops / (summary.median / benchmark.scale) / 1e9;
-    const cells = [
-        name.padEnd(30),
-        number(summary.min).padStart(10),
-        number(summary.median).padStart(10),
-        (rate === null ? '-' : rate.toFixed(1)).padStart(10),
-        (rate === null || peak === null ? '-' : `${((100 * rate) / peak).toFixed(1)} %`).padStart(10),
-        benchmark.epoch === undefined
-            ? ''
-            : `${((summary.median / benchmark.scale) * benchmark.epoch).toFixed(2)} s`.padStart(10),
-    ];
-    return `  ${cells.join('')}`.trimEnd();
+/** GFLOP/s, or GB/s where the work is to move bytes. */
+function rate({ flops, bytes }: Benchmark, seconds: number): string {
+    const amount = flops ?? bytes;
+    return amount === undefined ? '-' : (amount / seconds / 1e9).toFixed(1);
 }
 
-/** The block of lines that a person reads for one benchmark. */
+function line(key: string, summary: Summary, benchmark: Benchmark, found: Measurement): string {
+    const seconds = summary.median / benchmark.scale;
+    const fraction = peakFraction(benchmark.flops, found.amounts.get(key) ?? [], found.peaks);
+    const cells = [
+        ...[summary.min, summary.median, summary.mad].map(number),
+        rate(benchmark, seconds),
+        fraction === null ? '-' : `${(100 * fraction).toFixed(1)} %`,
+        ...(benchmark.epoch === undefined ? [] : [`${(seconds * benchmark.epoch).toFixed(2)} s`]),
+    ];
+    return `  ${key.padEnd(30)}${cells.map((cell) => cell.padStart(10)).join('')}`;
+}
+
+/** The block of lines that a person reads for one row. */
 export function describeRow(benchmark: Benchmark, row: Row, found: Measurement): string {
-    const peak = found.peaks.length > 0 ? median(found.peaks) : null;
-    const rounds = found.seconds.get('nativegrad')?.length ?? 0;
+    const rounds = found.amounts.get('nativegrad')?.length ?? 0;
     const facts = [
-        `${rounds} rounds of ${benchmark.turn}`,
-        peak === null ? 'no peak' : `peak ${peak.toFixed(1)} GFLOP/s`,
+        `${rounds} rounds of ${found.turn}`,
+        ...(found.peaks.length > 0 ? [`peak ${median(found.peaks).toFixed(1)} GFLOP/s`] : []),
         `steal ${(100 * found.steal).toFixed(1)} %`,
         ...(found.discarded > 0 ? [`${found.discarded} rounds discarded for steal`] : []),
     ];
-    const header = ['min', 'median', 'GFLOP/s', 'of peak'].map((word) => word.padStart(10)).join('');
-    const epoch = benchmark.epoch === undefined ? '' : 'epoch'.padStart(10);
+    const unit = benchmark.flops === null && benchmark.bytes !== undefined ? 'GB/s' : 'GFLOP/s';
+    const titles = ['min', 'median', 'mad', unit, 'of peak'];
+    if (benchmark.epoch !== undefined) titles.push('epoch');
     const lines = [
         `${row.name}  (${row.unit}; ${facts.join(', ')})`,
-        `  ${''.padEnd(30)}${header}${epoch}`,
-        line('nativegrad', row.ours, benchmark, peak),
-        ...Object.entries(row.peers).map(([key, peer]) => line(key, peer, benchmark, peak)),
+        `  ${''.padEnd(30)}${titles.map((title) => title.padStart(10)).join('')}`,
+        line('nativegrad', row.ours, benchmark, found),
+        ...Object.entries(row.peers).map(([key, peer]) => line(key, peer, benchmark, found)),
     ];
     if (row.ratio !== null) lines.push(`  best peer's median over ours: ${row.ratio.toFixed(2)}`);
     return lines.join('\n');

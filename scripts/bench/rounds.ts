@@ -7,12 +7,16 @@ import { readCpuTicks, stealBetween } from './host.js';
 const STEAL_LIMIT = 0.01;
 /** Long enough for the other side's threads to stop spinning. */
 const PAUSE_MS = 20;
+/** What a turn lasts whose length is not given. */
+const TURN_SECONDS = 0.04;
 
 export interface Measurement {
-    /** Subject key -> seconds per unit of work, one a round that counts. */
-    readonly seconds: Map<string, number[]>;
-    /** GFLOP/s, one a round that counts. */
+    /** Subject key -> seconds (or bytes) per unit of work, one a round that counts. */
+    readonly amounts: Map<string, number[]>;
+    /** GFLOP/s, one a round that counts; empty where no peak is asked for. */
     readonly peaks: number[];
+    /** Units of work in a turn. */
+    readonly turn: number;
     /** Mean share of the time that the host took in the rounds that count. */
     readonly steal: number;
     /** Rounds that were left out because the host took too much. */
@@ -20,7 +24,7 @@ export interface Measurement {
 }
 
 interface Round {
-    readonly seconds: Map<string, number>;
+    readonly amounts: Map<string, number>;
     readonly peak: number | null;
     readonly steal: number;
 }
@@ -32,31 +36,43 @@ async function runRound(
 ): Promise<Round> {
     const before = readCpuTicks();
     const peakNow = peak ? peak() : null;
-    const seconds = new Map<string, number>();
+    const amounts = new Map<string, number>();
     for (const subject of subjects) {
-        seconds.set(subject.key, (await subject.run(turn)) / turn);
+        amounts.set(subject.key, (await subject.run(turn)) / turn);
         await sleep(PAUSE_MS);
     }
-    return { seconds, peak: peakNow, steal: stealBetween(before, readCpuTicks()) };
+    return { amounts, peak: peakNow, steal: stealBetween(before, readCpuTicks()) };
 }
 
-/** Every subject takes its turn in every round: A B C, A B C, ... after one turn each to warm up. */
+/** Units of work that take this subject about as long as a turn should last; warms it up. */
+export async function findTurn(subject: Subject, seconds = TURN_SECONDS): Promise<number> {
+    for (let count = 1; ; count *= 2) {
+        const taken = await subject.run(count);
+        if (taken >= seconds / 2) return Math.max(1, Math.round((count * seconds) / taken));
+    }
+}
+
+/** Every subject takes its turn in every round: A B C, A B C, ... after one turn each to warm up. The first sets `turn`. */
 export async function runRounds(
     subjects: readonly Subject[],
-    options: { rounds: number; turn: number; peak: (() => number) | null },
+    options: { rounds: number; turn?: number; peak: (() => number) | null },
 ): Promise<Measurement> {
-    for (const subject of subjects) await subject.run(options.turn);
+    const [first] = subjects;
+    if (!first) throw new Error('[bench] there is nobody to take turns');
+    const turn = options.turn ?? (await findTurn(first));
+    for (const subject of subjects) await subject.run(turn);
     const done: Round[] = [];
     const quiet = (): Round[] => done.filter((round) => round.steal <= STEAL_LIMIT);
     while (quiet().length < options.rounds && done.length < 2 * options.rounds) {
-        done.push(await runRound(subjects, options.turn, options.peak));
+        done.push(await runRound(subjects, turn, options.peak));
     }
     const counted = quiet().length >= options.rounds ? quiet() : done;
     return {
-        seconds: new Map(
-            subjects.map(({ key }) => [key, counted.map((round) => round.seconds.get(key) ?? Number.NaN)]),
+        amounts: new Map(
+            subjects.map(({ key }) => [key, counted.map((round) => round.amounts.get(key) ?? Number.NaN)]),
         ),
         peaks: counted.flatMap((round) => (round.peak === null ? [] : [round.peak])),
+        turn,
         steal: counted.reduce((sum, round) => sum + round.steal, 0) / counted.length,
         discarded: done.length - counted.length,
     };

@@ -3,15 +3,18 @@ import type { Benchmark } from './benchmark.js';
 export interface Summary {
     readonly min: number;
     readonly median: number;
+    /** Median distance from the median: how far to trust it. */
+    readonly mad: number;
 }
 
-/** A row of `npm run bench -- --json`. `ratio` = best peer's median over ours: above 1, ours is faster. */
+/** A row of `npm run bench -- --json`. `ratio` = best peer's median over ours: above 1, ours is faster (or smaller). */
 export interface Row {
     readonly name: string;
     readonly unit: string;
     readonly ours: Summary;
     readonly peers: Readonly<Record<string, Summary>>;
     readonly ratio: number | null;
+    /** Median over the rounds of our rate in GFLOP/s over the peak that was measured in the same round. */
     readonly peak_fraction: number | null;
 }
 
@@ -23,30 +26,41 @@ export function median(values: readonly number[]): number {
 }
 
 export function summarize(values: readonly number[], scale = 1): Summary {
-    return { min: Math.min(...values) * scale, median: median(values) * scale };
+    const middle = median(values);
+    const mad = median(values.map((value) => Math.abs(value - middle)));
+    return { min: Math.min(...values) * scale, median: middle * scale, mad: mad * scale };
 }
 
-/** seconds: subject key -> seconds per unit of work, one a round. peaks: GFLOP/s, one a round. */
+/** seconds: per unit of work, one a round; peaks: GFLOP/s of the same rounds. */
+export function peakFraction(
+    flops: number | null,
+    seconds: readonly number[],
+    peaks: readonly number[],
+): number | null {
+    if (flops === null || peaks.length === 0) return null;
+    return median(peaks.map((peak, round) => flops / (seconds[round] ?? Number.NaN) / 1e9 / peak));
+}
+
+/** amounts: subject key -> seconds (or bytes) per unit of work, one a round. peaks: GFLOP/s, one a round. */
 export function makeRow(
     benchmark: Benchmark,
-    seconds: ReadonlyMap<string, readonly number[]>,
+    amounts: ReadonlyMap<string, readonly number[]>,
     peaks: readonly number[],
 ): Row {
-    const own = seconds.get('nativegrad');
+    const own = amounts.get('nativegrad');
     if (!own) throw new Error(`[bench] ${benchmark.name} has no run of our own`);
     const peers: Record<string, Summary> = {};
-    for (const [key, values] of seconds) {
+    for (const [key, values] of amounts) {
         if (key !== 'nativegrad') peers[key] = summarize(values, benchmark.scale);
     }
     const ours = summarize(own, benchmark.scale);
     const medians = Object.values(peers).map((peer) => peer.median);
-    const achieved = benchmark.flops === null ? null : benchmark.flops / median(own) / 1e9;
     return {
         name: benchmark.name,
         unit: benchmark.unit,
         ours,
         peers,
         ratio: medians.length > 0 ? Math.min(...medians) / ours.median : null,
-        peak_fraction: achieved === null || peaks.length === 0 ? null : achieved / median(peaks),
+        peak_fraction: peakFraction(benchmark.flops, own, peaks),
     };
 }

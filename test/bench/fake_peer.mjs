@@ -1,16 +1,27 @@
-// Speaks the protocol of scripts/bench/pytorch_peer.py without PyTorch; the variant decides what goes wrong.
+// Speaks the protocol of scripts/bench/peer.py without Python; the statement decides what goes wrong.
 import { createInterface } from 'node:readline';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const works = new Map();
 
-say({ ready: true, torch: '0.0-fake' });
+const answers = {
+    setup: ({ id, statement, data }) => {
+        works.set(id, statement);
+        if (statement === 'broken') return { ok: false, error: 'RuntimeError: this work does not work' };
+        return { ok: data === 'folder', error: `data ${data}` };
+    },
+    run: ({ id, count }) => ({ ok: works.has(id), seconds: count / 1000, error: `no work ${id}` }),
+    drop: ({ id }) => ({ ok: works.delete(id) }),
+};
+
+say({ ready: true, version: '0.0-fake' });
 createInterface(process.stdin).on('line', (line) => {
-    const { command, variant, steps, threads } = JSON.parse(line);
-    if (variant === 'broken') say({ ok: false, error: 'RuntimeError: this variant does not work' });
-    else if (variant === 'dies') {
+    const { command, ...request } = JSON.parse(line);
+    const statement = request.statement ?? works.get(request.id);
+    if (statement === 'dies') {
         process.stderr.write('Segmentation fault\n');
         process.exit(3);
-    } else if (variant === 'garbage' && command === 'run') process.stdout.write('hello\n');
-    else if (command === 'setup') say({ ok: threads === 2, error: `threads ${threads}` });
-    else say({ ok: true, seconds: steps / 1000, loss: 1 });
+    }
+    if (statement === 'garbage' && command === 'run') process.stdout.write('hello\n');
+    else say(answers[command](request));
 });

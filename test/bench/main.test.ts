@@ -36,9 +36,45 @@ describe('bench command', function () {
         assert.ok(row.peak_fraction > 0 && row.peak_fraction < 1.2, `${row.peak_fraction} of the peak`);
     });
 
+    it('times a single row by its name', async () => {
+        const { code, stdout, stderr } = await bench(
+            ...[
+                'gemm_f32_nt_64x10x128',
+                'eager',
+                '--json',
+                '--rounds',
+                '1',
+                '--python',
+                '/nonexistent/python3',
+            ],
+        );
+        assert.equal(code, 0, stderr);
+        const rows = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as PrintedRow[];
+        const [product, ...others] = rows;
+        assert.equal(product.name, 'gemm_f32_nt_64x10x128');
+        assert.ok(product.peak_fraction > 0 && product.peak_fraction < 1.2);
+        assert.deepEqual(
+            others.map(({ name, unit, peak_fraction }) => [name, unit, peak_fraction]),
+            ['add', 'add_recorded', 'add_backward'].map((word, i) => [
+                `eager_${word}_f32_16${i === 2 ? '_chain10' : ''}`,
+                'ns/op',
+                null,
+            ]),
+        );
+    });
+
+    it('lists names, and says in its help what there is', async () => {
+        const { code, stdout } = await bench('--list', 'startup', 'cnn_f32_b128');
+        assert.equal(code, 0);
+        assert.equal(stdout, 'cnn_f32_b128\nstartup_first_op\nstartup_rss_mlp\nstartup_package\n');
+        const help = await bench('--help');
+        assert.equal(help.code, 0);
+        assert.match(help.stdout, /gemm, conv, norm, mlp, cnn, eager,\s+startup/);
+    });
+
     it('refuses what it does not know with one line and exit code 2', async () => {
         for (const [words, message] of [
-            [['nope'], /no benchmark nope; there are mlp, cnn/],
+            [['nope'], /no benchmark nope; there are gemm, conv, .*--list/],
             [['mlp', '--rounds', '0'], /expected a whole number above 0/],
             [['mlp', '--fast'], /unknown option '--fast'/],
             [['mlp', '--data', '/nonexistent'], /no such folder/],

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import type { PeerCalls } from '../../scripts/bench/benchmark.js';
 import { PeerProcess } from '../../scripts/bench/peer_process.js';
 
-const FAKE = fileURLToPath(new URL('fake_peer.mjs', import.meta.url));
-const CONTEXT = { threads: 2, data: '.' };
+const FAKE = [fileURLToPath(new URL('fake_peer.mjs', import.meta.url))];
+
+const work = (statement: string): PeerCalls => ({ framework: 'torch', setup: '', statement });
 
 describe('bench peer process', () => {
     let peer: PeerProcess | undefined;
@@ -17,35 +19,41 @@ describe('bench peer process', () => {
         peer = undefined;
     });
 
-    it('takes its turns and reports the seconds', async () => {
+    it('takes its turns and reports the seconds, until it is dropped', async () => {
         peer = await PeerProcess.start(process.execPath, FAKE);
         assert.equal(peer.version, '0.0-fake');
-        const subject = await peer.subject('pytorch', { benchmark: 'mlp', variant: 'eager' }, CONTEXT);
+        const subject = await peer.subject('pytorch', work('step()'), 'folder');
         assert.equal(subject.key, 'pytorch');
         assert.equal(await subject.run(200), 0.2);
         assert.equal(await subject.run(7), 0.007);
+        await subject.close?.();
+        await assert.rejects(subject.run(1), /no work pytorch 1/);
     });
 
-    it('survives a variant that does not work', async () => {
+    it('keeps works of one key apart', async () => {
         peer = await PeerProcess.start(process.execPath, FAKE);
-        await assert.rejects(
-            peer.subject('bad', { benchmark: 'mlp', variant: 'broken' }, CONTEXT),
-            /this variant does not work/,
-        );
-        const subject = await peer.subject('good', { benchmark: 'mlp', variant: 'eager' }, CONTEXT);
+        const first = await peer.subject('pytorch', work('a'), 'folder');
+        const second = await peer.subject('pytorch', work('b'), 'folder');
+        await first.close?.();
+        assert.equal(await second.run(1), 0.001);
+    });
+
+    it('survives work that it cannot do', async () => {
+        peer = await PeerProcess.start(process.execPath, FAKE);
+        await assert.rejects(peer.subject('bad', work('broken'), 'folder'), /this work does not work/);
+        const subject = await peer.subject('good', work('step()'), 'folder');
         assert.equal(await subject.run(1), 0.001);
     });
 
     it('rejects when the peer dies, with what it wrote to stderr, and from then on', async () => {
         peer = await PeerProcess.start(process.execPath, FAKE);
-        const work = { benchmark: 'mlp', variant: 'dies' };
-        await assert.rejects(peer.subject('dead', work, CONTEXT), /exit code 3: Segmentation fault/);
-        await assert.rejects(peer.subject('dead', work, CONTEXT), /exit code 3/);
+        await assert.rejects(peer.subject('dead', work('dies'), 'folder'), /exit code 3: Segmentation fault/);
+        await assert.rejects(peer.subject('dead', work('dies'), 'folder'), /exit code 3/);
     });
 
     it('rejects an answer that is not JSON', async () => {
         peer = await PeerProcess.start(process.execPath, FAKE);
-        const subject = await peer.subject('odd', { benchmark: 'mlp', variant: 'garbage' }, CONTEXT);
+        const subject = await peer.subject('odd', work('garbage'), 'folder');
         await assert.rejects(subject.run(1), SyntaxError);
     });
 
@@ -55,7 +63,7 @@ describe('bench peer process', () => {
         try {
             const script = join(folder, 'no_torch.mjs');
             writeFileSync(script, `console.log('{"ready": false, "error": "No module named \\'torch\\'"}')`);
-            await assert.rejects(PeerProcess.start(process.execPath, script), /No module named 'torch'/);
+            await assert.rejects(PeerProcess.start(process.execPath, [script]), /No module named 'torch'/);
         } finally {
             rmSync(folder, { recursive: true });
         }

@@ -4,18 +4,17 @@ import { convFlops, denseFlops, trainFlops } from '../../scripts/bench/benchmark
 import type { Benchmark, Subject } from '../../scripts/bench/benchmark.js';
 import { parseCpuTicks, stealBetween } from '../../scripts/bench/host.js';
 import { describeRow } from '../../scripts/bench/report.js';
-import { runRounds } from '../../scripts/bench/rounds.js';
-import { makeRow, median } from '../../scripts/bench/statistics.js';
+import { findTurn, runRounds } from '../../scripts/bench/rounds.js';
+import { makeRow, median, peakFraction, summarize } from '../../scripts/bench/statistics.js';
 
 const BENCHMARK: Benchmark = {
-    key: 'toy',
+    group: 'toy',
     name: 'toy_f32',
     unit: 'ms/step',
     scale: 1000,
-    turn: 10,
     flops: 2e6,
     epoch: 100,
-    variants: { pytorch: 'eager' },
+    peers: { pytorch: { framework: 'torch', setup: '', statement: 'pass' } },
     ours: () => Promise.reject(new Error('not used here')),
 };
 
@@ -43,8 +42,8 @@ describe('bench rounds', () => {
             log.filter((key, i) => key !== ['nativegrad', 'pytorch'][i % 2]),
             [],
         );
-        assert.deepEqual(new Set(found.seconds.get('pytorch')), new Set([2]));
-        assert.equal(found.seconds.get('nativegrad')?.length, found.peaks.length);
+        assert.deepEqual(new Set(found.amounts.get('pytorch')), new Set([2]));
+        assert.equal(found.amounts.get('nativegrad')?.length, found.peaks.length);
     });
 
     it('states the ratio to the best peer and the fraction of the peak', () => {
@@ -54,13 +53,16 @@ describe('bench rounds', () => {
             ['pytorch_fused', [0.005, 0.005, 0.005]],
         ]);
         const row = makeRow(BENCHMARK, seconds, [1.5, 2, 8]);
-        assert.deepEqual(row.ours, { min: 1, median: 2 });
-        assert.deepEqual(row.peers.pytorch, { min: 6, median: 8 });
+        assert.deepEqual(row.ours, { min: 1, median: 2, mad: 1 });
+        assert.deepEqual(row.peers.pytorch, { min: 6, median: 8, mad: 2 });
         assert.equal(row.ratio, 2.5);
         assert.equal(row.peak_fraction, 0.5);
-        const found = { seconds, peaks: [2], steal: 0, discarded: 1 };
+        const found = { amounts: seconds, peaks: [1.5, 2, 8], turn: 10, steal: 0, discarded: 1 };
         assert.match(describeRow(BENCHMARK, row, found), /3 rounds of 10, peak 2\.0 GFLOP\/s/);
-        assert.match(describeRow(BENCHMARK, row, found), /pytorch_fused +5\.000 +5\.000 +0\.4/);
+        assert.match(
+            describeRow(BENCHMARK, row, found),
+            /pytorch_fused +5\.000 +5\.000 +0\.000 +0\.4 +20\.0 %/,
+        );
     });
 
     it('leaves ratio and fraction out where there is no peer and no peak', () => {
@@ -69,6 +71,36 @@ describe('bench rounds', () => {
         assert.equal(row.ratio, null);
         assert.equal(row.peak_fraction, null);
         assert.throws(() => makeRow(BENCHMARK, new Map(), []), /no run of our own/);
+    });
+
+    it('compares each round with the peak of that round', () => {
+        // Half the peak in every round, though both halve on the way.
+        assert.equal(peakFraction(1e9, [1, 2, 4], [2, 1, 0.5]), 0.5);
+        assert.equal(peakFraction(null, [1], [2]), null);
+        assert.equal(peakFraction(1e9, [1], []), null);
+    });
+
+    it('finds how many units make a turn', async () => {
+        const counts: number[] = [];
+        const work = {
+            key: 'nativegrad',
+            run: (count: number) => {
+                counts.push(count);
+                return Promise.resolve(count * 0.001);
+            },
+        };
+        assert.equal(await findTurn(work, 0.04), 40);
+        assert.deepEqual(counts, [1, 2, 4, 8, 16, 32]);
+        assert.equal(await findTurn({ ...work, run: () => Promise.resolve(5) }, 0.04), 1);
+        const found = await runRounds([work], { rounds: 1, peak: null });
+        assert.equal(found.turn, 40);
+        assert.deepEqual(found.peaks, []);
+        await assert.rejects(runRounds([], { rounds: 1, peak: null }), /nobody to take turns/);
+    });
+
+    it('says how far a median is to be trusted', () => {
+        assert.deepEqual(summarize([1, 2, 4, 8, 100], 2), { min: 2, median: 8, mad: 6 });
+        assert.deepEqual(summarize([3, 3, 3]), { min: 3, median: 3, mad: 0 });
     });
 
     it('takes medians of odd, even and no counts', () => {

@@ -1,6 +1,6 @@
 import { nn } from '../../../lib/index.js';
 import { convFlops, denseFlops, trainFlops, type Benchmark } from '../benchmark.js';
-import { trainingSubject } from './training.js';
+import { jaxTraining, torchTraining, trainingSubject, type Execution } from './training.js';
 
 const BATCH = 128;
 const LAYERS = [
@@ -10,8 +10,8 @@ const LAYERS = [
     denseFlops(128, 10),
 ];
 
-function buildCnn(): nn.Sequential {
-    return new nn.Sequential(
+const buildCnn = (): nn.Sequential =>
+    new nn.Sequential(
         new nn.Conv2d(1, 32, 3, { padding: 1 }),
         new nn.BatchNorm2d(32),
         new nn.ReLU(),
@@ -25,21 +25,27 @@ function buildCnn(): nn.Sequential {
         new nn.ReLU(),
         new nn.Linear(128, 10),
     );
-}
 
-export const cnn: Benchmark = {
-    key: 'cnn',
-    name: 'cnn_f32_b128',
+const cnnRow = (name: string, execution: Execution): Benchmark => ({
+    group: 'cnn',
+    name,
     unit: 'ms/step',
     scale: 1000,
     turn: 6,
     flops: trainFlops(BATCH, LAYERS),
     epoch: 469,
-    variants: {
-        pytorch: 'eager',
-        pytorch_channels_last: 'channels_last',
-        pytorch_channels_last_fused: 'channels_last_fused',
-        pytorch_compile: 'compile',
+    needs: 'mnist',
+    peers: {
+        pytorch: torchTraining('cnn'),
+        pytorch_channels_last: torchTraining('cnn', 'channels_last=True'),
+        pytorch_channels_last_fused: torchTraining('cnn', 'channels_last=True, fused=True'),
+        pytorch_compile: torchTraining('cnn', 'channels_last=True, fused=True, compiled=True', true),
+        jax_jit: jaxTraining('cnn'),
     },
-    ours: (context) => trainingSubject(buildCnn(), context, { batch: BATCH, input: (x) => x }),
-};
+    ours: (context) => trainingSubject(buildCnn(), context, { execution, batch: BATCH }),
+});
+
+export const cnn: readonly Benchmark[] = [
+    cnnRow(`cnn_f32_b${BATCH}`, 'captured'),
+    cnnRow(`cnn_f32_b${BATCH}_eager`, 'eager'),
+];

@@ -1,6 +1,25 @@
 import type { Benchmark } from '../benchmark.js';
+import { batchNorm } from './batch_norm.js';
 import { cnn } from './cnn.js';
+import { conv } from './conv.js';
+import { eager } from './eager.js';
+import { gemm } from './gemm.js';
+import { layerNorm } from './layer_norm.js';
+import { maxPool } from './max_pool.js';
 import { mlp } from './mlp.js';
+import { softmax } from './softmax.js';
+import { startup } from './startup.js';
 
-/** Every benchmark that `npm run bench` knows. */
-export const BENCHMARKS: readonly Benchmark[] = [mlp, cnn];
+/** Every row that `npm run bench` knows. Names are fixed: results of different days are compared by them. */
+export const BENCHMARKS: readonly Benchmark[] = [
+    ...gemm,
+    ...conv,
+    ...batchNorm,
+    ...maxPool,
+    ...softmax,
+    ...layerNorm,
+    ...mlp,
+    ...cnn,
+    ...eager,
+    ...startup,
+];

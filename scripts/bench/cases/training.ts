@@ -1,35 +1,52 @@
-import { data, nn, optim, setThreads, type Tensor } from '../../../lib/index.js';
-import type { BenchContext, Subject } from '../benchmark.js';
+import { capture, data, nn, optim, setThreads, type Tensor } from '../../../lib/index.js';
+import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 
-const IMAGE_PIXELS = 28 * 28;
+/** Whether our steps run op by op, or as a captured program, as the Trainer runs them. */
+export type Execution = 'eager' | 'captured';
 
-/** Steps of one network on MNIST held in memory: gather, forward, backward, Adam; the loop of the README. */
-export async function trainingSubject(
-    model: nn.Layer,
-    context: BenchContext,
-    options: { batch: number; input: (x: Tensor) => Tensor },
-): Promise<Subject> {
-    setThreads(context.threads);
-    const { train: dataset } = await data.mnist({ folder: context.mnist.folder });
-    const order = data.permutation(dataset.length, 1, 0);
+export interface TrainingOptions {
+    readonly execution: Execution;
+    readonly batch: number;
+}
+
+type Step = (x: Tensor, y: Tensor) => Tensor;
+
+/** Forward, loss, backward, Adam. */
+function stepOf(model: nn.Layer, execution: Execution): Step {
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
-    let position = 0;
-    const step = (): Tensor => {
-        if (position + options.batch > dataset.length) position = 0;
-        const [x, y] = dataset.batch(order.subarray(position, position + options.batch));
-        position += options.batch;
-        const loss = nn.crossEntropy(model.forward(options.input(x)), y);
+    const step: Step = (x, y) => {
         optimizer.zeroGrad();
+        const loss = nn.crossEntropy(model.forward(x), y);
         loss.backward();
         optimizer.step();
         return loss;
+    };
+    return execution === 'eager' ? step : capture(step);
+}
+
+/** Steps of one network on MNIST held in memory, with the gather of each batch; the caller frees nothing, as in the README. */
+export async function trainingSubject(
+    model: nn.Layer,
+    context: BenchContext,
+    { execution, batch }: TrainingOptions,
+): Promise<Subject> {
+    setThreads(context.threads);
+    const { train: dataset } = await data.mnist({ folder: context.data });
+    const order = data.permutation(dataset.length, 1, 0);
+    const step = stepOf(model, execution);
+    let position = 0;
+    const next = (): Tensor => {
+        if (position + batch > dataset.length) position = 0;
+        const [x, y] = dataset.batch(order.subarray(position, position + batch));
+        position += batch;
+        return step(x, y);
     };
     return {
         key: 'nativegrad',
         run: (count) => {
             const start = performance.now();
-            let loss = step();
-            for (let i = 1; i < count; i++) loss = step();
+            let loss = next();
+            for (let i = 1; i < count; i++) loss = next();
             const last = loss.item();
             const seconds = (performance.now() - start) / 1000;
             if (!Number.isFinite(last)) throw new Error(`[bench] the loss became ${last}`);
@@ -38,4 +55,23 @@ export async function trainingSubject(
     };
 }
 
-export const flatImages = (x: Tensor): Tensor => x.reshape([-1, IMAGE_PIXELS]);
+/** The same steps in PyTorch; `options` are those of peer/torch_training.py, as code. */
+export function torchTraining(network: string, options = '', compiles?: true): PeerCalls {
+    return {
+        framework: 'torch',
+        setup: `from torch_training import Training\nwork = Training('${network}', DATA, ${options})`,
+        statement: 'work.step()',
+        finish: 'work.finish()',
+        compiles,
+    };
+}
+
+/** The same steps in JAX, each one compiled function. */
+export function jaxTraining(network: string): PeerCalls {
+    return {
+        framework: 'jax',
+        setup: `from jax_training import Training\nwork = Training('${network}', DATA)`,
+        statement: 'work.step()',
+        finish: 'work.finish()',
+    };
+}

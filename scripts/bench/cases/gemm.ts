@@ -1,0 +1,64 @@
+import { randn, Tensor } from '../../../lib/index.js';
+import { run } from '../../../lib/native/call.js';
+import { denseFlops, type Benchmark } from '../benchmark.js';
+import { callSubject, torchKernel } from './calls.js';
+
+/** Whether the first and the second operand are taken transposed (T) or as they lie (N). */
+type Transposes = 'nn' | 'nt' | 'tn';
+
+interface Product {
+    readonly kind: Transposes;
+    readonly m: number;
+    readonly n: number;
+    readonly k: number;
+}
+
+const LAYERS = [
+    [784, 256],
+    [256, 128],
+    [128, 10],
+] as const;
+const BATCHES = [64, 128, 256, 1024];
+
+/** The products of a training step of the MLP: y = x W^T, dx = dy W (not for the first layer), dW = dy^T x. */
+function layerProducts(batch: number): Product[] {
+    return LAYERS.flatMap(([inputs, outputs], layer): Product[] => [
+        { kind: 'nt', m: batch, n: outputs, k: inputs },
+        ...(layer === 0 ? [] : [{ kind: 'nn', m: batch, n: inputs, k: outputs } as const]),
+        { kind: 'tn', m: outputs, n: inputs, k: batch },
+    ]);
+}
+
+// a [M, K] or, transposed, [K, M]; b [K, N] or [N, K] -> c [M, N], written in place on both sides
+function product(name: string, { kind, m, n, k }: Product): Benchmark {
+    const [transposeA, transposeB] = [kind.startsWith('t'), kind.endsWith('t')];
+    const [shapeA, shapeB] = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
+    const operands = [`a, b = torch.randn(${shapeA.join()}), torch.randn(${shapeB.join()})`];
+    if (transposeA) operands.push('a = a.t()');
+    if (transposeB) operands.push('b = b.t()');
+    return {
+        group: 'gemm',
+        name,
+        unit: 'us/call',
+        scale: 1e6,
+        flops: m * denseFlops(k, n),
+        peers: {
+            pytorch: torchKernel([...operands, `out = torch.empty(${m}, ${n})`], 'torch.mm(a, b, out=out)'),
+        },
+        ours: (context) => {
+            const [a, b] = [randn(shapeA), randn(shapeB)];
+            const out = new Tensor([m, n], 'float32');
+            const parameters = [Number(transposeA), Number(transposeB)];
+            return callSubject(context, () => run('matmul', [a, b], [out], parameters));
+        },
+    };
+}
+
+export const gemm: readonly Benchmark[] = [
+    ...[512, 1024, 2048].map((size) =>
+        product(`gemm_f32_${size}`, { kind: 'nn', m: size, n: size, k: size }),
+    ),
+    ...BATCHES.flatMap(layerProducts).map((shape) =>
+        product(`gemm_f32_${shape.kind}_${shape.m}x${shape.n}x${shape.k}`, shape),
+    ),
+];

@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+
+import { median } from './statistics.js';
+import type { Row } from './statistics.js';
+
+/** Where and how a run took place. */
+export interface RunFacts {
+    readonly words: readonly string[];
+    readonly machine: string;
+    readonly peaks: readonly number[];
+}
+
+/** The commit that was measured, with a + where files differ from it; null outside a repository. */
+function commit(): string | null {
+    try {
+        const git = (...words: string[]): string =>
+            execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+        const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
+        return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+    } catch {
+        return null;
+    }
+}
+
+/** Options whose value is a place on this machine, and says nothing to a reader elsewhere. */
+const PLACES = new Set(['--python', '--data', '--save']);
+
+/** The command line as it can be repeated on another machine. */
+export function portableCommand(words: readonly string[]): string {
+    const shown = words.flatMap((word, i) => {
+        if (PLACES.has(word)) return word === '--save' ? [] : [word, 'PATH'];
+        if (PLACES.has(words[i - 1] ?? '')) return [];
+        const option = word.split('=')[0] ?? '';
+        if (word.includes('=') && PLACES.has(option)) return option === '--save' ? [] : [option, 'PATH'];
+        return [word];
+    });
+    return ['npm run bench --', ...shown].join(' ');
+}
+
+/** Writes a file of `bench/results/`. */
+export function saveRun(path: string, rows: readonly Row[], facts: RunFacts): void {
+    const run = {
+        date: new Date().toISOString().slice(0, 10),
+        command: portableCommand(facts.words),
+        commit: commit(),
+        machine: facts.machine,
+        peak_gflops: facts.peaks.length > 0 ? Number(median(facts.peaks).toFixed(1)) : null,
+        rows,
+    };
+    writeFileSync(path, `${JSON.stringify(run, null, 4)}\n`);
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { portableCommand, saveRun } from '../../scripts/bench/save.js';
+
+describe('bench results', () => {
+    it('hold the command without places of this machine', () => {
+        const words = [
+            'mlp',
+            '--python',
+            '/opt/python',
+            '--rounds',
+            '9',
+            '--save',
+            'x.json',
+            '--data=/tmp/digits',
+        ];
+        assert.equal(portableCommand(words), 'npm run bench -- mlp --python PATH --rounds 9 --data PATH');
+        assert.equal(portableCommand(['--save=x.json', 'gemm']), 'npm run bench -- gemm');
+    });
+
+    it('are written as a file with the rows, the machine and its peak', () => {
+        const folder = mkdtempSync(join(tmpdir(), 'bench-save-'));
+        try {
+            const path = join(folder, 'run.json');
+            const summary = { min: 1, median: 2, mad: 0.5 };
+            const row = {
+                name: 'toy',
+                unit: 'ms',
+                ours: summary,
+                peers: {},
+                ratio: null,
+                peak_fraction: null,
+            };
+            saveRun(path, [row], { words: ['toy'], machine: 'a machine', peaks: [100, 236.24, 237] });
+            const { date, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+            assert.match(String(date), /^\d{4}-\d\d-\d\d$/);
+            assert.ok('commit' in rest);
+            delete rest.commit;
+            assert.deepEqual(rest, {
+                command: 'npm run bench -- toy',
+                machine: 'a machine',
+                peak_gflops: 236.2,
+                rows: [row],
+            });
+        } finally {
+            rmSync(folder, { recursive: true });
+        }
+    });
+});
