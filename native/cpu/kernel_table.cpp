@@ -29,7 +29,10 @@ KernelTable build_table(InstructionSet set) {
     if constexpr (name##_avx512) avx512::register_##name(table);
 #include "cpu/kernel_families.def"
 #undef FAMILY
-        if (has_avx512_bf16()) avx512bf16::register_gemm(table);
+        if (has_avx512_bf16()) {
+            avx512bf16::register_gemm(table);
+            avx512bf16::register_conv(table);
+        }
     }
 #endif
     return table;

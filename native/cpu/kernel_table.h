@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/features.h"
+#include "cpu/kernels/conv/conv_bf16_kernels.h"
 #include "cpu/kernels/conv/conv_kernels.h"
 #include "cpu/kernels/convert/convert_kernels.h"
 #include "cpu/kernels/elementwise/elementwise_kernels.h"
@@ -28,6 +29,7 @@ struct KernelTable {
     GemmKernels<double> gemm_f64;
     GemmBf16Kernels gemm_bf16;
     ConvKernels conv;
+    ConvBf16Kernels conv_bf16;
     NormKernels norm;
     PoolKernels pool;
     OptimizerKernels optimizer;
@@ -61,6 +63,7 @@ void register_elementwise_wide(KernelTable& table);
 // What AVX-512 gains on processors with vdpbf16ps.
 namespace avx512bf16 {
 void register_gemm(KernelTable& table);
-}
+void register_conv(KernelTable& table);
+}  // namespace avx512bf16
 
 }  // namespace nativegrad::cpu

@@ -14,6 +14,7 @@ import { native } from '../../lib/native/addon.js';
 import { sizeOf } from '../../lib/tensor/shape.js';
 import { instructionSets } from '../ops/sample_checks.js';
 import { correlation, eachProduct, type Four, type Geometry } from '../ops/samples/conv.js';
+import { toBfloat, toHalf } from '../support/rounding.js';
 import { seededUniform, seedOf } from '../support/seeded.js';
 
 interface Case {
@@ -74,6 +75,15 @@ function expected({ name, x, w, geometry = {} }: Case): Results {
     });
     dy.forEach((value, j) => (db[Math.floor(j / (h * v)) % o] += value));
     return { y: Array.from(y.data), dx: Array.from(dx), dw: Array.from(dw), db: Array.from(db) };
+}
+
+const roundings: Partial<Record<DType, (x: number) => number>> = { bfloat16: toBfloat, float16: toHalf };
+
+/** Sums are exact in float32, so each result is the exact one, rounded once. */
+function roundedTo(dtype: DType, { y, dx, dw, db }: Results): Results {
+    const round = roundings[dtype] ?? ((x: number): number => x);
+    const all = (list: readonly number[]): number[] => list.map(round);
+    return { y: all(y), dx: all(dx), dw: all(dw), db: all(db) };
 }
 
 function assertEqual(actual: Results, wanted: Results, what: string): void {
@@ -166,17 +176,23 @@ describe('convolution kernels', () => {
     for (const set of instructionSets) {
         it(`are exact at the edges of tiles on ${set}`, () => {
             withSet(set, () => {
-                for (const one of edges) assertEqual(compute(one, 'float32'), expected(one), one.name);
+                for (const one of edges) {
+                    const wanted = expected(one);
+                    for (const dtype of ['float32', 'bfloat16'] as const)
+                        assertEqual(compute(one, dtype), roundedTo(dtype, wanted), `${one.name}, ${dtype}`);
+                }
             });
         });
     }
     for (const one of shapes) {
-        it(`are exact in float32 and float64: ${one.name}`, () => {
+        it(`are exact in every float dtype: ${one.name}`, () => {
             const wanted = expected(one);
             for (const set of instructionSets) {
                 withSet(set, () => {
-                    for (const dtype of ['float32', 'float64'] as const)
-                        assertEqual(compute(one, dtype), wanted, `${one.name}, ${dtype}, ${set}`);
+                    for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) {
+                        const rounded = roundedTo(dtype, wanted);
+                        assertEqual(compute(one, dtype), rounded, `${one.name}, ${dtype}, ${set}`);
+                    }
                 });
             }
         });
@@ -187,14 +203,19 @@ describe('convolution kernels', () => {
         const uniform = seededUniform(seedOf('threads'));
         const data = Float32Array.from({ length: sizeOf(shape) }, () => uniform() - 0.5);
         const kernel = Float32Array.from({ length: 33 * 5 * 9 }, () => uniform() - 0.5);
-        const run = (): number[][] =>
+        const run = (dtype: DType): number[][] =>
             scope(() => {
-                const x = fromTypedArray(data, shape, { requiresGrad: true });
-                const w = fromTypedArray(kernel, [33, 5, 3, 3], { requiresGrad: true });
+                const x = fromTypedArray(data, shape, { dtype, requiresGrad: true });
+                const w = fromTypedArray(kernel, [33, 5, 3, 3], { dtype, requiresGrad: true });
                 const y = maxPool2d(conv2d(x, w, null, { padding: 1 }), 2);
                 return [y, ...grad([y.mul(y).sum()], [x, w])].map(numbers);
             });
-        const alone = withThreads(1, run);
-        for (const count of [2, 3]) assert.deepEqual(withThreads(count, run), alone, `${count} threads`);
+        for (const dtype of ['float32', 'bfloat16'] as const) {
+            const alone = withThreads(1, () => run(dtype));
+            for (const count of [2, 3]) {
+                const together = withThreads(count, () => run(dtype));
+                assert.deepEqual(together, alone, `${dtype}, ${count} threads`);
+            }
+        }
     });
 });

@@ -3,6 +3,7 @@
 
 #include "cpu/conv/conv.h"
 #include "cpu/conv/conv_kernel_choice.h"
+#include "cpu/conv/tap_runs.h"
 #include "cpu/thread_pool.h"
 #include "cpu/work_buffer.h"
 
@@ -11,33 +12,6 @@ namespace nativegrad::cpu {
 namespace {
 
 constexpr int64_t weight_elements = 65536;  // of one group: a quarter of a second-level cache
-
-// The taps of a phase as runs of contiguous elements: neighbours in a row join where all channels are read.
-struct TapRuns {
-    std::vector<int64_t> offsets;
-    int64_t length;
-
-    TapRuns(const ConvPlan& plan, const ConvPhase& phase) : length(plan.group_channels()) {
-        const size_t count = phase.taps.size();
-        size_t joined = 1;
-        if (plan.groups == 1) {
-            while (joined < count && follows(phase.taps[joined - 1], phase.taps[joined])) ++joined;
-        }
-        for (size_t k = 0; joined > 1 && k < count; ++k) {
-            const bool inside = k % joined != 0;
-            if (count % joined != 0 || (inside && !follows(phase.taps[k - 1], phase.taps[k]))) joined = 1;
-        }
-        length *= static_cast<int64_t>(joined);
-        for (size_t k = 0; k < count; k += joined) {
-            const ConvTap& tap = phase.taps[k];
-            offsets.push_back((tap.row * plan.padded_width + tap.column) * plan.channels);
-        }
-    }
-
-    static bool follows(const ConvTap& a, const ConvTap& b) {
-        return a.row == b.row && a.column + 1 == b.column;
-    }
-};
 
 // Weights of one phase as [group][panel][tap][channel in][nr], zeros past the last channel out.
 template <class T>
@@ -198,15 +172,6 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
             micro.run(tile);
         }
     }
-}
-
-// True where the image itself can be read in place of a padded copy.
-bool needs_no_padding(const ConvPlan& plan) {
-    if (plan.top != 0 || plan.left != 0 || plan.padded_width > plan.width) return false;
-    for (const ConvPhase& phase : plan.phases) {
-        if ((phase.rows - 1) * plan.in_step[0] + plan.extent > plan.height) return false;
-    }
-    return true;
 }
 
 }  // namespace

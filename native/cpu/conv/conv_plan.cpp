@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/error.h"
+#include "tensor/half.h"
 
 namespace nativegrad::cpu {
 
@@ -171,16 +172,17 @@ void load_padded(const ConvPlan& plan, const T* image, int64_t first, int64_t co
     for (int64_t r = 0; r < count; ++r, to += row_elements) {
         const int64_t row = first + r - plan.top;
         if (row < 0 || row >= plan.height) {
-            std::fill(to, to + row_elements, T(0));
+            std::fill(to, to + row_elements, T{});
             continue;
         }
-        std::fill(to, to + left, T(0));
+        std::fill(to, to + left, T{});
         std::copy_n(image + row * plan.width * plan.channels, copied, to + left);
-        std::fill(to + left + copied, to + row_elements, T(0));
+        std::fill(to + left + copied, to + row_elements, T{});
     }
 }
 
 template void load_padded(const ConvPlan&, const float*, int64_t, int64_t, float*);
 template void load_padded(const ConvPlan&, const double*, int64_t, int64_t, double*);
+template void load_padded(const ConvPlan&, const BFloat16*, int64_t, int64_t, BFloat16*);
 
 }  // namespace nativegrad::cpu

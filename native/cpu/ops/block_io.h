@@ -24,6 +24,10 @@ template <>
 constexpr DType own_dtype<int64_t>() {
     return DType::int64;
 }
+template <>
+constexpr DType own_dtype<BFloat16>() {
+    return DType::bfloat16;
+}
 
 // out[i] = from[i * stride]
 template <class T>

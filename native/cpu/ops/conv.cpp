@@ -1,6 +1,10 @@
 #include "cpu/conv/conv.h"
 
+#include <type_traits>
+
+#include "cpu/conv/conv_bf16.h"
 #include "cpu/cpu_backend.h"
+#include "cpu/kernel_table.h"
 #include "cpu/ops/channel_norm.h"
 #include "cpu/ops/dense_images.h"
 #include "cpu/ops/operands.h"
@@ -46,6 +50,32 @@ template <class T>
 std::optional<DenseVector<T>> read_bias(const OpCall& call, int64_t channels) {
     if (call.input_count < 3) return std::nullopt;
     return DenseVector<T>(&call.inputs[2], channels, T(0));
+}
+
+// True where both factors are bfloat16 and the processor multiplies that.
+bool takes_bf16(const TensorView& a, const TensorView& b, const TensorView& out) {
+    return kernels().conv_bf16.nr != 0 && a.dtype == DType::bfloat16 && b.dtype == DType::bfloat16 &&
+           (out.dtype == DType::bfloat16 || out.dtype == DType::float32);
+}
+
+// Calls body(Out{}) with the element type of a float32 or bfloat16 output.
+template <class Body>
+void with_bf16_output(DType dtype, const Body& body) {
+    if (dtype == DType::bfloat16) return body(BFloat16{});
+    body(float{});
+}
+
+// image, w(, bias) -> out for forward, or the gradient of the input
+template <class Out>
+void gather_bf16(const OpCall& call, const ConvPlan& plan, bool transposed, const BandDone<Out>& done) {
+    const DenseInput<BFloat16> image(call.inputs[0]);
+    const DenseWeights<BFloat16> weights(call.inputs[1]);
+    const auto bias = read_bias<float>(call, plan.out_channels);
+    const DenseOutput<Out> out(call.outputs[0]);
+    conv_gather_bf16<Out>(plan, image.data(),
+                          transposed ? weights.transposed(plan.groups) : weights.forward(plan.groups),
+                          bias ? bias->data() : nullptr, out.data(), done);
+    out.finish();
 }
 
 template <class T>
@@ -97,6 +127,24 @@ class BandMoments {
     WorkBuffer<T> partial_;
 };
 
+// The statistics are those of the rounded values, which a batch norm after it reads.
+void forward_bf16(const OpCall& call, const ConvPlan& plan, BandMoments<float>& moments) {
+    with_bf16_output(call.outputs[0].dtype, [&](auto type) {
+        using Out = decltype(type);
+        gather_bf16<Out>(call, plan, false,
+                         [&](int64_t image, int64_t first_row, int64_t rows, const Out* made) {
+                             if constexpr (std::is_same_v<Out, float>) {
+                                 moments.take(image, first_row, rows, made);
+                             } else {
+                                 const int64_t count = rows * plan.out_width * plan.out_channels;
+                                 WorkBuffer<float> wide(count);
+                                 kernels().convert.bf16_to_f32(made, wide.data(), count);
+                                 moments.take(image, first_row, rows, wide.data());
+                             }
+                         });
+    });
+}
+
 }  // namespace
 
 // x [N, C, H, W], w [O, C / groups, kH, kW], (bias [O]) -> y [N, O, H', W']
@@ -105,6 +153,10 @@ void conv2d(const OpCall& call, const ConvParams& params) {
     const TensorView &x = call.inputs[0], &w = call.inputs[1], &y = call.outputs[0];
     if (element_count(y) == 0) return;
     const ConvPlan plan = plan_forward(params, x, w, y);
+    if (takes_bf16(x, w, y)) {
+        return with_bf16_output(y.dtype,
+                                [&](auto type) { gather_bf16<decltype(type)>(call, plan, false, nullptr); });
+    }
     with_float_compute(y.dtype, [&](auto type) { forward<decltype(type)>(call, plan, nullptr); });
 }
 
@@ -118,7 +170,9 @@ void conv2d_statistics(const OpCall& call, const ConvParams& params) {
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
         BandMoments<T> moments(plan);
-        if (element_count(y) > 0) {
+        if (element_count(y) > 0 && takes_bf16(x, w, y)) {
+            if constexpr (std::is_same_v<T, float>) forward_bf16(call, plan, moments);
+        } else if (element_count(y) > 0) {
             forward<T>(call, plan, [&](int64_t image, int64_t first_row, int64_t rows, const T* made) {
                 moments.take(image, first_row, rows, made);
             });
@@ -138,6 +192,10 @@ void conv2d_backward_input(const OpCall& call, const ConvParams& params) {
     const TensorView &dy = call.inputs[0], &w = call.inputs[1], &dx = call.outputs[0];
     if (element_count(dx) == 0) return;
     const ConvPlan plan = plan_backward_input(params, dy, w, dx);
+    if (takes_bf16(dy, w, dx)) {
+        return with_bf16_output(dx.dtype,
+                                [&](auto type) { gather_bf16<decltype(type)>(call, plan, true, nullptr); });
+    }
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
         const DenseInput<T> image(dy);
@@ -157,14 +215,20 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params) {
     const ConvPlan plan = plan_forward(params, x, dw, dy);
     with_float_compute(dw.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> image(x), gradient(dy);
         TensorView dense = dw;
         dense.dtype = own_dtype<T>();
         set_row_major_strides(dense);
         WorkBuffer<T> weights(element_count(dw)), bias(plan.out_channels);
         dense.data = weights.data();
-        conv_weight_gradient(plan, image.data(), gradient.data(), weights.data(),
-                             call.output_count == 2 ? bias.data() : nullptr);
+        T* bias_data = call.output_count == 2 ? bias.data() : nullptr;
+        if (takes_bf16(x, dy, dw)) {
+            const DenseInput<BFloat16> image(x), gradient(dy);
+            if constexpr (std::is_same_v<T, float>)
+                conv_weight_gradient_bf16(plan, image.data(), gradient.data(), weights.data(), bias_data);
+        } else {
+            const DenseInput<T> image(x), gradient(dy);
+            conv_weight_gradient(plan, image.data(), gradient.data(), weights.data(), bias_data);
+        }
         copy_view(dense, dw);
         if (call.output_count == 2) {
             const TensorView& db = call.outputs[1];

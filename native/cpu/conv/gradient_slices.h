@@ -1,0 +1,42 @@
+// What the gradient of the weights does with its slices once they are summed.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/conv/conv_plan.h"
+#include "cpu/thread_pool.h"
+
+namespace nativegrad::cpu {
+
+// partials[0] = sum of all, pairs first, then pairs of pairs
+template <class T>
+void join_slices(T* partials, int64_t slices, int64_t size) {
+    constexpr int64_t piece = 4096;
+    parallel_for((size + piece - 1) / piece, [&](int64_t task) {
+        const int64_t first = task * piece, end = std::min(size, first + piece);
+        for (int64_t step = 1; step < slices; step *= 2) {
+            for (int64_t slice = 0; slice + step < slices; slice += 2 * step) {
+                T* to = partials + slice * size;
+                const T* from = to + step * size;
+                for (int64_t i = first; i < end; ++i) to[i] += from[i];
+            }
+        }
+    });
+}
+
+// [group][kernel row, kernel column, channel in][channel out] -> [O, C / groups, kH, kW]
+template <class T>
+void write_row_major(const ConvPlan& plan, const T* from, T* to) {
+    const int64_t taps = plan.kernel_rows * plan.kernel_columns, ins = plan.group_channels();
+    const int64_t outs = plan.group_out_channels();
+    parallel_for(plan.out_channels, [&](int64_t o) {
+        const T* source = from + o / outs * taps * ins * outs + o % outs;
+        T* row = to + o * ins * taps;
+        for (int64_t c = 0; c < ins; ++c) {
+            for (int64_t tap = 0; tap < taps; ++tap) row[c * taps + tap] = source[(tap * ins + c) * outs];
+        }
+    });
+}
+
+}  // namespace nativegrad::cpu
