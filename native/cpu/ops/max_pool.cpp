@@ -85,25 +85,31 @@ struct WindowTaps {
 
     int64_t count() const { return static_cast<int64_t>(ids.size()); }
     template <class T>
-    std::vector<T*> pointers(T* image) const {
-        std::vector<T*> result;
-        for (const int64_t offset : offsets) result.push_back(image + offset);
-        return result;
+    void point(T* image, std::vector<T*>& pointers) const {
+        pointers.clear();
+        for (const int64_t offset : offsets) pointers.push_back(image + offset);
     }
 };
 
-// body(taps, output row, output column, number of windows)
-template <class Body>
-void each_window_run(const PoolPlan& plan, const Body& body) {
+// Windows with equal taps, `first` the element of the first one in the output; the same for every image.
+struct WindowGroup {
+    WindowTaps taps;
+    int64_t first, windows;
+};
+
+std::vector<WindowGroup> window_groups(const PoolPlan& plan) {
+    std::vector<WindowGroup> groups;
     int64_t first, end;
     plan.inner_columns(first, end);
     for (int64_t row = 0; row < plan.out_height; ++row) {
         for (int64_t column = 0; column < plan.out_width;) {
             const int64_t count = column >= first && column < end ? end - column : 1;
-            body(WindowTaps(plan, row, column), (row * plan.out_width + column) * plan.channels, count);
+            groups.push_back(
+                {WindowTaps(plan, row, column), (row * plan.out_width + column) * plan.channels, count});
             column += count;
         }
     }
+    return groups;
 }
 
 // Several windows with equal taps: window p reads taps[k][p * step + channel].
@@ -186,18 +192,20 @@ void max_pool2d(const OpCall& call, const PoolParams& params) {
     const PoolPlan plan(params, x, y);
     check_index(index, y);
     if (element_count(y) == 0) return;
+    const std::vector<WindowGroup> groups = window_groups(plan);
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
         const DenseInput<T> image(x);
         const DenseOutput<T> out(y);
         with_index(index, [&](auto* found) {
             parallel_for(plan.images, [&](int64_t n) {
-                each_window_run(plan, [&](const WindowTaps& taps, int64_t at, int64_t windows) {
-                    const int64_t to = n * plan.out_size() + at;
-                    pool_max({taps, windows, plan.stride[1] * plan.channels, plan.channels},
-                             taps.pointers(image.data() + n * plan.in_size()).data(), out.data() + to,
-                             found + to);
-                });
+                std::vector<const T*> taps;
+                for (const WindowGroup& group : groups) {
+                    const int64_t to = n * plan.out_size() + group.first;
+                    group.taps.point(image.data() + n * plan.in_size(), taps);
+                    pool_max({group.taps, group.windows, plan.stride[1] * plan.channels, plan.channels},
+                             taps.data(), out.data() + to, found + to);
+                }
             });
         });
         out.finish();
@@ -211,6 +219,7 @@ void max_pool2d_backward(const OpCall& call, const PoolParams& params) {
     const PoolPlan plan(params, dx, dy);
     check_index(index, dy);
     if (element_count(dx) == 0) return;
+    const std::vector<WindowGroup> groups = window_groups(plan);
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
         const DenseInput<T> gradient(dy);
@@ -220,12 +229,14 @@ void max_pool2d_backward(const OpCall& call, const PoolParams& params) {
             parallel_for(plan.images, [&](int64_t n) {
                 T* image = out.data() + n * plan.in_size();
                 if (fill) std::fill_n(image, plan.in_size(), T(0));
-                each_window_run(plan, [&](const WindowTaps& taps, int64_t at, int64_t windows) {
-                    const int64_t from = n * plan.out_size() + at;
-                    pool_max_backward<T>({taps, windows, plan.stride[1] * plan.channels, plan.channels},
-                                         gradient.data() + from, found + from, taps.pointers(image).data(),
-                                         accumulate);
-                });
+                std::vector<T*> taps;
+                for (const WindowGroup& group : groups) {
+                    const int64_t from = n * plan.out_size() + group.first;
+                    group.taps.point(image, taps);
+                    pool_max_backward<T>(
+                        {group.taps, group.windows, plan.stride[1] * plan.channels, plan.channels},
+                        gradient.data() + from, found + from, taps.data(), accumulate);
+                }
             });
         });
         out.finish();
