@@ -43,7 +43,7 @@ export interface Addon {
     captureBegin(...standIns: object[]): void;
     capturePause(paused: boolean): void;
     captureAbort(): void;
-    captureEnd(changingSlots: Int32Array): NativeProgram;
+    captureEnd(changingSlots: Int32Array, exact: boolean, fused: boolean): NativeProgram[];
     checkReplay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
     replay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
     replayAsync(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): Promise<void>;

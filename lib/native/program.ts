@@ -25,15 +25,17 @@ export function abortRecording(): void {
 
 /**
  * Ends recording. The elements of `results` are copied out after each step; tensors in `kept` get memory of their own, which
- * each step writes. `changingSlots` are the slots that `replay` gets values for.
+ * each step writes. `changingSlots` are the slots that `replay` gets values for. Gives the programs that are asked for: the
+ * calls as recorded, fused calls.
  */
 export function endRecording(
     results: readonly TensorRecord[],
     kept: readonly TensorRecord[],
     changingSlots: readonly number[],
-): NativeProgram {
+    wanted: { readonly exact: boolean; readonly fused: boolean },
+): NativeProgram[] {
     writeHandles(writeHandles(0, results), kept);
-    return native.captureEnd(Int32Array.from(changingSlots));
+    return native.captureEnd(Int32Array.from(changingSlots), wanted.exact, wanted.fused);
 }
 
 /** One or more steps: the values of the changing slots step by step, and where results go. */

@@ -27,6 +27,11 @@ export interface CaptureOptions {
      * both. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
      */
     readonly validate?: number | boolean;
+    /**
+     * Put calls together that need fewer passes over memory that way (batch norm with relu and 2x2 max-pooling). Gradients
+     * that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
+     */
+    readonly fuse?: boolean;
 }
 
 /** @internal For loops that keep the event loop free. */
@@ -123,6 +128,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
     constructor(
         private readonly step: (...inputs: Inputs) => Result,
         private readonly validatedUses: number,
+        private readonly fuse: boolean,
         private readonly inParts?: (...inputs: Inputs) => Promise<Result>,
     ) {}
 
@@ -273,15 +279,20 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
         const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
         const entry = found ?? { signature, program: this.record(samples, places), uses: 0 };
         entry.uses++;
+        if (entry.uses === this.validatedUses + 1) entry.program.dropExact();
         this.entries.unshift(entry);
         return { program: entry.program, given };
     }
 
     private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
-        const program = CapturedProgram.record((...given) => {
-            const inputs = places.map((place) => given[place]);
-            return this.step(...(inputs as readonly unknown[] as Inputs));
-        }, samples);
+        const program = CapturedProgram.record(
+            (...given) => {
+                const inputs = places.map((place) => given[place]);
+                return this.step(...(inputs as readonly unknown[] as Inputs));
+            },
+            samples,
+            { fuse: this.fuse, exact: this.validatedUses > 0 },
+        );
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();
         this.warnIfWasteful();
@@ -312,7 +323,7 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
  * Makes a native program of a training step (or any function of tensors): the function runs once without executing anything,
  * its op calls, backward pass and optimizer step are written down, and every call replays them in one native call, without
  * JavaScript, allocation or tape. Learning rates, step numbers, dropout probabilities and random offsets are read anew for
- * each step; so results are those of the function itself, bit for bit.
+ * each step; so results are those of the function itself, bit for bit but for what `fuse` puts together.
  *
  * A program holds for the shapes, dtypes and strides of its inputs and for what the function read: train or eval mode, frozen
  * parameters, parameter objects, gradients from before the step. Where one of these differs, another program is made and
@@ -362,6 +373,7 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
     const runner = new StepRunner(
         step,
         typeof checked === 'number' ? checked : checked ? Infinity : 0,
+        options.fuse ?? true,
         options.inParts,
     );
     const captured = (...inputs: Inputs): Result => runner.call(inputs);

@@ -63,6 +63,8 @@ export class CapturedProgram<Result> {
     private readonly resultTypes: readonly { readonly shape: Shape; readonly dtype: DType }[];
 
     private constructor(
+        /** The calls as recorded, for checks, and those that replays run. */
+        private exact: NativeProgram | null,
         private readonly native: NativeProgram,
         private readonly tracer: ProgramTracer,
         private readonly structure: Result,
@@ -80,10 +82,14 @@ export class CapturedProgram<Result> {
         this.resultTypes = tensorsOf(structure).map(({ shape, dtype }) => ({ shape, dtype }));
     }
 
-    /** Runs `step` without executing it, and makes a program of what it would do. */
+    /**
+     * Runs `step` without executing it, and makes a program of what it would do, with fused calls where `fuse` is set; then
+     * `exact` asks for one with the calls as they are beside it.
+     */
     static record<Result>(
         step: (...inputs: Tensor[]) => Result,
         inputs: readonly Tensor[],
+        { fuse, exact }: { readonly fuse: boolean; readonly exact: boolean },
     ): CapturedProgram<Result> {
         const scope = new Scope();
         const standIns = scope.run(() => inputs.map(standInFor));
@@ -98,19 +104,22 @@ export class CapturedProgram<Result> {
             exchangeTracer(outer);
             const kept = keptGradients(tracer);
             const slots = tracer.slots.map(({ index }) => index);
-            const native = endRecording(
+            const programs = endRecording(
                 results,
                 kept.map(({ gradient }) => gradient),
                 slots,
+                { exact: exact || !fuse, fused: fuse },
             );
             isDone = true;
+            const [first, last] = [programs[0], programs.at(-1)];
+            if (!first || !last) throw new Error('[capture] the addon made no program');
             const anchors = new Map(kept.map(({ leaf, gradient }) => [leaf, anchorOf(gradient)]));
             const effects = changedGradients(tracer).map((leaf) => ({
                 leaf,
                 anchor: anchors.get(leaf) ?? null,
             }));
             for (const old of tracer.discarded) old.dispose();
-            return new CapturedProgram(native, tracer, structure, effects);
+            return new CapturedProgram(first === last ? null : first, last, tracer, structure, effects);
         } finally {
             exchangeTracer(outer);
             if (!isDone) {
@@ -182,6 +191,23 @@ export class CapturedProgram<Result> {
         const done = replayAsync(this.native, prepared);
         this.applyEffects();
         await done;
+    }
+
+    /** As `runNow` and `runAsync`, with the calls as they were recorded. */
+    runExactly(prepared: PreparedReplay): void {
+        replay(this.exact ?? this.native, prepared);
+        this.applyEffects();
+    }
+
+    async runExactlyAsync(prepared: PreparedReplay): Promise<void> {
+        const done = replayAsync(this.exact ?? this.native, prepared);
+        this.applyEffects();
+        await done;
+    }
+
+    /** Gives up the program with the calls as recorded, once no check is to come. */
+    dropExact(): void {
+        this.exact = null;
     }
 
     /** Runs the prepared steps and says what each call took. */

@@ -134,7 +134,7 @@ export function validate<Result>(
 ): Result {
     const validation = new Validation(program, inputs);
     try {
-        program.runNow(validation.prepared);
+        program.runExactly(validation.prepared);
         const compare = validation.takeBack();
         return compare(scope(step));
     } finally {
@@ -150,7 +150,7 @@ export async function validateAsync<Result>(
 ): Promise<Result> {
     const validation = new Validation(program, inputs);
     try {
-        await program.runAsync(validation.prepared);
+        await program.runExactlyAsync(validation.prepared);
         const compare = validation.takeBack();
         return compare(await step());
     } finally {

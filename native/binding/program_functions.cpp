@@ -135,11 +135,13 @@ const ProgramRef& program_of(napi_env env, napi_value value) {
     return program;
 }
 
-// captureEnd(changingSlots: Int32Array): block holds the number of results and their handles, then the number
-// of tensors that live on and their handles. Returns the program.
+// captureEnd(changingSlots: Int32Array, exact, fused): block holds the number of results and their handles,
+// then the number of tensors that live on and their handles. Returns the programs that are asked for, in an
+// array: one with the calls as recorded, one with fused calls.
 napi_value capture_end(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 1, "captureEnd takes the numbers of the changing slots");
+        const Arguments arguments(env, info, 3,
+                                  "captureEnd takes the changing slots and which programs to make");
         Environment& environment = environment_of(env);
         if (environment.recorder == nullptr) fail("[capture] no step is being captured");
         std::vector<int32_t> changing = elements_of<int32_t>(env, arguments.values[0], napi_int32_array);
@@ -149,10 +151,19 @@ napi_value capture_end(napi_env env, napi_callback_info info) {
         for (int64_t i = 0; i < results; ++i) add_result(environment, reader.integer());
         const int64_t kept = reader.integer(0, limit, "count of tensors that live on");
         for (int64_t i = 0; i < kept; ++i) persist(environment, reader.integer());
-        ProgramRef program = environment.recorder->finish(
-            std::move(changing), [&](int64_t bytes) { return environment.handles.allocate(0, bytes); });
+        napi_value list;
+        if (napi_create_array(env, &list) != napi_ok) throw Error(Status::internal, "[capture] no array");
+        uint32_t made = 0;
+        for (const bool fused : {false, true}) {
+            bool wanted = false;
+            napi_get_value_bool(env, arguments.values[fused ? 2 : 1], &wanted);
+            if (!wanted) continue;
+            ProgramRef program = environment.recorder->finish(
+                changing, fused, [&](int64_t bytes) { return environment.handles.allocate(0, bytes); });
+            napi_set_element(env, list, made++, wrap(env, std::move(program)));
+        }
         environment.recorder.reset();
-        return wrap(env, std::move(program));
+        return list;
     });
 }
 

@@ -42,7 +42,7 @@ struct Instruction {
     int32_t input_count;
     std::vector<char> params;
     std::vector<SlotField> slots;
-    std::unique_ptr<double[]> numbers;  // values of inputs that are numbers
+    std::vector<double> numbers;  // a place for each operand: the value where it is a number
 };
 
 // What one replay reads: `view` as given by the caller; step i starts `step_bytes * i` further.

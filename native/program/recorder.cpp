@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backend/error.h"
+#include "program/fuse.h"
 #include "program/planner.h"
 
 namespace nativegrad {
@@ -109,7 +110,7 @@ int32_t Recorder::record(const RecordedCall& call) {
     Instruction instruction{};
     instruction.op = call.op;
     instruction.input_count = call.input_count;
-    instruction.numbers = std::make_unique<double[]>(static_cast<size_t>(call.input_count) + 1);
+    instruction.numbers.resize(static_cast<size_t>(call.input_count + call.output_count));
     for (int32_t i = 0; i < call.input_count; ++i) {
         const TensorView& view = call.inputs[i];
         instruction.operands.push_back(operand(view, call.input_storage[i], false));
@@ -141,14 +142,23 @@ void Recorder::add_result(const TensorView& view, const StorageRef& storage) {
     program_->results.push_back({view, source.buffer, source.byte_offset, bytes});
 }
 
-void Recorder::plan(std::vector<int32_t> changing_slots) {
+std::shared_ptr<Program> Recorder::plan(const std::vector<int32_t>& changing_slots, bool fused) const {
     for (const int32_t slot : changing_slots) {
         if (slot < 0 || slot >= static_cast<int32_t>(program_->slots.size()))
             fail("[capture] no slot %d", slot);
     }
-    program_->changing_slots = std::move(changing_slots);
-    remove_unread(*program_);
-    place_temporaries(*program_);
+    auto program = std::make_shared<Program>();
+    program->buffers = program_->buffers;
+    program->inputs = program_->inputs;
+    program->results = program_->results;
+    program->slots = program_->slots;
+    program->changing_slots = changing_slots;
+    for (const Instruction& instruction : program_->instructions)
+        program->instructions.push_back(instruction);
+    if (fused) fuse_batch_norms(*program);
+    remove_unread(*program);
+    place_temporaries(*program);
+    return program;
 }
 
 }  // namespace nativegrad

@@ -66,13 +66,14 @@ class Recorder {
     // Has the elements of a row-major tensor copied out after each step.
     void add_result(const TensorView& view, const StorageRef& storage);
 
-    // The finished program; the recorder is empty afterwards. `allocate` makes the arena.
+    // A finished program, its calls as recorded or fused. `allocate` makes the arena.
     template <class Allocate>
-    std::shared_ptr<Program> finish(std::vector<int32_t> changing_slots, const Allocate& allocate) {
-        plan(std::move(changing_slots));
-        program_->arena = allocate(program_->arena_bytes);
-        program_->bind();
-        return std::move(program_);
+    std::shared_ptr<Program> finish(const std::vector<int32_t>& changing_slots, bool fused,
+                                    const Allocate& allocate) const {
+        std::shared_ptr<Program> program = plan(changing_slots, fused);
+        program->arena = allocate(program->arena_bytes);
+        program->bind();
+        return program;
     }
 
   private:
@@ -80,7 +81,7 @@ class Recorder {
     Operand operand(const TensorView& view, const StorageRef& storage, bool is_output);
     int32_t buffer_of(const StorageRef& storage);
     Buffer& buffer_made_here(const Storage& storage);
-    void plan(std::vector<int32_t> changing_slots);
+    std::shared_ptr<Program> plan(const std::vector<int32_t>& changing_slots, bool fused) const;
 
     std::shared_ptr<Program> program_ = std::make_shared<Program>();
     std::unordered_map<const Storage*, int32_t> buffers_;
