@@ -5,6 +5,13 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** A terminal's Ctrl-C reaches the program itself, and once more through `npm run`, which hands it on. */
 const SAME_PRESS_MS = 300;
 
+/** By the signal's own default: `process.exit` would wait for a step that runs on another thread. */
+function endAtOnce(name: NodeJS.Signals, code: number): void {
+    if (process.platform === 'win32') process.exit(code);
+    process.removeAllListeners(name);
+    process.kill(process.pid, name);
+}
+
 export interface Interrupt {
     /** Aborted by the first signal. */
     readonly signal: AbortSignal;
@@ -25,7 +32,7 @@ export function listenForInterrupt(tell: (text: string) => void): Interrupt {
         const time = performance.now();
         const code = 128 + constants.signals[name];
         if (first !== undefined) {
-            if (time - first.time > SAME_PRESS_MS) process.exit(code);
+            if (time - first.time > SAME_PRESS_MS) endAtOnce(name, code);
             return;
         }
         first = { code, time };

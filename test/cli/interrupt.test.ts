@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
 const MODULE = new URL('../../lib/cli/interrupt.ts', import.meta.url).href;
@@ -9,17 +10,29 @@ const PROGRAM = `
     console.log('ready');
     setTimeout(() => process.exit(interrupt.exitCode), 3000);`;
 
+const LIBRARY = new URL('../../lib/index.ts', import.meta.url).href;
+/** The same in the middle of a step on another thread that takes far longer than three seconds. */
+const LONG_STEP = `
+    const { capture, ones } = await import('${LIBRARY}');
+    const side = 2048;
+    void capture((x) => { for (let i = 0; i < 100; i++) x = x.matmul(x); return x; }).async(ones([side, side]));
+    ${PROGRAM}`;
+
 describe('interrupt', function () {
     this.timeout(30_000);
 
     /** Sends the signals to a program that would go on for three seconds; gives its code and how long it went on. */
     async function signalled(
+        program: string,
         ...signals: (NodeJS.Signals | number)[]
     ): Promise<{ code: number | null; seconds: number; stdout: string }> {
-        const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', PROGRAM], {
+        const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
             stdio: ['ignore', 'pipe', 'inherit'],
         });
-        const ended = new Promise<number | null>((done) => child.on('close', done));
+        const ended = new Promise<number | null>((done) =>
+            // As shells give it.
+            child.on('close', (code, signal) => done(signal ? 128 + constants.signals[signal] : code)),
+        );
         let stdout = '';
         await new Promise<void>((ready) => {
             child.stdout.setEncoding('utf8').on('data', (piece: string) => {
@@ -37,15 +50,17 @@ describe('interrupt', function () {
     }
 
     it('lets the program finish after the first signal, also where that comes twice at once', async () => {
-        const { code, seconds, stdout } = await signalled('SIGINT', 50, 'SIGINT');
+        const { code, seconds, stdout } = await signalled(PROGRAM, 'SIGINT', 50, 'SIGINT');
         assert.equal(code, 130);
         assert.ok(seconds > 2, `${seconds}`);
         assert.equal(stdout.match(/stopping after this step/g)?.length, 1);
     });
 
     it('ends the program at once after the second', async () => {
-        const { code, seconds } = await signalled('SIGTERM', 500, 'SIGINT');
-        assert.equal(code, 130);
-        assert.ok(seconds < 2, `${seconds}`);
+        for (const program of [PROGRAM, LONG_STEP]) {
+            const { code, seconds } = await signalled(program, 'SIGTERM', 500, 'SIGINT');
+            assert.equal(code, 130);
+            assert.ok(seconds < 2, `${seconds}`);
+        }
     });
 });
