@@ -2,6 +2,8 @@ import { isDetectingAnomaly } from '../autograd/anomaly.js';
 import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
+import { describeValue, isList } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { ProgramCall, ProgramSize } from '../native/program.js';
@@ -54,7 +56,7 @@ export interface RunOptions {
 export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
     /** One step, now. Results are tensors of the caller's. */
     (...inputs: Inputs): Result;
-    /** One step on another thread; the event loop stays free. What the step writes cannot be used until then. */
+    /** One step on another thread; the event loop stays free. Who uses what the step writes meanwhile waits for its end. */
     async(...inputs: Inputs): Promise<Result>;
     /**
      * `steps` steps on another thread. Each input has one more axis in front, with an entry a step; so have the results.
@@ -200,6 +202,10 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     profile(steps: number, inputs: Inputs): ProgramCall[] {
+        if (!Number.isInteger(steps) || steps < 1)
+            throw new RangeError(
+                `[capture] profile takes a positive number of steps before the inputs, got ${describeValue(steps)}`,
+            );
         const { program, given } = this.programFor(inputs);
         const total = new Map<number, ProgramCall>();
         for (let step = 0; step < steps; step++) {
@@ -213,7 +219,15 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
         return [...total.values()];
     }
 
-    private checkSteps(steps: number, inputs: readonly Tensor[], { chunk = 1 }: RunOptions): void {
+    private checkSteps(steps: number, inputs: readonly Tensor[], options: RunOptions): void {
+        requireOptionNames('[capture]', options, ['onProgress', 'signal', 'chunk']);
+        if (!isList(inputs))
+            throw new TypeError(
+                `[capture] run takes the inputs of the step in a list, got ${describeValue(inputs)}; ` +
+                    'write run(steps, [x, y])',
+            );
+        checkInputs(inputs);
+        const { chunk = 1 } = options;
         if (!Number.isInteger(steps) || steps < 0 || !Number.isInteger(chunk) || chunk < 1)
             throw new RangeError(
                 `[capture] steps and chunk must be positive integers, got ${steps} and ${chunk}`,
@@ -365,6 +379,7 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
+    requireOptionNames('[capture]', options, ['validate', 'inParts']);
     const { validate: checked = 0 } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(

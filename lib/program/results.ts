@@ -1,26 +1,40 @@
 import { Tensor } from '../tensor/tensor.js';
 import { CaptureError } from '../native/capture_error.js';
+import { describeValue, isPromise } from '../support/describe_value.js';
 
 /**
- * The tensors in what a captured step returned, in order: nothing, a tensor, or lists and objects of these. Refuses anything
- * that a replay could not compute anew.
+ * The tensors in what a captured step returned, in order: nothing, a tensor, or lists and plain objects of these. Refuses
+ * anything that a replay could not compute anew.
  */
-export function tensorsOf(result: unknown, found: Tensor[] = []): Tensor[] {
-    if (result === undefined || result === null) return found;
-    if (result instanceof Tensor) {
-        found.push(result);
-    } else if (Array.isArray(result)) {
-        for (const item of result as readonly unknown[]) tensorsOf(item, found);
-    } else if (typeof result === 'object' && !(result instanceof Promise)) {
-        for (const [, item] of entriesOf(result)) tensorsOf(item, found);
-    } else {
-        const got =
-            result instanceof Promise ? 'a promise: the step must be synchronous' : `a ${typeof result}`;
-        throw new CaptureError(
-            `[capture] the step returned ${got}; return tensors (alone, or in arrays and objects), and read them outside`,
-        );
-    }
+export function tensorsOf(result: unknown): Tensor[] {
+    const found: Tensor[] = [];
+    collect(result, found, []);
     return found;
+}
+
+function collect(item: unknown, found: Tensor[], parents: readonly object[]): void {
+    if (item === undefined || item === null) return;
+    if (item instanceof Tensor) {
+        found.push(item);
+        return;
+    }
+    if (typeof item !== 'object' || !(Array.isArray(item) || isPlainObject(item))) throw refusalOf(item);
+    if (parents.includes(item))
+        throw new CaptureError('[capture] the step returned an object that contains itself; return tensors');
+    const items: readonly unknown[] = Array.isArray(item) ? item : entriesOf(item).map(([, value]) => value);
+    for (const inner of items) collect(inner, found, [...parents, item]);
+}
+
+function isPlainObject(item: object): boolean {
+    const prototype: unknown = Object.getPrototypeOf(item);
+    return prototype === Object.prototype || prototype === null;
+}
+
+function refusalOf(item: unknown): CaptureError {
+    const got = isPromise(item) ? 'a promise: the step must be synchronous' : describeValue(item);
+    return new CaptureError(
+        `[capture] the step returned ${got}; return tensors (alone, or in arrays and plain objects), and read them outside`,
+    );
 }
 
 /** By name: two objects with the same properties have them in the same order. */

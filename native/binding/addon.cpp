@@ -21,10 +21,13 @@ void check_usable(const Environment& environment, const Storage& storage, bool w
         if (recorder == nullptr || !recorder->owns(storage))
             fail(
                 "the tensor was made while a step was captured and has no elements; return it from the step");
-    } else if (writes ? storage.is_in_use() : storage.is_being_written()) {
-        fail("a captured program is running and %s this tensor; await the run first",
-             storage.is_being_written() ? "writes" : "reads");
+        return;
     }
+    const auto is_owned = [&] { return writes ? storage.is_in_use() : storage.is_being_written(); };
+    if (is_owned()) wait_for_jobs(environment);
+    if (is_owned())
+        fail("a captured program of another thread is running and %s this tensor; await the run first",
+             storage.is_being_written() ? "writes" : "reads");
 }
 
 napi_value throw_into(napi_env env) noexcept {

@@ -4,11 +4,14 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "binding/handle_table.h"
 #include "program/recorder.h"
 
 namespace nativegrad {
+
+struct Job;
 
 struct Environment {
     explicit Environment(napi_env env) : handles(env) {}
@@ -22,12 +25,18 @@ struct Environment {
     std::unique_ptr<Recorder> recorder;
     bool is_paused = false;
 
+    // Replays on other threads; each of them holds the list, too, since it may outlive the environment.
+    std::shared_ptr<std::vector<Job*>> jobs = std::make_shared<std::vector<Job*>>();
+
     Recorder* active_recorder() const { return is_paused ? nullptr : recorder.get(); }
 };
 
-// Throws when the elements of the storage cannot be used now: it was made while a step was captured, or a
-// program on another thread owns it.
+// Waits where a program of this environment uses the storage on another thread. Throws when its elements
+// cannot be used: it was made while a step was captured, or another environment's program owns it.
 void check_usable(const Environment& environment, const Storage& storage, bool writes);
+
+// Waits for the replays on other threads; what they used is free then.
+void wait_for_jobs(const Environment& environment);
 
 Environment& environment_of(napi_env env);
 

@@ -1,6 +1,8 @@
 // Functions on captured programs: recording, finishing, replay at once or on a thread of its own.
 #include <algorithm>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include "binding/argument_reader.h"
@@ -271,14 +273,50 @@ napi_value replay_now(napi_env env, napi_callback_info info) {
     });
 }
 
+}  // namespace
+
 // A replay on a thread of Node's pool. The environment waits for it at its end.
 struct Job {
     Replay replay;
+    std::shared_ptr<std::vector<Job*>> jobs;  // the list of the environment
     napi_async_work work = nullptr;
     napi_deferred deferred = nullptr;
     Status status = Status::ok;
     std::string message;
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool has_ended = false;
+
+    void begin_use() {
+        replay.begin_use();
+        jobs->push_back(this);
+    }
+    void end_use() {
+        const auto place = std::find(jobs->begin(), jobs->end(), this);
+        if (place == jobs->end()) return;
+        jobs->erase(place);
+        replay.end_use();
+    }
+    void set_ended() {
+        const std::lock_guard<std::mutex> lock(mutex);
+        has_ended = true;
+        ended.notify_all();
+    }
+    void wait() {
+        std::unique_lock<std::mutex> lock(mutex);
+        ended.wait(lock, [&] { return has_ended; });
+    }
 };
+
+void wait_for_jobs(const Environment& environment) {
+    while (!environment.jobs->empty()) {
+        Job& job = *environment.jobs->back();
+        job.wait();
+        job.end_use();
+    }
+}
+
+namespace {
 
 void run_job(napi_env, void* data) {
     Job& job = *static_cast<Job*>(data);
@@ -291,11 +329,12 @@ void run_job(napi_env, void* data) {
         job.status = Status::internal;
         job.message = error.what();
     }
+    job.set_ended();
 }
 
 void finish_job(napi_env env, napi_status, void* data) {
     const std::unique_ptr<Job> job(static_cast<Job*>(data));
-    job->replay.end_use();
+    job->end_use();
     napi_delete_async_work(env, job->work);
     napi_value result = nullptr;
     if (job->status == Status::ok) {
@@ -312,6 +351,7 @@ napi_value replay_async(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         auto job = std::make_unique<Job>();
         job->replay = read_replay(env, info);
+        job->jobs = environment_of(env).jobs;
         napi_value promise, name;
         const bool made =
             napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
@@ -320,7 +360,7 @@ napi_value replay_async(napi_env env, napi_callback_info info) {
                 napi_ok &&
             napi_queue_async_work(env, job->work) == napi_ok;
         if (!made) throw Error(Status::internal, "[capture] cannot start the program's thread");
-        job->replay.begin_use();
+        job->begin_use();
         job.release();
         return promise;
     });

@@ -4,12 +4,14 @@ import {
     capture,
     manualSeed,
     nn,
+    ones,
     optim,
     randint,
     randn,
     tensor,
     type CapturedStep,
     type Tensor,
+    type TensorData,
 } from '../../lib/index.js';
 import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
 
@@ -99,25 +101,56 @@ describe('capture on another thread', () => {
         assert.deepEqual(result.loss.toArray(), (await singleSteps()).losses.slice(0, 12));
     });
 
-    it('owns what it writes until it is done', async () => {
+    it('lets those wait who use what it writes, and who write what it reads', async () => {
+        const x = randn([256, 20]);
+        const y = randint(0, 4, [256]);
+        const expected = make(512);
+        manualSeed(9);
+        expected.run(x, y);
+        const first = ({ model }: Made): Tensor => model.parameters()[0] ?? assert.fail();
+        const uses: ((made: Made, input: Tensor) => TensorData | undefined)[] = [
+            (made) => first(made).mul(1).dataSync(),
+            (made) => first(made).dataSync(),
+            (_, input) => void input.zero_(),
+        ];
+        for (const use of uses) {
+            const made = make(512);
+            const input = x.clone();
+            manualSeed(9);
+            const running = made.run.async(input, y);
+            const seen = use(made, input);
+            if (seen) assert.deepEqual(seen, first(expected).dataSync());
+            await running;
+            assert.deepEqual(weights(made), weights(expected));
+        }
+    });
+
+    it('runs once at a time', async () => {
         const made = make(512);
         const x = randn([256, 20]);
         const y = randint(0, 4, [256]);
         const [weight] = made.model.parameters();
         const running = made.run.async(x, y);
-        assert.throws(
-            () => weight?.mul(2),
-            /\[mul\].*captured program is running and writes this tensor; await/,
-        );
-        assert.throws(() => weight?.dataSync(), /captured program is running/);
-        assert.throws(() => x.zero_(), /captured program is running and reads this tensor/);
-        assert.equal(x.add(1).rank, 2);
         assert.throws(() => made.run(x, y), /still running on another thread; await it/);
         await assert.rejects(made.run.async(x, y), /still running on another thread/);
         // Waits by itself.
         assert.equal((await weight?.data())?.length, 512 * 20);
         await running;
         assert.ok(weight?.mul(2));
+    });
+
+    it('refuses inputs of a run that are no list, and misspelt options', async () => {
+        const run = capture((x: Tensor) => x.add(1));
+        await assert.rejects(
+            run.run(2, ones([2, 3]) as never),
+            /run takes .* a list, got a Tensor; write run\(/,
+        );
+        await assert.rejects(run.run(2, undefined as never), /in a list, got undefined/);
+        await assert.rejects(
+            run.run(2, [ones([2, 3])], { onprogress: () => 0 } as never),
+            /mean 'onProgress'/,
+        );
+        assert.equal((await run.run(2, [ones([2, 3])])).steps, 2);
     });
 
     it('survives disposal of what it reads', async () => {

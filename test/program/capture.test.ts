@@ -332,11 +332,37 @@ describe('capture', () => {
                 () => capture((x: Tensor) => x.nonzero())(ones([2])),
                 /capture\.test\.ts:\d+/,
             ],
-            ['a number as result', () => capture(() => 3)(), /returned a number/],
+            ['a number as result', () => capture(() => 3)(), /returned 3; return tensors/],
             [
                 'a promise',
                 () => capture(async () => Promise.resolve())(),
                 /returned a promise: the step must be synchronous/,
+            ],
+            ['a Map', () => capture((x: Tensor) => new Map([['x', x]]))(ones([2])), /returned a Map; return/],
+            [
+                'an object of a class',
+                () => capture((x: Tensor) => ({ inner: new nn.ReLU(), x }))(ones([2])),
+                /returned a ReLU; return/,
+            ],
+            [
+                'an object that contains itself',
+                () =>
+                    capture(() => {
+                        const list: unknown[] = [];
+                        list.push(list);
+                        return list;
+                    })(),
+                /contains itself/,
+            ],
+            [
+                'a misspelt option',
+                () => capture((x: Tensor) => x, { valdiate: true } as never),
+                /unknown option 'valdiate'; did you mean 'validate'/,
+            ],
+            [
+                'inputs in the place of the number of steps',
+                () => capture((x: Tensor) => x).profile(ones([1]) as never, ones([1])),
+                /profile takes a positive number of steps before the inputs, got a Tensor/,
             ],
             ['no function', () => capture(3 as never), /expected the step as a function/],
             [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { data, nn, optim, tensor, train } from '../../lib/index.js';
+import { data, manualSeed, nn, optim, tensor, train } from '../../lib/index.js';
 import { seededUniform } from '../support/seeded.js';
 
 const batchSize = 128;
@@ -76,5 +76,42 @@ describe('the event loop during fit', function () {
         );
         // Quiet machines stay below 60 ms; this bound only catches a loop that is blocked for whole steps.
         assert.ok(delays.length > steps && late < 2000, `${delays.length} ticks, late by ${late} ms`);
+    });
+
+    it('lets timers use and save the model that trains, also in the middle of a step', async () => {
+        const inputs = tensor(Float32Array.from({ length: 4096 * 256 }, seededUniform(2))).reshape([
+            4096, 256,
+        ]);
+        const labels = tensor(Int32Array.from({ length: 4096 }, (_, i) => i % 2));
+        const loader = new data.DataLoader(new data.TensorDataset(inputs, labels), { batchSize: 1024 });
+        const fit = (model: nn.Sequential): Promise<train.History> => {
+            const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+            return new train.Trainer({ model, optimizer, loss: nn.crossEntropy }).fit(loader, { epochs: 5 });
+        };
+        const make = (): nn.Sequential => {
+            manualSeed(4);
+            return new nn.Sequential(new nn.Linear(256, 256), new nn.ReLU(), new nn.Linear(256, 2));
+        };
+        const alone = make();
+        await fit(alone);
+        const used = make();
+        let uses = 0;
+        const failures: unknown[] = [];
+        const timer = setInterval(() => {
+            try {
+                assert.equal(used.forward(inputs.slice(0, 0, 2)).dataSync().length, 4);
+                for (const x of used.stateDict().values()) x.dataSync();
+                uses++;
+            } catch (error) {
+                failures.push(error);
+            }
+        }, 1);
+        const { execution } = await fit(used).finally(() => clearInterval(timer));
+        assert.deepEqual(failures, []);
+        assert.ok(uses > 0);
+        assert.equal(execution.mode, 'captured');
+        const bits = (model: nn.Sequential): unknown =>
+            [...model.stateDict().values()].map((x) => x.dataSync());
+        assert.deepEqual(bits(used), bits(alone));
     });
 });
