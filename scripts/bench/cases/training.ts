@@ -1,5 +1,6 @@
 import { capture, data, nn, optim, setThreads, type Tensor } from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
+import { disposeAll } from './calls.js';
 
 /** Whether our steps run op by op, or as a captured program, as the Trainer runs them. */
 export type Execution = 'eager' | 'captured';
@@ -24,7 +25,20 @@ function stepOf(model: nn.Layer, execution: Execution): Step {
     return execution === 'eager' ? step : capture(step);
 }
 
-/** Steps of one network on MNIST held in memory, with the gather of each batch; the caller frees nothing, as in the README. */
+/** What is left of a step that the next one does not need. */
+class Leftovers {
+    readonly #tensors: Tensor[] = [];
+
+    replace(...tensors: Tensor[]): void {
+        disposeAll(this.#tensors.splice(0));
+        this.#tensors.push(...tensors);
+    }
+}
+
+/**
+ * Steps of one network on MNIST held in memory, with the gather of each batch. Batch and loss of a captured step are freed
+ * when the next is done, as the Trainer does; the loop that runs op by op frees nothing, as a user's first one.
+ */
 export async function trainingSubject(
     model: nn.Layer,
     context: BenchContext,
@@ -34,12 +48,15 @@ export async function trainingSubject(
     const { train: dataset } = await data.mnist({ folder: context.data });
     const order = data.permutation(dataset.length, 1, 0);
     const step = stepOf(model, execution);
+    const leftovers = new Leftovers();
     let position = 0;
     const next = (): Tensor => {
         if (position + batch > dataset.length) position = 0;
         const [x, y] = dataset.batch(order.subarray(position, position + batch));
         position += batch;
-        return step(x, y);
+        const loss = step(x, y);
+        if (execution === 'captured') leftovers.replace(x, y, loss);
+        return loss;
     };
     return {
         key: 'nativegrad',
