@@ -18,18 +18,31 @@ inline F32 add_products(F32 total, Bf16Pairs a, Bf16Pairs b) {
     return wrap(_mm512_dpbf16_ps(total.v, (__m512bh)a.v, (__m512bh)b.v));
 }
 
-// Round to nearest even, NaN stays a quiet NaN: the bits of to_bfloat16.
-inline __m256i round_to_bf16(F32 x) {
-    const __m512i bits = _mm512_castps_si512(x.v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    const __mmask16 nan = _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q);
-    const __m512i all = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
-    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(all, 16));
-}
+// vcvtneps2bf16: round to nearest even, NaN stays a quiet NaN, and subnormal numbers become zero.
 inline void store_rounded(BFloat16* to, F32 x) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), round_to_bf16(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x.v));
+}
+inline void store_rounded(BFloat16* to, F32 x, F32 next) {
+    _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(next.v, x.v));
 }
 inline void store_rounded_part(BFloat16* to, F32 x, int64_t count) {
-    _mm256_mask_storeu_epi16(to, first_lanes(count), round_to_bf16(x));
+    _mm256_mask_storeu_epi16(to, first_lanes(count), (__m256i)_mm512_cvtneps_pbh(x.v));
+}
+
+// The sums of `vectors` vectors to the first `columns` places: pairs of whole vectors, then the rest.
+template <int vectors>
+inline void store_rounded_row(BFloat16* to, const F32* sums, int64_t columns) {
+    constexpr int64_t width = F32::width;
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; ++j, columns -= width) {
+        if (j + 1 < vectors && j % 2 == 0 && columns >= 2 * width) {
+            store_rounded(to + j * width, sums[j], sums[j + 1]);
+        } else if (j % 2 == 1 && columns >= width) {
+            continue;
+        } else if (columns >= width) {
+            store_rounded(to + j * width, sums[j]);
+        } else if (columns > 0) {
+            store_rounded_part(to + j * width, sums[j], columns);
+        }
+    }
 }

@@ -70,17 +70,6 @@ inline void store_conv_row(float* to, const F32* total, int64_t cols, bool accum
         }
     }
 }
-template <int vectors>
-inline void round_conv_row(BFloat16* to, const F32* total, int64_t cols) {
-    for (int j = 0; j < vectors; ++j, to += F32::width, cols -= F32::width) {
-        if (cols >= F32::width) {
-            store_rounded(to, total[j]);
-        } else if (cols > 0) {
-            store_rounded_part(to, total[j], cols);
-        }
-    }
-}
-
 template <int rows, int vectors>
 void conv_bf16_micro(const ConvBf16Tile& tile) {
     // The lines of the result come from memory while the sums run.
@@ -99,7 +88,7 @@ void conv_bf16_micro(const ConvBf16Tile& tile) {
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
         if (tile.rounds) {
-            round_conv_row<vectors>(static_cast<BFloat16*>(tile.out[i]), sum.total[i], tile.cols);
+            store_rounded_row<vectors>(static_cast<BFloat16*>(tile.out[i]), sum.total[i], tile.cols);
         } else {
             store_conv_row<vectors>(static_cast<float*>(tile.out[i]), sum.total[i], tile.cols,
                                     tile.accumulate);

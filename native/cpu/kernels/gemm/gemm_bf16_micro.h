@@ -38,9 +38,8 @@ void gemm_bf16_micro(int64_t steps, const BFloat16* a, int64_t a_row, int64_t a_
     if (target.rounded != nullptr) {
 #pragma GCC unroll 16
         for (int i = 0; i < rows; ++i) {
-            BFloat16* to = target.rounded + i * target.row;
-            for (int j = 0; j < last; ++j) store_rounded(to + j * width, total[i][j]);
-            store_rounded_part(to + last * width, total[i][last], last_lanes);
+            store_rounded_row<vectors>(target.rounded + i * target.row, total[i],
+                                       (vectors - 1) * width + last_lanes);
         }
         return;
     }
