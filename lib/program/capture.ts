@@ -379,7 +379,7 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    requireOptionNames('[capture]', options, ['validate', 'inParts']);
+    requireOptionNames('[capture]', options, ['validate', 'fuse', 'inParts']);
     const { validate: checked = 0 } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(
