@@ -47,6 +47,9 @@ class Fuser {
         for (size_t call = 0; call < calls_.size(); ++call) {
             if (calls_[call].op == OpCode::batch_norm) fuse(call);
         }
+        for (size_t call = 0; call < calls_.size(); ++call) {
+            if (!removed_[call] && is_batch_norm(call)) take_statistics_early(call);
+        }
         size_t kept = 0;
         for (size_t call = 0; call < calls_.size(); ++call) {
             if (removed_[call]) continue;
@@ -148,6 +151,49 @@ class Fuser {
     struct Backward {
         size_t relu, norm;
     };
+
+    bool is_batch_norm(size_t call) const {
+        const OpCode op = calls_[call].op;
+        return op == OpCode::batch_norm || op == OpCode::batch_norm_relu ||
+               op == OpCode::batch_norm_relu_pool;
+    }
+
+    // The convolution in front takes the statistics of what it writes while that lies in the cache.
+    void take_statistics_early(size_t norm) {
+        const Operand x = input(norm, 0);
+        BatchNormParams params = params_of<BatchNormParams>(calls_[norm]);
+        const bool is_float = x.view.dtype == DType::float32 || x.view.dtype == DType::float64;
+        if (params.training != 1 || !is_float || !is_stable(x)) return;
+        const Uses uses = uses_of(x.buffer);
+        if (uses.writers.size() != 1) return;
+        const size_t conv = uses.writers[0];
+        if (calls_[conv].op != OpCode::conv2d || !same_view(output(conv, 0), x)) return;
+        const Operand mean = new_vector(x.view.shape[1]), squares = new_vector(x.view.shape[1]);
+        calls_[conv].op = OpCode::conv2d_statistics;
+        add_operands(conv, calls_[conv].operands.size(), mean, squares);
+        params.training = 2;
+        std::memcpy(calls_[norm].params.data(), &params, sizeof params);
+        add_operands(norm, static_cast<size_t>(calls_[norm].input_count), mean, squares);
+        calls_[norm].input_count += 2;
+    }
+
+    void add_operands(size_t call, size_t at, const Operand& first, const Operand& second) {
+        std::vector<Operand>& operands = calls_[call].operands;
+        operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(at), {first, second});
+        calls_[call].numbers.resize(operands.size());
+    }
+
+    // A temporary of `size` doubles.
+    Operand new_vector(int64_t size) {
+        const int64_t bytes = size * static_cast<int64_t>(sizeof(double));
+        program_.buffers.push_back({Place::arena, bytes, 0, -1, {}, true});
+        Operand operand{{}, static_cast<int32_t>(program_.buffers.size()) - 1, 0};
+        operand.view.dtype = DType::float64;
+        operand.view.rank = 1;
+        operand.view.shape[0] = size;
+        operand.view.strides[0] = 1;
+        return operand;
+    }
 
     // relu's and batch norm's backward calls of this pair; none where the gradient in between has other
     // readers, or where there are several passes.

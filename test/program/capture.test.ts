@@ -496,25 +496,37 @@ describe('capture', () => {
             [
                 'batch norm and relu',
                 () => network(400, new nn.BatchNorm2d(4), new nn.ReLU()),
-                ['batch_norm_relu', 'batch_norm_relu_backward'],
+                ['conv2d_statistics', 'batch_norm_relu', 'batch_norm_relu_backward'],
             ],
             [
                 'batch norm, relu and pooling',
                 () => network(100, new nn.BatchNorm2d(4), new nn.ReLU(), new nn.MaxPool2d(2)),
-                ['batch_norm_relu_pool', 'batch_norm_relu_pool_backward'],
+                ['conv2d_statistics', 'batch_norm_relu_pool', 'batch_norm_relu_pool_backward'],
             ],
             [
                 'batch norm and relu before a pooling of another kind',
                 () => network(36, new nn.BatchNorm2d(4), new nn.ReLU(), new nn.MaxPool2d(3)),
-                ['batch_norm_relu', 'max_pool2d', 'max_pool2d_backward', 'batch_norm_relu_backward'],
+                [
+                    'conv2d_statistics',
+                    'batch_norm_relu',
+                    'max_pool2d',
+                    'max_pool2d_backward',
+                    'batch_norm_relu_backward',
+                ],
             ],
             [
                 'nothing around another activation',
                 () => network(100, new nn.BatchNorm2d(4), new nn.Tanh(), new nn.MaxPool2d(2)),
-                ['batch_norm', 'max_pool2d', 'max_pool2d_backward', 'batch_norm_backward'],
+                [
+                    'conv2d_statistics',
+                    'batch_norm',
+                    'max_pool2d',
+                    'max_pool2d_backward',
+                    'batch_norm_backward',
+                ],
             ],
         ];
-        const interesting = /norm|pool/;
+        const interesting = /norm|pool|conv2d(_statistics)?$/;
 
         for (const [name, makeModel, expected] of cases) {
             it(`${name}: fewer calls, the results of the step`, () => {
