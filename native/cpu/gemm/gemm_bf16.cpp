@@ -166,7 +166,8 @@ void gemm_bf16(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloa
     Problem problem{kernel, k, a, b, 0, false};
     problem.vectors = gemm_tuning::tile_vectors(kernel, m, divide_up(n, kernel.width));
     problem.packs_a = a.column_stride != 1 || gemm_tuning::packs_rows(n, a.row_stride * 2, 2);
-    const Grid grid = choose_grid(m, n, k, problem.tile_columns(), problem.tile_rows());
+    const Grid grid =
+        choose_grid(m, n, k, problem.tile_columns(), problem.tile_rows(), gemm_tuning::bf16_row_block);
     const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
     parallel_for(grid.rows * grid.columns, [&](int64_t task) {
         const Range rows = part_of(m, grid.rows, task / grid.columns);

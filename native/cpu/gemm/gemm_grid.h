@@ -34,8 +34,9 @@ struct Grid {
     int64_t rows, columns;
 };
 
-inline Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, int64_t tile_rows) {
-    Grid grid{divide_up(m, gemm_tuning::row_block), divide_up(n, gemm_tuning::column_block)};
+inline Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, int64_t tile_rows,
+                        int64_t row_block = gemm_tuning::row_block) {
+    Grid grid{divide_up(m, row_block), divide_up(n, gemm_tuning::column_block)};
     const int64_t threads = thread_count();
     if (threads == 1 || gemm_runs_inline(m, n, k)) return grid;
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);

@@ -74,7 +74,13 @@ template <class T, class Stored>
 void pack_panel(const GemmKernels<T>& kernels, const Stored* x, int64_t lane_stride, int64_t k_stride,
                 int64_t lanes, int64_t k, T* to) {
     if (k_stride == 1) return pack_turned(kernels, x, lane_stride, lanes, k, to);
-    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) pack_step(x, lane_stride, lanes, to);
+    constexpr int64_t ahead = 24, line = 64 / static_cast<int64_t>(sizeof(Stored));
+    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) {
+        // The processor itself does not foresee lines a page apart.
+        for (int64_t i = 0; lane_stride == 1 && i < lanes; i += line)
+            __builtin_prefetch(x + ahead * k_stride + i, 0, 2);
+        pack_step(x, lane_stride, lanes, to);
+    }
 }
 
 // The tiles of one panel of columns: b [depth, columns] at (b_step, 1).

@@ -16,8 +16,9 @@ constexpr int64_t k_block = 384;
 constexpr int64_t row_block = 252;
 constexpr int64_t column_block = 1024;
 
-// The same for bfloat16: as many bytes.
+// For bfloat16: as many bytes along k, and more rows, since packing B weighs twice as much.
 constexpr int64_t bf16_k_block = 768;
+constexpr int64_t bf16_row_block = 392;
 static_assert(bf16_k_block % 2 == 0, "blocks hold whole pairs");
 
 // Multiply-adds below which a fork costs more than it gains, and of one task above.

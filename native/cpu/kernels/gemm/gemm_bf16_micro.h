@@ -15,6 +15,14 @@ void gemm_bf16_micro(int64_t steps, const BFloat16* a, int64_t a_row, int64_t a_
     const BFloat16* group[groups];
 #pragma GCC unroll 8
     for (int g = 0; g < groups; ++g) group[g] = a + 3 * g * a_row;
+    // What is read and written at the end comes from memory meanwhile.
+    if (target.start_row != 0) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; ++i) {
+            for (int j = 0; j < vectors; ++j)
+                __builtin_prefetch(target.start + i * target.start_row + j * width, 1);
+        }
+    }
 
     for (int64_t p = 0; p < steps; ++p, b += b_step) {
         Bf16Pairs line[vectors];
@@ -113,9 +121,14 @@ inline void interleave_rows(const BFloat16* first, const BFloat16* second, int64
 // x [lanes, k] at (lane_stride, k_stride) -> to [k / 2 rounded up, lanes, 2] at (2 * to_lanes, 2, 1)
 void gemm_pack_pairs(const BFloat16* x, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t k,
                      BFloat16* to, int64_t to_lanes) {
+    constexpr int64_t ahead = 24;
     if (k_stride == 1) return pack_turned_pairs(x, lane_stride, lanes, k, to, to_lanes);
     for (int64_t p = 0; p < k; p += 2, x += 2 * k_stride, to += 2 * to_lanes) {
         const BFloat16* second = p + 1 < k ? x + k_stride : nullptr;
+        // The processor itself does not foresee lines a page apart.
+        for (int64_t row = ahead; row < ahead + 2; ++row) {
+            for (int64_t i = 0; i < lanes; i += 32) __builtin_prefetch(x + row * k_stride + i, 0, 2);
+        }
         if (lane_stride == 1) {
             interleave_rows(x, second, lanes, to);
             continue;
