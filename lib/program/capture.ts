@@ -36,6 +36,8 @@ export interface CaptureOptions {
     readonly fuse?: boolean;
 }
 
+const optionNames = Object.keys({ validate: true, fuse: true } satisfies Record<keyof CaptureOptions, true>);
+
 /** @internal For loops that keep the event loop free. */
 export interface InternalCaptureOptions<Inputs extends readonly Tensor[], Result> extends CaptureOptions {
     /** The step in parts, for checks of `async` calls. It frees its own tensors. */
@@ -369,6 +371,7 @@ export function capture<Inputs extends readonly Tensor[] = Tensor[], Result = un
     step: (...inputs: Inputs) => Result,
     options: CaptureOptions = {},
 ): CapturedStep<Inputs, Result> {
+    requireOptionNames('[capture]', options, optionNames);
     return captureInParts(step, options);
 }
 
@@ -379,7 +382,6 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    requireOptionNames('[capture]', options, ['validate', 'fuse', 'inParts']);
     const { validate: checked = 0 } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(

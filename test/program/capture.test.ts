@@ -357,7 +357,7 @@ describe('capture', () => {
             [
                 'a misspelt option',
                 () => capture((x: Tensor) => x, { valdiate: true } as never),
-                /unknown option 'valdiate'; did you mean 'validate'/,
+                /unknown option 'valdiate'; did you mean 'validate'\? It has validate, fuse$/,
             ],
             [
                 'inputs in the place of the number of steps',
