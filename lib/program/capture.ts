@@ -347,9 +347,10 @@ class StepRunner<Inputs extends readonly Tensor[], Result> {
  * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call.
  *
  * Reading values inside (`item()`, `data()`, ops whose result shape depends on values) throws a `CaptureError` that names the
- * line. Inputs must not require gradients and must not be written; the function returns tensors, in arrays or objects where
- * there are several; these take no part in gradients. A captured step that another one calls becomes part of it; inside of
- * `detectAnomaly` the function itself runs, op by op.
+ * line. Inputs must not require gradients and must not be written; inside, the step sees other tensor objects in their place.
+ * The function returns tensors, in arrays or objects where there are several; these take no part in gradients. A captured step
+ * that another one calls becomes part of it; inside of `detectAnomaly` the function itself runs, op by op. An op that fails in
+ * the middle of a replay leaves what was written before it, and step counts moved on.
  *
  * @throws CaptureError when the step cannot be captured; nothing is changed then. CaptureMismatchError where `validate` finds
  * that the step and its program differ.
