@@ -24,7 +24,11 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array {
  *
  * @throws RangeError when the sizes do not add up to the length.
  */
-export function randomSplit(dataset: Dataset, sizes: readonly number[], seed: number): Subset[] {
+export function randomSplit<const Sizes extends readonly number[]>(
+    dataset: Dataset,
+    sizes: Sizes,
+    seed: number,
+): { [Part in keyof Sizes]: Subset } {
     requireDataset('randomSplit', dataset);
     if (!isList(sizes) || sizes.length === 0)
         throw new TypeError(
@@ -48,5 +52,6 @@ export function randomSplit(dataset: Dataset, sizes: readonly number[], seed: nu
     }
     const order = permutation(dataset.length, seed);
     let start = 0;
-    return counts.map((count) => new Subset(dataset, order.slice(start, (start += count))));
+    const parts = counts.map((count) => new Subset(dataset, order.slice(start, (start += count))));
+    return parts as { [Part in keyof Sizes]: Subset };
 }
