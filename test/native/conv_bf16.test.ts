@@ -112,15 +112,23 @@ describe('convolution of bfloat16', () => {
     }
 
     it('rounds float32 sums once, and takes any memory order', () => {
-        const one: Case = { x: [3, 6, 7, 9], w: [35, 6, 3, 3], geometry: { padding: [1, 1] } };
-        const [x, w] = [uniformTensor(one.x, 'x'), uniformTensor(one.w, 'w')];
-        const last = permute(permute(x, [0, 2, 3, 1]).contiguous(), [0, 3, 1, 2]);
-        const turned = permute(permute(w, [3, 2, 1, 0]).contiguous(), [3, 2, 1, 0]);
-        for (const set of instructionSets) {
-            native.useInstructionSet(set);
-            const wide = pass('conv2d', [x, w], [3, 35, 7, 9], 'float32', one);
-            const rounded = pass('conv2d', [last, turned], [3, 35, 7, 9], 'bfloat16', one);
-            assert.deepEqual(rounded.dataSync(), wide.to('bfloat16').dataSync());
+        for (const channels of [1, 6]) {
+            for (const outs of [32, 35]) {
+                const one: Case = {
+                    x: [3, channels, 7, 9],
+                    w: [outs, channels, 3, 3],
+                    geometry: { padding: [1, 1] },
+                };
+                const [x, w] = [uniformTensor(one.x, 'x'), uniformTensor(one.w, 'w')];
+                const last = permute(permute(x, [0, 2, 3, 1]).contiguous(), [0, 3, 1, 2]);
+                const turned = permute(permute(w, [3, 2, 1, 0]).contiguous(), [3, 2, 1, 0]);
+                for (const set of instructionSets) {
+                    native.useInstructionSet(set);
+                    const wide = pass('conv2d', [x, w], [3, outs, 7, 9], 'float32', one);
+                    const rounded = pass('conv2d', [last, turned], [3, outs, 7, 9], 'bfloat16', one);
+                    assert.deepEqual(rounded.dataSync(), wide.to('bfloat16').dataSync());
+                }
+            }
         }
     });
 

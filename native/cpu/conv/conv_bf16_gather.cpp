@@ -89,9 +89,41 @@ void point(ConvBf16Tile& tile, const ConvPlan& plan, const ConvPhase& phase, con
     tile.row_step = count > 1 ? even_step(tile.rows, count) : 0;
 }
 
+// Whether the kernel that keeps the weights of one panel in registers does this phase.
+bool has_few_taps(const ConvPlan& plan, const PhaseWork& work) {
+    return plan.groups == 1 && work.runs.length == conv_bf16_few_length &&
+           static_cast<int64_t>(work.runs.offsets.size()) == conv_bf16_few_runs &&
+           plan.out_channels % kernels().conv_bf16.nr == 0;
+}
+
+void run_few_taps(const ConvPlan& plan, const PhaseWork& work, const BFloat16* buffer,
+                  const std::vector<float>& bias, BFloat16* out, int64_t first_row) {
+    const int64_t nr = kernels().conv_bf16.nr, line = plan.out_width * plan.out_channels;
+    ConvBf16FewTaps rows{};
+    rows.rows = std::min(plan.band, work.phase.rows - first_row);
+    rows.pixels = work.phase.columns;
+    rows.x = buffer;
+    rows.x_row = plan.in_step[0] * plan.padded_width * plan.channels;
+    rows.x_step = plan.in_step[1] * plan.channels;
+    rows.offsets = work.runs.offsets.data();
+    rows.out_row = plan.out_step[0] * line;
+    rows.out_step = plan.out_step[1] * plan.out_channels;
+    BFloat16* first = out + (work.phase.out_row + first_row * plan.out_step[0]) * line +
+                      work.phase.out_column * plan.out_channels;
+    for (int64_t panel = 0; panel < work.weights.panels; ++panel) {
+        rows.b = work.weights.panel(0, panel);
+        rows.bias = bias.empty() ? nullptr : bias.data() + panel * nr;
+        rows.out = first + panel * nr;
+        kernels().conv_bf16.few_taps(rows);
+    }
+}
+
 template <class Out>
 void run_band(const ConvPlan& plan, const PhaseWork& work, const BFloat16* buffer,
               const std::vector<float>& bias, Out* out, int64_t first_row) {
+    if constexpr (std::is_same_v<Out, BFloat16>) {
+        if (has_few_taps(plan, work)) return run_few_taps(plan, work, buffer, bias, out, first_row);
+    }
     const ConvBf16Kernels& micro = kernels().conv_bf16;
     const int64_t pixels = std::min(plan.band, work.phase.rows - first_row) * work.phase.columns;
     ConvBf16Tile tile{};

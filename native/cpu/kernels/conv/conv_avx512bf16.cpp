@@ -13,6 +13,7 @@ namespace {
 void register_conv(KernelTable& table) {
     table.conv_bf16.nr = 2 * F32::width;
     fill_conv_bf16<conv_bf16_most_rows>(table.conv_bf16);
+    table.conv_bf16.few_taps = &few_taps_bf16;
 }
 
 }  // namespace nativegrad::cpu::avx512bf16

@@ -27,9 +27,25 @@ struct ConvBf16Tile {
     bool rounds;        // out is BFloat16
 };
 
+constexpr int64_t conv_bf16_few_runs = 3, conv_bf16_few_length = 3;
+
+// Three runs of three elements, a kernel of 3x3 over one channel: their weights stay in registers.
+// out[row][pixel][j] = bias[j] + sum over runs of x[row][pixel][offsets[run] + 0, 1, 2] * b[run, ..]
+struct ConvBf16FewTaps {
+    int64_t rows, pixels;
+    const BFloat16* x;
+    int64_t x_row, x_step;
+    const int64_t* offsets;  // of the runs
+    const BFloat16* b;       // [run, 2, nr, 2]: a pair and a single one
+    const float* bias;       // nr elements, or null
+    BFloat16* out;           // nr elements each
+    int64_t out_row, out_step;
+};
+
 struct ConvBf16Kernels {
     int64_t nr;                                                      // 0: this processor has no such kernels
     void (*run[conv_bf16_most_rows + 1])(const ConvBf16Tile& tile);  // by row_count
+    void (*few_taps)(const ConvBf16FewTaps& work);
 };
 
 }  // namespace nativegrad::cpu

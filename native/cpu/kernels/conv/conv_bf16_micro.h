@@ -101,3 +101,47 @@ void fill_conv_bf16(ConvBf16Kernels& kernels) {
     kernels.run[rows] = &conv_bf16_micro<rows, 2>;
     if constexpr (rows > 1) fill_conv_bf16<rows - 1>(kernels);
 }
+
+template <int pixels, int vectors>
+__attribute__((always_inline)) inline void few_taps_bf16_block(
+    const ConvBf16FewTaps& work, const BFloat16* x,
+    const Bf16Pairs (&weights)[2 * conv_bf16_few_runs][vectors], const F32 (&start)[vectors], BFloat16* out) {
+    F32 total[pixels][vectors];
+    for (int i = 0; i < pixels; ++i) {
+        for (int j = 0; j < vectors; ++j) total[i][j] = start[j];
+    }
+#pragma GCC unroll 3
+    for (int run = 0; run < conv_bf16_few_runs; ++run) {
+#pragma GCC unroll 4
+        for (int i = 0; i < pixels; ++i) {
+            const BFloat16* from = x + i * work.x_step + work.offsets[run];
+            const Bf16Pairs pair = broadcast_pair(from), single = broadcast_single(from + 2);
+            for (int j = 0; j < vectors; ++j) {
+                total[i][j] = add_products(total[i][j], weights[2 * run][j], pair);
+                total[i][j] = add_products(total[i][j], weights[2 * run + 1][j], single);
+            }
+        }
+    }
+    for (int i = 0; i < pixels; ++i)
+        store_rounded_row<vectors>(out + i * work.out_step, total[i], vectors * F32::width);
+}
+
+void few_taps_bf16(const ConvBf16FewTaps& work) {
+    constexpr int vectors = 2, pixels = 4;
+    Bf16Pairs weights[2 * conv_bf16_few_runs][vectors];
+    F32 start[vectors];
+    for (int j = 0; j < vectors; ++j) {
+        for (int step = 0; step < 2 * conv_bf16_few_runs; ++step)
+            weights[step][j] = load_pairs(work.b + 2 * (step * vectors + j) * F32::width);
+        start[j] = work.bias != nullptr ? load(work.bias + j * F32::width) : F32(0.0);
+    }
+    for (int64_t row = 0; row < work.rows; ++row) {
+        const BFloat16* x = work.x + row * work.x_row;
+        BFloat16* out = work.out + row * work.out_row;
+        int64_t p = 0;
+        for (; p + pixels <= work.pixels; p += pixels)
+            few_taps_bf16_block<pixels>(work, x + p * work.x_step, weights, start, out + p * work.out_step);
+        for (; p < work.pixels; ++p)
+            few_taps_bf16_block<1>(work, x + p * work.x_step, weights, start, out + p * work.out_step);
+    }
+}

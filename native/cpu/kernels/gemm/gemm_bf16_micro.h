@@ -100,29 +100,30 @@ inline void interleave_rows(const BFloat16* first, const BFloat16* second, int64
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7,
                                          38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
-    for (int64_t i = 0; i < lanes; i += width) {
-        const int64_t left = lanes - i;
-        const __mmask32 inside = left >= width ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
-        const __m512i a = _mm512_maskz_loadu_epi16(inside, first + i);
-        const __m512i b =
-            second == nullptr ? _mm512_setzero_si512() : _mm512_maskz_loadu_epi16(inside, second + i);
-        const __m512i pairs[2] = {_mm512_permutex2var_epi16(a, low, b),
-                                  _mm512_permutex2var_epi16(a, high, b)};
-        if (left >= width) {
-            _mm512_storeu_si512(to + 2 * i, pairs[0]);
-            _mm512_storeu_si512(to + 2 * i + width, pairs[1]);
-            continue;
-        }
-        _mm512_mask_storeu_epi32(to + 2 * i, static_cast<__mmask16>(inside), pairs[0]);
-        _mm512_mask_storeu_epi32(to + 2 * i + width, static_cast<__mmask16>(inside >> 16), pairs[1]);
+    int64_t i = 0;
+    for (; i + width <= lanes; i += width) {
+        const __m512i a = _mm512_loadu_si512(first + i);
+        const __m512i b = second == nullptr ? _mm512_setzero_si512() : _mm512_loadu_si512(second + i);
+        _mm512_storeu_si512(to + 2 * i, _mm512_permutex2var_epi16(a, low, b));
+        _mm512_storeu_si512(to + 2 * i + width, _mm512_permutex2var_epi16(a, high, b));
     }
+    if (i == lanes) return;
+    const __mmask32 inside = (__mmask32{1} << (lanes - i)) - 1;
+    const __m512i a = _mm512_maskz_loadu_epi16(inside, first + i);
+    const __m512i b =
+        second == nullptr ? _mm512_setzero_si512() : _mm512_maskz_loadu_epi16(inside, second + i);
+    _mm512_mask_storeu_epi32(to + 2 * i, static_cast<__mmask16>(inside),
+                             _mm512_permutex2var_epi16(a, low, b));
+    _mm512_mask_storeu_epi32(to + 2 * i + width, static_cast<__mmask16>(inside >> 16),
+                             _mm512_permutex2var_epi16(a, high, b));
 }
 
 // x [lanes, k] at (lane_stride, k_stride) -> to [k / 2 rounded up, lanes, 2] at (2 * to_lanes, 2, 1)
 void gemm_pack_pairs(const BFloat16* x, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t k,
                      BFloat16* to, int64_t to_lanes) {
     constexpr int64_t ahead = 24;
-    if (k_stride == 1) return pack_turned_pairs(x, lane_stride, lanes, k, to, to_lanes);
+    const bool turns = k_stride == 1 && (lane_stride != 1 || k > lanes);
+    if (turns) return pack_turned_pairs(x, lane_stride, lanes, k, to, to_lanes);
     for (int64_t p = 0; p < k; p += 2, x += 2 * k_stride, to += 2 * to_lanes) {
         const BFloat16* second = p + 1 < k ? x + k_stride : nullptr;
         // The processor itself does not foresee lines a page apart.
