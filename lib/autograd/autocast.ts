@@ -54,6 +54,8 @@ export function autocast<T>(dtype: LowPrecision | null, body: () => T): T {
         throw new TypeError(
             `[autocast] the dtype must be bfloat16, float16 or null, got ${describeValue(given)}`,
         );
+    if (typeof body !== 'function')
+        throw new TypeError(`[autocast] expected a function to run, got ${describeValue(body)}`);
     return within(dtype, body);
 }
 
