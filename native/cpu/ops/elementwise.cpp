@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/block_io.h"
@@ -166,13 +168,22 @@ void run_copy(const TensorView& x, const TensorView& out) {
     const StridedLoop<2> loop({&out, &x});
     if (copy_transposed(loop, x, out)) return;
     const int64_t to_stride = loop.inner_stride(0), from_stride = loop.inner_stride(1);
+    const bool reads_in_place = x.dtype == own_dtype<From>() && from_stride == 1;
+    const bool writes_in_place =
+        !reads_in_place && std::is_same_v<From, To> && out.dtype == own_dtype<To>() && to_stride == 1;
     loop.run([&](const int64_t* offsets, int64_t n) {
-        From read[block_size];
+        From buffer[block_size];
         To written[block_size];
         for (int64_t i = 0; i < n; i += block_size) {
             const int64_t count = std::min(block_size, n - i);
-            load_block(x.dtype, element(x, offsets[1] + i * from_stride), from_stride, count, read);
-            void* to = element(out, offsets[0] + i * to_stride);
+            void* const from = element(x, offsets[1] + i * from_stride);
+            void* const to = element(out, offsets[0] + i * to_stride);
+            if (writes_in_place) {
+                load_block(x.dtype, from, from_stride, count, static_cast<From*>(to));
+                continue;
+            }
+            if (!reads_in_place) load_block(x.dtype, from, from_stride, count, buffer);
+            const From* read = reads_in_place ? static_cast<const From*>(from) : buffer;
             // One conversion: straight from what was read, unless the target computes in another float type.
             if constexpr (std::is_same_v<From, To> || std::is_same_v<To, int64_t>) {
                 store_block(out.dtype, to, to_stride, count, read);
