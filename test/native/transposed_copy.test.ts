@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { fromTypedArray, permute, scope, slice } from '../../lib/index.js';
+import { fromTypedArray, permute, scope, slice, zeros, type DType } from '../../lib/index.js';
+import { run } from '../../lib/native/call.js';
 import { sizeOf } from '../../lib/tensor/shape.js';
 import { availableSets, withSet, withThreads } from '../support/processor.js';
 
@@ -23,6 +24,17 @@ function copied(shape: readonly number[], axes: readonly number[]): number[] {
     });
 }
 
+/** The same from one dtype to another, of element numbers modulo 251, which bfloat16 still holds. */
+function converted(shape: readonly number[], axes: readonly number[], from: DType, to: DType): number[] {
+    return scope(() => {
+        const numbers = Float32Array.from({ length: sizeOf(shape) }, (_, i) => i % 251);
+        const x = permute(fromTypedArray(numbers, shape, { dtype: from }), axes);
+        const out = zeros(x.shape, { dtype: to });
+        run('copy', [x], [out]);
+        return Array.from(out.to('float32').dataSync(), Number);
+    });
+}
+
 const sides = [3, 4, 7, 8, 9, 15, 16, 17, 33, 70];
 
 describe('copies into another order of the axes', () => {
@@ -38,6 +50,28 @@ describe('copies into another order of the axes', () => {
             });
         });
     }
+
+    it('convert between float32 and shorter floats', () => {
+        const short = ['float32', 'float16', 'bfloat16'] as const;
+        for (const set of availableSets) {
+            withSet(set, () => {
+                for (const [rows, columns] of [
+                    [4, 5],
+                    [49, 64],
+                    [63, 66],
+                    [130, 65],
+                ] as const) {
+                    const wanted = permuted([2, rows, columns], [0, 2, 1]).map((i) => i % 251);
+                    for (const from of short) {
+                        for (const to of short) {
+                            const got = converted([2, rows, columns], [0, 2, 1], from, to);
+                            assert.deepEqual(got, wanted, `${rows}x${columns} ${from} to ${to} on ${set}`);
+                        }
+                    }
+                }
+            });
+        }
+    });
 
     it('hold each element once for every order of four axes', () => {
         const shape = [5, 6, 7, 9];

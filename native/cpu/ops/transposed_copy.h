@@ -5,7 +5,7 @@
 
 namespace nativegrad::cpu {
 
-// x [...] -> out [...] of float32 (loop: out, x); false, and nothing done, where the
+// x [...] -> out [...] of float32 and shorter floats (loop: out, x); false, and nothing done, where the
 // fastest axes are the same, or are too short or strided to gain.
 bool copy_transposed(const StridedLoop<2>& loop, const TensorView& x, const TensorView& out);
 
