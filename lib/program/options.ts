@@ -1,0 +1,41 @@
+import type { ProgramSize } from '../native/program.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+/** Counters of a captured step. */
+export interface CaptureStatistics {
+    /** Programs made so far, one for each kind of input and mode. */
+    readonly captures: number;
+    /** Steps run. */
+    readonly replays: number;
+    /** Sizes of the programs that are kept. */
+    readonly programs: readonly ProgramSize[];
+}
+
+export interface CaptureOptions {
+    /**
+     * So many calls of each program are checked against the step itself, bit for bit; true for all of them. Costs the time of
+     * both. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
+     */
+    readonly validate?: number | boolean;
+    /**
+     * Put calls together that need fewer passes over memory that way (batch norm with relu and 2x2 max-pooling). Gradients
+     * that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
+     */
+    readonly fuse?: boolean;
+}
+
+/** @internal For loops that keep the event loop free. */
+export interface InternalCaptureOptions<Inputs extends readonly Tensor[], Result> extends CaptureOptions {
+    /** The step in parts, for checks of `async` calls. It frees its own tensors. */
+    readonly inParts?: (...inputs: Inputs) => Promise<Result>;
+}
+
+/** Several steps in one go. */
+export interface RunOptions {
+    /** Called after every chunk of steps with the number done. */
+    readonly onProgress?: (stepsDone: number) => void;
+    /** Ends the run between two chunks. */
+    readonly signal?: AbortSignal;
+    /** Steps of one native call; what a cancellation waits for. Default: about 20 ms worth of them. */
+    readonly chunk?: number;
+}

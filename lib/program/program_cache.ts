@@ -1,0 +1,82 @@
+import type { ProgramSize } from '../native/program.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { CapturedProgram } from './captured_program.js';
+import { signatureOf } from './step_inputs.js';
+
+/** Programs of one step that are kept; the one that was not used for the longest time goes first. */
+const maxPrograms = 16;
+/** So many programs in a row that were used only once mean that something differs in every call. */
+const wastedLimit = 8;
+
+interface CacheEntry<Result> {
+    readonly signature: string;
+    readonly program: CapturedProgram<Result>;
+    uses: number;
+}
+
+/** A program, the tensors that it takes (each of the inputs once), and whether this use of it is to be checked. */
+export interface FittingProgram<Result> {
+    readonly program: CapturedProgram<Result>;
+    readonly given: Tensor[];
+    readonly isChecked: boolean;
+}
+
+/** The programs of one step, one for each kind of inputs and surroundings. */
+export class ProgramCache<Inputs extends readonly Tensor[], Result> {
+    /** Most recently used first. */
+    private readonly entries: CacheEntry<Result>[] = [];
+    private hasWarned = false;
+    /** Programs made so far. */
+    captures = 0;
+
+    constructor(
+        private readonly step: (...inputs: Inputs) => Result,
+        private readonly validatedUses: number,
+        private readonly fuse: boolean,
+    ) {}
+
+    /** The program that fits these inputs now, or a new one. `sampleOf` gives what the step sees of an input. */
+    programFor(inputs: readonly Tensor[], sampleOf: (x: Tensor) => Tensor): FittingProgram<Result> {
+        const given = [...new Set(inputs)];
+        const places = inputs.map((input) => given.indexOf(input));
+        const samples = given.map(sampleOf);
+        const signature = signatureOf(samples, places);
+        const at = this.entries.findIndex((entry) => entry.signature === signature && entry.program.isValid);
+        const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
+        const entry = found ?? { signature, program: this.record(samples, places), uses: 0 };
+        entry.uses++;
+        if (entry.uses === this.validatedUses + 1) entry.program.dropExact();
+        this.entries.unshift(entry);
+        return { program: entry.program, given, isChecked: entry.uses <= this.validatedUses };
+    }
+
+    private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
+        const program = CapturedProgram.record(
+            (...given) => {
+                const inputs = places.map((place) => given[place]);
+                return this.step(...(inputs as readonly unknown[] as Inputs));
+            },
+            samples,
+            { fuse: this.fuse, exact: this.validatedUses > 0 },
+        );
+        this.captures++;
+        while (this.entries.length >= maxPrograms) this.entries.pop();
+        this.warnIfWasteful();
+        return program;
+    }
+
+    private warnIfWasteful(): void {
+        const wasted = this.entries.filter(({ uses }) => uses === 1).length;
+        if (this.hasWarned || wasted < wastedLimit) return;
+        this.hasWarned = true;
+        process.emitWarning(
+            `[capture] ${wasted} programs of one step were used only once: its inputs' shapes, or what it reads, differ ` +
+                'in nearly every call; drop short batches, or call the step itself',
+            { code: 'NATIVEGRAD_RECAPTURE' },
+        );
+    }
+
+    get sizes(): ProgramSize[] {
+        return this.entries.map(({ program }) => program.size);
+    }
+}
