@@ -6,6 +6,7 @@
 #include <string>
 
 #include "binding/argument_reader.h"
+#include "binding/arguments.h"
 #include "binding/environment.h"
 #include "program/planner.h"
 
@@ -15,16 +16,6 @@ namespace {
 
 using ProgramRef = std::shared_ptr<Program>;
 using ProgramHolder = std::shared_ptr<ProgramRef>;
-
-struct Arguments {
-    napi_value values[4];
-    size_t count = 4;
-
-    Arguments(napi_env env, napi_callback_info info, size_t needed, const char* usage) {
-        napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-        if (count < needed) fail("%s", usage);
-    }
-};
 
 TensorSlot& slot_of(Environment& environment, Handle handle) {
     TensorSlot* slot = environment.handles.find(handle);

@@ -3,23 +3,12 @@
 #include <cstring>
 
 #include "binding/argument_reader.h"
+#include "binding/arguments.h"
 #include "binding/environment.h"
 
 namespace nativegrad {
 
 namespace {
-
-constexpr size_t max_arguments = 4;
-
-struct Arguments {
-    napi_value values[max_arguments];
-    size_t count = max_arguments;
-
-    Arguments(napi_env env, napi_callback_info info, size_t needed, const char* usage) {
-        napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-        if (count < needed) fail("%s", usage);
-    }
-};
 
 Handle read_handle(napi_env env, napi_value value) {
     double number = 0;

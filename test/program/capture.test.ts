@@ -1,91 +1,32 @@
 import assert from 'node:assert/strict';
-import type { Tensor } from '../../lib/index.js';
 import {
     capture,
     CaptureError,
-    CaptureMismatchError,
     manualSeed,
     nn,
     noGrad,
     ones,
     optim,
-    randint,
     randn,
     setThreads,
     tensor,
     threads,
     zeros,
     type CapturedStep,
+    type Tensor,
 } from '../../lib/index.js';
-
-type Step = (x: Tensor, y: Tensor) => Tensor;
-
-interface Setup {
-    readonly model: nn.Module & { forward(x: Tensor): Tensor };
-    readonly optimizer: optim.Optimizer;
-    readonly step: Step;
-}
-
-type MakeModel = () => Setup['model'];
-type MakeOptimizer = (parameters: Tensor[]) => optim.Optimizer;
-
-const mlp: MakeModel = () =>
-    new nn.Sequential(
-        new nn.Linear(20, 16),
-        new nn.ReLU(),
-        new nn.Dropout(0.25),
-        new nn.LayerNorm([16]),
-        new nn.GELU(),
-        new nn.Linear(16, 4),
-    );
-
-const cnn: MakeModel = () =>
-    new nn.Sequential(
-        new nn.Conv2d(1, 3, 3, { padding: 1 }),
-        new nn.BatchNorm2d(3),
-        new nn.ReLU(),
-        new nn.MaxPool2d(2),
-        new nn.Conv2d(3, 4, 3),
-        new nn.GroupNorm(2, 4),
-        new nn.Tanh(),
-        new nn.AvgPool2d(2),
-        new nn.Flatten(),
-        new nn.Linear(4, 4),
-    );
-
-const cnnWithDropout: MakeModel = () => new nn.Sequential(cnn(), new nn.Dropout(0.3), new nn.Linear(4, 4));
-
-const adam: MakeOptimizer = (parameters) => new optim.Adam(parameters, { lr: 1e-2 });
-
-function setup(makeModel: MakeModel, makeOptimizer: MakeOptimizer): Setup {
-    manualSeed(3);
-    const model = makeModel();
-    const optimizer = makeOptimizer(model.parameters());
-    const step: Step = (x, y) => {
-        optimizer.zeroGrad();
-        const loss = nn.crossEntropy(model.forward(x), y);
-        loss.backward();
-        optimizer.step();
-        return loss;
-    };
-    return { model, optimizer, step };
-}
-
-function batch(size: number, shape: readonly number[]): [Tensor, Tensor] {
-    return [randn([size, ...shape]), randint(0, 4, [size])];
-}
-
-/** Parameters, buffers and optimizer state, as numbers. */
-function stateOf({ model, optimizer }: Setup): unknown {
-    const { state } = optimizer.stateDict();
-    return {
-        model: [...model.stateDict()].map(([name, x]) => [name, x.toArray()]),
-        optimizer: Object.values(state).map(({ step, tensors }) => [
-            step,
-            ...Object.values(tensors).map((x) => x.toArray()),
-        ]),
-    };
-}
+import {
+    type Step,
+    type Setup,
+    type MakeModel,
+    type MakeOptimizer,
+    mlp,
+    cnn,
+    adam,
+    setup,
+    batch,
+    stateOf,
+} from '../support/captured_setup.js';
 
 /** Runs the same batches eagerly and captured, from the same start. */
 function compare(
@@ -417,194 +358,12 @@ describe('capture', () => {
         });
     });
 
-    describe('validate', () => {
-        it('finds nothing wrong with a sound step, and gives its bits', () => {
-            for (const make of [
-                (p: Tensor[]) => new optim.Adam(p),
-                (p: Tensor[]) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.5 }),
-            ]) {
-                manualSeed(1);
-                const batches = Array.from({ length: 5 }, () => batch(8, [1, 8, 8]));
-                const runs = [0, 3, true].map((validate) => {
-                    const made = setup(cnnWithDropout, make);
-                    const run = capture(made.step, { validate, fuse: false });
-                    manualSeed(5);
-                    return { losses: batches.map(([x, y]) => run(x, y).item()), state: stateOf(made) };
-                });
-                assert.deepEqual(runs[1], runs[0]);
-                assert.deepEqual(runs[2], runs[0]);
-            }
-        });
-
-        it('finds a number that the step took from JavaScript', () => {
-            let scale = 1;
-            const run = capture((x: Tensor) => x.mul(scale), { validate: true });
-            const x = ones([3]);
-            assert.deepEqual(run(x).toArray(), [1, 1, 1]);
-            scale = 1.5;
-            assert.throws(
-                () => run(x),
-                (error) =>
-                    error instanceof CaptureMismatchError &&
-                    /result 0 .* by up to 0\.500/.test(error.message),
-            );
-        });
-
-        it('leaves the state of the step itself where they disagree', () => {
-            const weight = ones([2]);
-            let rate = 1;
-            const run = capture(
-                (x: Tensor) => {
-                    weight.sub_(x.mul(rate));
-                    return weight;
-                },
-                { validate: true },
-            );
-            run(ones([2]));
-            rate = 10;
-            assert.throws(() => run(ones([2])), /result 0/);
-            assert.deepEqual(weight.toArray(), [-10, -10]);
-        });
-
-        it('refuses other options', () => {
-            assert.throws(
-                () => capture((x: Tensor) => x, { validate: -1 }),
-                /validate must be a boolean or a count/,
-            );
-        });
-    });
-
     describe('op errors in a replay', () => {
         it('name the op', () => {
             const weight = randn([3, 2]);
             const run = capture((index: Tensor) => weight.indexSelect(0, index));
             run(tensor([0, 2], { dtype: 'int32' }));
             assert.throws(() => run(tensor([0, 3], { dtype: 'int32' })), /index_select.*captured program/s);
-        });
-    });
-
-    describe('puts calls together', () => {
-        /** A convolution without a bias (whose gradient batch norm makes rounding alone), then `layers`. */
-        const network = (features: number, ...layers: nn.Layer[]): nn.Sequential =>
-            new nn.Sequential(
-                new nn.Conv2d(1, 4, 3, { padding: 1, bias: false }),
-                ...layers,
-                new nn.Flatten(),
-                new nn.Linear(features, 4),
-            );
-        const cases: [string, () => nn.Sequential, string[]][] = [
-            [
-                'batch norm and relu',
-                () => network(400, new nn.BatchNorm2d(4), new nn.ReLU()),
-                ['conv2d_statistics', 'batch_norm_relu', 'batch_norm_relu_backward'],
-            ],
-            [
-                'batch norm, relu and pooling',
-                () => network(100, new nn.BatchNorm2d(4), new nn.ReLU(), new nn.MaxPool2d(2)),
-                ['conv2d_statistics', 'batch_norm_relu_pool', 'batch_norm_relu_pool_backward'],
-            ],
-            [
-                'batch norm and relu before a pooling of another kind',
-                () => network(36, new nn.BatchNorm2d(4), new nn.ReLU(), new nn.MaxPool2d(3)),
-                [
-                    'conv2d_statistics',
-                    'batch_norm_relu',
-                    'max_pool2d',
-                    'max_pool2d_backward',
-                    'batch_norm_relu_backward',
-                ],
-            ],
-            [
-                'nothing around another activation',
-                () => network(100, new nn.BatchNorm2d(4), new nn.Tanh(), new nn.MaxPool2d(2)),
-                [
-                    'conv2d_statistics',
-                    'batch_norm',
-                    'max_pool2d',
-                    'max_pool2d_backward',
-                    'batch_norm_backward',
-                ],
-            ],
-        ];
-        const interesting = /norm|pool|conv2d(_statistics)?$/;
-
-        for (const [name, makeModel, expected] of cases) {
-            it(`${name}: fewer calls, the results of the step`, () => {
-                manualSeed(6);
-                const [x, y] = batch(16, [1, 10, 10]);
-                const results = [false, true].map((fuse) => {
-                    const made = setup(makeModel, (p) => new optim.SGD(p, { lr: 0.1 }));
-                    const run = capture(made.step, { fuse });
-                    const losses = Array.from({ length: 4 }, () => run(x, y).item());
-                    const gradients = made.model
-                        .parameters()
-                        .map((p) => Array.from(p.grad?.dataSync() ?? [], Number));
-                    const calls = run.profile(1, x, y).map(({ op }) => op);
-                    return { losses, gradients, calls };
-                });
-                const [single, fused] = results;
-                assert.ok(single && fused);
-                assert.deepEqual(
-                    fused.calls.filter((op) => interesting.test(op)),
-                    expected,
-                );
-                fused.losses.forEach((loss, i) => {
-                    assert.ok(Math.abs(loss - (single.losses[i] ?? 0)) <= 1e-5, `step ${i}`);
-                });
-                fused.gradients.forEach((gradient, i) => {
-                    const other = single.gradients[i] ?? [];
-                    const most = Math.max(...other.map(Math.abs));
-                    gradient.forEach((value, j) => {
-                        assert.ok(Math.abs(value - (other[j] ?? 0)) <= 1e-4 * most + 1e-7, `parameter ${i}`);
-                    });
-                });
-            });
-        }
-
-        it('only where nobody sees what lies between', () => {
-            const norm = new nn.BatchNorm2d(2);
-            const between: ((x: Tensor) => Tensor[])[] = [
-                (x) => {
-                    const y = norm.forward(x);
-                    return [y, y.relu()];
-                },
-                (x) => {
-                    const y = norm.forward(x);
-                    return [y.relu(), y.mul(2)];
-                },
-                (x) => {
-                    const y = norm.forward(x).relu();
-                    return [y.maxPool2d(2), y];
-                },
-            ];
-            const x = randn([3, 2, 4, 4]);
-            norm.eval();
-            for (const step of between) {
-                const wanted = noGrad(() => step(x)).map((item) => item.toArray());
-                const run = capture(step);
-                assert.deepEqual(
-                    noGrad(() => run(x)).map((item) => item.toArray()),
-                    wanted,
-                );
-                assert.deepEqual(
-                    run(x).map((item) => item.toArray()),
-                    wanted,
-                );
-            }
-        });
-
-        it('also where there is no backward pass', () => {
-            const layers = new nn.Sequential(
-                new nn.BatchNorm2d(2),
-                new nn.ReLU(),
-                new nn.MaxPool2d(2),
-            ).eval();
-            const x = randn([3, 2, 4, 4]);
-            const run = capture((input: Tensor) => layers.forward(input));
-            noGrad(() => {
-                assert.deepEqual(run(x).toArray(), layers.forward(x).toArray());
-                assert.ok(run.profile(1, x).some(({ op }) => op === 'batch_norm_relu_pool'));
-            });
         });
     });
 

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { capture, CaptureMismatchError, manualSeed, ones, optim, type Tensor } from '../../lib/index.js';
+import { cnnWithDropout, setup, batch, stateOf } from '../support/captured_setup.js';
+
+describe('capture with validate', () => {
+    it('finds nothing wrong with a sound step, and gives its bits', () => {
+        for (const make of [
+            (p: Tensor[]) => new optim.Adam(p),
+            (p: Tensor[]) => new optim.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.5 }),
+        ]) {
+            manualSeed(1);
+            const batches = Array.from({ length: 5 }, () => batch(8, [1, 8, 8]));
+            const runs = [0, 3, true].map((validate) => {
+                const made = setup(cnnWithDropout, make);
+                const run = capture(made.step, { validate, fuse: false });
+                manualSeed(5);
+                return { losses: batches.map(([x, y]) => run(x, y).item()), state: stateOf(made) };
+            });
+            assert.deepEqual(runs[1], runs[0]);
+            assert.deepEqual(runs[2], runs[0]);
+        }
+    });
+
+    it('finds a number that the step took from JavaScript', () => {
+        let scale = 1;
+        const run = capture((x: Tensor) => x.mul(scale), { validate: true });
+        const x = ones([3]);
+        assert.deepEqual(run(x).toArray(), [1, 1, 1]);
+        scale = 1.5;
+        assert.throws(
+            () => run(x),
+            (error) =>
+                error instanceof CaptureMismatchError && /result 0 .* by up to 0\.500/.test(error.message),
+        );
+    });
+
+    it('leaves the state of the step itself where they disagree', () => {
+        const weight = ones([2]);
+        let rate = 1;
+        const run = capture(
+            (x: Tensor) => {
+                weight.sub_(x.mul(rate));
+                return weight;
+            },
+            { validate: true },
+        );
+        run(ones([2]));
+        rate = 10;
+        assert.throws(() => run(ones([2])), /result 0/);
+        assert.deepEqual(weight.toArray(), [-10, -10]);
+    });
+
+    it('refuses other options', () => {
+        assert.throws(
+            () => capture((x: Tensor) => x, { validate: -1 }),
+            /validate must be a boolean or a count/,
+        );
+    });
+});
