@@ -57,7 +57,8 @@ export interface Addon {
     emptyCache(): number;
     resetPeak(): void;
     threadCount(): number;
-    setThreadCount(count: number): void;
+    setThreads(count: number, spinMicroseconds: number, processors: Int32Array): void;
+    threadOptions(): { count: number; spinMicroseconds: number; processors: readonly number[] };
     instructionSets(): { best: string; used: string };
     useInstructionSet(name: string): void;
     measurePeak(options?: { seconds?: number }): number;

@@ -118,11 +118,29 @@ Napi::Value thread_count(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), cpu::thread_count());
 }
 
-Napi::Value set_thread_count(const Napi::CallbackInfo& info) {
+// setThreads(count, spinMicroseconds, processors: Int32Array)
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
     const int32_t count = info[0].ToNumber().Int32Value();
     if (count < 1 || count > 1024) fail("[setThreads] expected 1 to 1024 threads, got %d", count);
-    cpu::set_thread_count(count);
+    const auto processors = info[2].As<Napi::Int32Array>();
+    cpu::set_thread_options({count,
+                             info[1].ToNumber().Int32Value(),
+                             {processors.Data(), processors.Data() + processors.ElementLength()}});
     return info.Env().Undefined();
+}
+
+// threads(): { count, spinMicroseconds, processors }
+Napi::Value thread_options(const Napi::CallbackInfo& info) {
+    const cpu::ThreadOptions options = cpu::thread_options();
+    const Napi::Env env = info.Env();
+    Napi::Array processors = Napi::Array::New(env, options.processors.size());
+    uint32_t index = 0;
+    for (const int32_t processor : options.processors) processors.Set(index++, processor);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("count", options.count);
+    result.Set("spinMicroseconds", options.spin_microseconds);
+    result.Set("processors", processors);
+    return result;
 }
 
 // instructionSets(): { best, used }
@@ -169,7 +187,8 @@ void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "emptyCache", &call<empty_cache>);
     define_function(env, exports, "resetPeak", &call<reset_peak>);
     define_function(env, exports, "threadCount", &call<thread_count>);
-    define_function(env, exports, "setThreadCount", &call<set_thread_count>);
+    define_function(env, exports, "setThreads", &call<set_threads>);
+    define_function(env, exports, "threadOptions", &call<thread_options>);
     define_function(env, exports, "instructionSets", &call<instruction_sets>);
     define_function(env, exports, "useInstructionSet", &call<use_instruction_set>);
     define_function(env, exports, "measurePeak", &call<measure_peak>);

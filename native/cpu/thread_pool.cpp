@@ -10,7 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "backend/error.h"
+
 #if defined(__linux__)
+#include <pthread.h>
 #include <sched.h>
 #endif
 #if defined(__x86_64__)
@@ -21,11 +24,22 @@ namespace nativegrad::cpu {
 
 namespace {
 
-constexpr auto spin_time = std::chrono::microseconds(50);
-
 void pause_briefly() {
 #if defined(__x86_64__)
     _mm_pause();
+#endif
+}
+
+// False where the system does not let us, or knows no such thing.
+bool bind_to(int32_t processor) {
+#if defined(__linux__)
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<size_t>(processor), &set);
+    return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
+#else
+    static_cast<void>(processor);
+    return false;
 #endif
 }
 
@@ -33,9 +47,19 @@ void pause_briefly() {
 // inside.
 class Pool {
   public:
-    explicit Pool(int32_t threads) {
+    explicit Pool(const ThreadOptions& options)
+        : shares_(new Share[static_cast<size_t>(options.count)]),
+          spin_time_(std::chrono::microseconds(options.spin_microseconds)) {
+        const size_t processors = options.processors.size();
         try {
-            for (int32_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+            for (int32_t i = 1; i < options.count; ++i) {
+                const int32_t processor =
+                    processors == 0 ? -1 : options.processors[static_cast<size_t>(i) % processors];
+                workers_.emplace_back([this, i, processor] {
+                    if (processor >= 0) bind_to(processor);
+                    work(i);
+                });
+            }
         } catch (const std::system_error&) {
             // The system grants no more threads: work with those there are, to the same bits.
         }
@@ -54,13 +78,18 @@ class Pool {
     void run(int64_t count, Task task, void* context) {
         task_ = task;
         context_ = context;
-        count_ = count;
         failure_ = nullptr;
-        next_.store(0, std::memory_order_relaxed);
+        const int64_t threads = thread_total();
+        for (int64_t thread = 0; thread < threads; ++thread) {
+            Share& share = shares_[static_cast<size_t>(thread)];
+            // Rounded up, so that the caller has the first task of few.
+            share.next.store((count * thread + threads - 1) / threads, std::memory_order_relaxed);
+            share.end = (count * (thread + 1) + threads - 1) / threads;
+        }
         // Sequentially consistent, as is the sleeper's side: either it sees the job or we see the sleeper.
         state_.store((state_.load(std::memory_order_relaxed) + one_job) | open);
         wake_sleepers(count - 1);
-        take_tasks();
+        take_tasks(0);
         // Closing the job here spares us the wait for workers that have not come: they will find nothing to
         // do.
         state_.fetch_and(~open, std::memory_order_acq_rel);
@@ -79,7 +108,15 @@ class Pool {
     static constexpr uint64_t inside = 0xffffffff, open = uint64_t{1} << 32, one_job = uint64_t{1} << 33;
     static constexpr int spins_before_yield = 4000;
 
+    // Tasks of one thread that nobody has taken yet: [next, end).
+    struct alignas(64) Share {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+
     static uint64_t job_number(uint64_t state) { return state / one_job; }
+
+    int64_t thread_total() const { return static_cast<int64_t>(workers_.size()) + 1; }
 
     void wake_sleepers(int64_t wanted) {
         int64_t asleep = sleepers_.load();
@@ -88,10 +125,16 @@ class Pool {
         for (; asleep > 0 && wanted > 0; --asleep, --wanted) wake_.notify_one();
     }
 
-    void take_tasks() {
+    // The thread's own tasks, then those of its neighbours.
+    void take_tasks(int64_t thread) {
+        const int64_t threads = thread_total();
+        for (int64_t i = 0; i < threads; ++i) take_from(shares_[static_cast<size_t>((thread + i) % threads)]);
+    }
+
+    void take_from(Share& share) {
         for (;;) {
-            const int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
-            if (index >= count_) return;
+            const int64_t index = share.next.fetch_add(1, std::memory_order_relaxed);
+            if (index >= share.end) return;
             try {
                 task_(context_, index);
             } catch (...) {
@@ -101,13 +144,13 @@ class Pool {
         }
     }
 
-    void work() {
+    void work(int64_t thread) {
         uint64_t seen = 0;
         for (;;) {
             wait_for_job(seen);
             if (stopping_.load()) return;
             if (!enter(seen)) continue;
-            take_tasks();
+            take_tasks(thread);
             state_.fetch_sub(1, std::memory_order_release);
         }
     }
@@ -127,7 +170,7 @@ class Pool {
         const auto start = std::chrono::steady_clock::now();
         for (int round = 0; job_number(state_.load(std::memory_order_relaxed)) == seen; ++round) {
             pause_briefly();
-            if (round % 64 != 63 || std::chrono::steady_clock::now() - start < spin_time) continue;
+            if (round % 64 != 63 || std::chrono::steady_clock::now() - start < spin_time_) continue;
             std::unique_lock<std::mutex> lock(sleep_mutex_);
             sleepers_.fetch_add(1);
             wake_.wait(lock, [&] { return job_number(state_.load()) != seen; });
@@ -137,21 +180,23 @@ class Pool {
     }
 
     std::vector<std::thread> workers_;
+    std::unique_ptr<Share[]> shares_;
+    std::chrono::microseconds spin_time_;
     std::mutex sleep_mutex_, failure_mutex_;
     std::condition_variable wake_;
     std::atomic<uint64_t> state_{0};
-    std::atomic<int64_t> next_{0};
     std::atomic<int32_t> sleepers_{0};
     std::atomic<bool> stopping_{false};
     Task task_ = nullptr;
     void* context_ = nullptr;
-    int64_t count_ = 0;
     std::exception_ptr failure_;
 };
 
 struct Shared {
-    std::mutex busy;
+    std::mutex busy;  // held while a job runs
     std::unique_ptr<Pool> pool;
+    std::mutex reading;  // options change under both
+    ThreadOptions options{0};
     std::atomic<int32_t> threads{0};
 };
 
@@ -162,6 +207,18 @@ Shared& shared() {
 }
 
 thread_local bool inside_task = false;
+
+void require_processor(int32_t processor) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (processor >= 0 && processor < CPU_SETSIZE && sched_getaffinity(0, sizeof set, &set) == 0 &&
+        CPU_ISSET(static_cast<size_t>(processor), &set))
+        return;
+    fail("[setThreads] processor %d is not one that this process may run on", processor);
+#else
+    fail("[setThreads] threads cannot be bound to processor %d on this system", processor);
+#endif
+}
 
 }  // namespace
 
@@ -179,11 +236,28 @@ int32_t thread_count() {
     return s.threads.load();
 }
 
-void set_thread_count(int32_t count) {
+ThreadOptions thread_options() {
+    const int32_t count = thread_count();
+    Shared& s = shared();
+    std::lock_guard<std::mutex> lock(s.reading);
+    ThreadOptions options = s.options;
+    options.count = count;
+    return options;
+}
+
+void set_thread_options(const ThreadOptions& options) {
+    for (const int32_t processor : options.processors) require_processor(processor);
     Shared& s = shared();
     std::lock_guard<std::mutex> lock(s.busy);
-    s.threads.store(count);
+    std::lock_guard<std::mutex> writing(s.reading);
+    s.options = options;
+    s.threads.store(options.count);
     s.pool.reset();
+}
+
+void bind_calling_thread() {
+    const ThreadOptions options = thread_options();
+    if (!options.processors.empty()) bind_to(options.processors[0]);
 }
 
 void run_tasks(int64_t count, Task task, void* context) {
@@ -194,7 +268,7 @@ void run_tasks(int64_t count, Task task, void* context) {
         for (int64_t i = 0; i < count; ++i) task(context, i);
         return;
     }
-    if (!s.pool) s.pool = std::make_unique<Pool>(thread_count());
+    if (!s.pool) s.pool = std::make_unique<Pool>(thread_options());
     inside_task = true;
     try {
         s.pool->run(count, task, context);

@@ -1,9 +1,11 @@
 // Process-wide thread pool. Work is cut by shape alone, so results do not depend on how many threads take
-// part.
+// part. Each thread has a run of neighbouring tasks of its own, the same for the same count, so that what one
+// call wrote lies in the cache of the thread that the next call gives it to; who is done takes from the
+// others.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <vector>
 
 namespace nativegrad::cpu {
 
@@ -20,9 +22,19 @@ void parallel_for(int64_t count, const Function& function) {
         const_cast<Function*>(&function));
 }
 
-// Threads that take part, the caller included.
+struct ThreadOptions {
+    int32_t count;                         // that take part, the caller included
+    int32_t spin_microseconds = 100;       // a worker waits so long for the next job before it sleeps
+    std::vector<int32_t> processors = {};  // worker i runs on processor i (modulo) only; empty: on any
+};
+
 int32_t thread_count();
-void set_thread_count(int32_t count);
+ThreadOptions thread_options();
+// Takes effect at once; a running job ends first. Throws Error for a processor that we may not use.
+void set_thread_options(const ThreadOptions& options);
 int32_t default_thread_count();
+
+// Binds the calling thread to the first of the processors of the options, where there are any.
+void bind_calling_thread();
 
 }  // namespace nativegrad::cpu

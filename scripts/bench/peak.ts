@@ -1,9 +1,10 @@
+import { setThreads } from '../../lib/index.js';
 import { native } from '../../lib/native/addon.js';
 
 const SECONDS = 0.05;
 
 /** GFLOP/s of float32 multiply-adds held in registers, on as many threads as the benchmark computes with. */
 export function measurePeak(threads: number): number {
-    native.setThreadCount(threads);
+    setThreads(threads);
     return native.measurePeak({ seconds: SECONDS });
 }

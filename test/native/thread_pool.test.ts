@@ -1,8 +1,24 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { setThreads, threads } from '../../lib/index.js';
+import { native } from '../../lib/native/addon.js';
 import { checksums } from './thread_pool_work.js';
+
+/** Numbers of the processors that this process may use, from a list such as 0-3,8. */
+function allowedProcessors(): number[] {
+    const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    return list.split(',').map((range) => Number.parseInt(range, 10));
+}
+
+/** The lists of processors of all threads of this process. */
+function threadAffinities(): string[] {
+    return readdirSync('/proc/self/task').map((id) => {
+        const status = readFileSync(`/proc/self/task/${id}/status`, 'utf8');
+        return /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '';
+    });
+}
 
 const workerFile = new URL('./thread_pool_worker.mjs', import.meta.url);
 
@@ -37,6 +53,40 @@ describe('thread pool', function () {
         const expected = checksums(rounds);
         const results = await Promise.all([computeInWorker(rounds), computeInWorker(rounds)]);
         for (const result of results) assert.deepEqual(result, expected);
+    });
+
+    it('gives the same bits however threads wait and wherever they run', () => {
+        setThreads(1);
+        const expected = checksums(4);
+        for (const spinMicroseconds of [0, 1, 5000]) {
+            setThreads(3, { spinMicroseconds });
+            assert.deepEqual(checksums(4), expected);
+        }
+        if (process.platform !== 'linux') return;
+        const [processor = 0] = allowedProcessors();
+        setThreads(3, { processors: [processor] });
+        assert.deepEqual(native.threadOptions(), {
+            count: 3,
+            spinMicroseconds: 100,
+            processors: [processor],
+        });
+        assert.deepEqual(checksums(4), expected);
+        const bound = threadAffinities().filter((list) => list === String(processor));
+        assert.ok(bound.length >= 2, `two workers on processor ${processor}, found ${bound.length}`);
+    });
+
+    it('refuses options that make no sense, and keeps what was set', () => {
+        setThreads(2, { spinMicroseconds: 7 });
+        const refused = [
+            [() => setThreads(0), /\[setThreads\] expected 1 to 1024 threads, got 0/],
+            [() => setThreads(2, { spinMicroseconds: -1 }), /spinMicroseconds must be an integer from 0/],
+            [() => setThreads(2, { processors: [0.5] }), /a list of processor numbers/],
+            [() => setThreads(2, { processors: [4095] }), /processor 4095|cannot be bound/],
+            [() => setThreads(2, { spinMicrosecond: 1 } as object), /spinMicroseconds/],
+        ] as const;
+        for (const [call, message] of refused) assert.throws(call, message);
+        assert.equal(native.threadOptions().count, 2);
+        assert.equal(native.threadOptions().spinMicroseconds, 7);
     });
 
     it('takes another number of threads while workers compute', async () => {
