@@ -4,8 +4,12 @@
 
 #include "backend/error.h"
 #include "binding/environment.h"
+#include "binding/program_thread.h"
 
 namespace nativegrad {
+
+Environment::Environment(napi_env env) : handles(env) {}
+Environment::~Environment() = default;
 
 Environment& environment_of(napi_env env) {
     void* data = nullptr;
@@ -24,7 +28,7 @@ void check_usable(const Environment& environment, const Storage& storage, bool w
         return;
     }
     const auto is_owned = [&] { return writes ? storage.is_in_use() : storage.is_being_written(); };
-    if (is_owned()) wait_for_jobs(environment);
+    if (is_owned() && environment.program_thread != nullptr) environment.program_thread->wait();
     if (is_owned())
         fail("a captured program of another thread is running and %s this tensor; await the run first",
              storage.is_being_written() ? "writes" : "reads");
@@ -70,6 +74,7 @@ NAPI_MODULE_INIT() {
         define_tensor_functions(env, exports);
         define_system_functions(env, exports);
         define_program_functions(env, exports);
+        define_replay_functions(env, exports);
         return exports;
     });
 }

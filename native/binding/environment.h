@@ -11,10 +11,11 @@
 
 namespace nativegrad {
 
-struct Job;
+class ProgramThread;
 
 struct Environment {
-    explicit Environment(napi_env env) : handles(env) {}
+    explicit Environment(napi_env env);
+    ~Environment();
 
     HandleTable handles;
     napi_ref block_reference = nullptr;  // keeps the argument block alive
@@ -25,8 +26,7 @@ struct Environment {
     std::unique_ptr<Recorder> recorder;
     bool is_paused = false;
 
-    // Replays on other threads; each of them holds the list, too, since it may outlive the environment.
-    std::shared_ptr<std::vector<Job*>> jobs = std::make_shared<std::vector<Job*>>();
+    std::unique_ptr<ProgramThread> program_thread;  // from the first replay in the background on
 
     Recorder* active_recorder() const { return is_paused ? nullptr : recorder.get(); }
 };
@@ -34,9 +34,6 @@ struct Environment {
 // Waits where a program of this environment uses the storage on another thread. Throws when its elements
 // cannot be used: it was made while a step was captured, or another environment's program owns it.
 void check_usable(const Environment& environment, const Storage& storage, bool writes);
-
-// Waits for the replays on other threads; what they used is free then.
-void wait_for_jobs(const Environment& environment);
 
 Environment& environment_of(napi_env env);
 
@@ -58,6 +55,7 @@ napi_value run_function(napi_env env, napi_callback_info info);
 void define_tensor_functions(napi_env env, napi_value exports);
 void define_system_functions(napi_env env, napi_value exports);
 void define_program_functions(napi_env env, napi_value exports);
+void define_replay_functions(napi_env env, napi_value exports);
 
 void define_function(napi_env env, napi_value exports, const char* name, napi_callback callback);
 

@@ -1,42 +1,15 @@
-// Functions on captured programs: recording, finishing, replay at once or on a thread of its own.
+// Functions that make captured programs and tell about them.
 #include <algorithm>
-#include <condition_variable>
-#include <cstring>
-#include <mutex>
 #include <string>
 
 #include "binding/argument_reader.h"
 #include "binding/arguments.h"
-#include "binding/environment.h"
+#include "binding/program_access.h"
 #include "program/planner.h"
 
 namespace nativegrad {
 
 namespace {
-
-using ProgramRef = std::shared_ptr<Program>;
-using ProgramHolder = std::shared_ptr<ProgramRef>;
-
-TensorSlot& slot_of(Environment& environment, Handle handle) {
-    TensorSlot* slot = environment.handles.find(handle);
-    if (slot == nullptr) fail("[capture] a tensor was used after it was disposed");
-    return *slot;
-}
-
-// The elements of a typed array of the given type, valid until JavaScript runs again.
-template <class Element>
-std::vector<Element> elements_of(napi_env env, napi_value value, napi_typedarray_type expected) {
-    napi_typedarray_type type;
-    size_t length = 0;
-    void* data = nullptr;
-    if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-        type != expected)
-        fail("[capture] expected a typed array");
-    const Element* begin = static_cast<const Element*>(data);
-    return std::vector<Element>(begin, begin + length);
-}
-
-napi_value undefined() { return nullptr; }
 
 // captureBegin(...stand-ins): block holds the number of inputs and their handles. The step is to use the
 // stand-ins in their place; on return the block holds their handles.
@@ -119,15 +92,6 @@ napi_value wrap(napi_env env, ProgramRef program) {
     return result;
 }
 
-const ProgramRef& program_of(napi_env env, napi_value value) {
-    void* data = nullptr;
-    if (napi_get_value_external(env, value, &data) != napi_ok || data == nullptr)
-        fail("[capture] expected a program");
-    const ProgramRef& program = **static_cast<ProgramHolder*>(data);
-    if (program == nullptr) fail("[capture] the program is gone");
-    return program;
-}
-
 // captureEnd(changingSlots: Int32Array, exact, fused): block holds the number of results and their handles,
 // then the number of tensors that live on and their handles. Returns the programs that are asked for, in an
 // array: one with the calls as recorded, one with fused calls.
@@ -157,214 +121,6 @@ napi_value capture_end(napi_env env, napi_callback_info info) {
         }
         environment.recorder.reset();
         return list;
-    });
-}
-
-bool same_layout(const TensorView& recorded, const TensorView& given, int32_t skip) {
-    if (recorded.dtype != given.dtype || recorded.rank + skip != given.rank) return false;
-    for (int32_t axis = 0; axis < recorded.rank; ++axis) {
-        if (recorded.shape[axis] != given.shape[axis + skip]) return false;
-        if (recorded.shape[axis] > 1 && recorded.strides[axis] != given.strides[axis + skip]) return false;
-    }
-    return true;
-}
-
-struct Replay {
-    ProgramRef program;
-    int64_t steps;
-    std::vector<double> rows;
-    std::vector<ProgramInput> inputs;
-    std::vector<ProgramOutput> outputs;
-
-    void run() { program->replay(steps, rows.data(), inputs, outputs); }
-    void begin_use() {
-        program->begin_use();
-        for (const ProgramInput& input : inputs) input.storage->begin_use(false);
-        for (const ProgramOutput& output : outputs) output.storage->begin_use(true);
-    }
-    void end_use() {
-        program->end_use();
-        for (const ProgramInput& input : inputs) input.storage->end_use(false);
-        for (const ProgramOutput& output : outputs) output.storage->end_use(true);
-    }
-};
-
-void read_inputs(Environment& environment, ArgumentReader& reader, bool stacked, Replay& replay) {
-    const std::vector<TensorView>& recorded = replay.program->inputs;
-    if (reader.integer() != static_cast<int64_t>(recorded.size()))
-        fail("[capture] the program takes %zu inputs", recorded.size());
-    for (size_t i = 0; i < recorded.size(); ++i) {
-        const TensorSlot& slot = slot_of(environment, reader.integer());
-        check_usable(environment, *slot.storage.get(), false);
-        if (!same_layout(recorded[i], slot.view, stacked ? 1 : 0) ||
-            (stacked && slot.view.shape[0] < replay.steps))
-            fail("[capture] input %zu has another shape, dtype or layout than the captured one", i);
-        const int64_t step_bytes =
-            stacked ? slot.view.strides[0] * static_cast<int64_t>(item_size(slot.view.dtype)) : 0;
-        replay.inputs.push_back({slot.view, slot.storage, step_bytes});
-    }
-}
-
-void read_results(Environment& environment, ArgumentReader& reader, Replay& replay) {
-    const std::vector<ProgramResult>& recorded = replay.program->results;
-    if (reader.integer() != static_cast<int64_t>(recorded.size()))
-        fail("[capture] the program has %zu results", recorded.size());
-    for (const ProgramResult& result : recorded) {
-        const TensorSlot& slot = slot_of(environment, reader.integer());
-        check_usable(environment, *slot.storage.get(), true);
-        const int64_t bytes = element_count(slot.view) * static_cast<int64_t>(item_size(slot.view.dtype));
-        if (!is_row_major(slot.view) || slot.view.dtype != result.view.dtype ||
-            bytes != replay.steps * result.bytes)
-            fail("[capture] a tensor for the results does not fit");
-        replay.outputs.push_back({static_cast<char*>(slot.view.data), slot.storage});
-    }
-}
-
-// Arguments (program, steps, rows, stacked); block holds the number of inputs and their handles, then the
-// number of tensors for the results and theirs. Stacked inputs have one more axis in front, an entry a step.
-// Refuses tensors that are in use.
-Replay read_replay(napi_env env, napi_callback_info info) {
-    const Arguments arguments(env, info, 4,
-                              "replay takes program, steps, rows and whether inputs are stacked");
-    Environment& environment = environment_of(env);
-    if (environment.active_recorder() != nullptr)
-        fail("[capture] a program cannot run while a step is being captured");
-    Replay replay{program_of(env, arguments.values[0]), 0, {}, {}, {}};
-    bool stacked = false;
-    napi_get_value_int64(env, arguments.values[1], &replay.steps);
-    napi_get_value_bool(env, arguments.values[3], &stacked);
-    replay.rows = elements_of<double>(env, arguments.values[2], napi_float64_array);
-    const Program& program = *replay.program;
-    if (replay.steps < 1 ||
-        replay.rows.size() != static_cast<size_t>(replay.steps) * program.changing_slots.size())
-        fail("[capture] expected %zu values a step", program.changing_slots.size());
-    ArgumentReader reader(environment.block, environment.block_length);
-    read_inputs(environment, reader, stacked, replay);
-    read_results(environment, reader, replay);
-    for (const Buffer& buffer : program.buffers) {
-        if (buffer.place == Place::storage)
-            check_usable(environment, *buffer.storage.get(), buffer.is_written);
-    }
-    return replay;
-}
-
-// checkReplay(program, steps, rows, stacked): throws what replay would throw before its first step
-napi_value check_replay(napi_env env, napi_callback_info info) {
-    return guarded(env, [&]() -> napi_value {
-        read_replay(env, info);
-        return undefined();
-    });
-}
-
-// replay(program, steps, rows, stacked): runs at once
-napi_value replay_now(napi_env env, napi_callback_info info) {
-    return guarded(env, [&]() -> napi_value {
-        read_replay(env, info).run();
-        return undefined();
-    });
-}
-
-}  // namespace
-
-// A replay on a thread of Node's pool. The environment waits for it at its end.
-struct Job {
-    Replay replay;
-    std::shared_ptr<std::vector<Job*>> jobs;  // the list of the environment
-    napi_async_work work = nullptr;
-    napi_deferred deferred = nullptr;
-    Status status = Status::ok;
-    std::string message;
-    std::mutex mutex;
-    std::condition_variable ended;
-    bool has_ended = false;
-
-    void begin_use() {
-        replay.begin_use();
-        jobs->push_back(this);
-    }
-    void end_use() {
-        const auto place = std::find(jobs->begin(), jobs->end(), this);
-        if (place == jobs->end()) return;
-        jobs->erase(place);
-        replay.end_use();
-    }
-    void set_ended() {
-        const std::lock_guard<std::mutex> lock(mutex);
-        has_ended = true;
-        ended.notify_all();
-    }
-    void wait() {
-        std::unique_lock<std::mutex> lock(mutex);
-        ended.wait(lock, [&] { return has_ended; });
-    }
-};
-
-void wait_for_jobs(const Environment& environment) {
-    while (!environment.jobs->empty()) {
-        Job& job = *environment.jobs->back();
-        job.wait();
-        job.end_use();
-    }
-}
-
-namespace {
-
-void run_job(napi_env, void* data) {
-    Job& job = *static_cast<Job*>(data);
-    try {
-        job.replay.run();
-    } catch (const Error& error) {
-        job.status = error.status;
-        job.message = error.what();
-    } catch (const std::exception& error) {
-        job.status = Status::internal;
-        job.message = error.what();
-    }
-    job.set_ended();
-}
-
-void finish_job(napi_env env, napi_status, void* data) {
-    const std::unique_ptr<Job> job(static_cast<Job*>(data));
-    job->end_use();
-    napi_delete_async_work(env, job->work);
-    napi_value result = nullptr;
-    if (job->status == Status::ok) {
-        if (napi_get_undefined(env, &result) == napi_ok) napi_resolve_deferred(env, job->deferred, result);
-        return;
-    }
-    guarded(env, [&]() -> napi_value { throw Error(job->status, job->message); });
-    if (napi_get_and_clear_last_exception(env, &result) == napi_ok)
-        napi_reject_deferred(env, job->deferred, result);
-}
-
-// replayAsync(program, steps, rows, stacked): as replay, on another thread; returns a promise
-napi_value replay_async(napi_env env, napi_callback_info info) {
-    return guarded(env, [&]() -> napi_value {
-        auto job = std::make_unique<Job>();
-        job->replay = read_replay(env, info);
-        job->jobs = environment_of(env).jobs;
-        napi_value promise, name;
-        const bool made =
-            napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
-            napi_create_string_utf8(env, "nativegrad.replay", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-            napi_create_async_work(env, nullptr, name, &run_job, &finish_job, job.get(), &job->work) ==
-                napi_ok &&
-            napi_queue_async_work(env, job->work) == napi_ok;
-        if (!made) throw Error(Status::internal, "[capture] cannot start the program's thread");
-        job->begin_use();
-        job.release();
-        return promise;
-    });
-}
-
-// setTimed(program, timed): whether replays add up what each call takes
-napi_value set_timed(napi_env env, napi_callback_info info) {
-    return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 2, "setTimed takes a program and a boolean");
-        bool timed = false;
-        napi_get_value_bool(env, arguments.values[1], &timed);
-        program_of(env, arguments.values[0])->set_timed(timed);
-        return undefined();
     });
 }
 
@@ -426,10 +182,6 @@ void define_program_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "capturePause", &capture_pause);
     define_function(env, exports, "captureAbort", &capture_abort);
     define_function(env, exports, "captureEnd", &capture_end);
-    define_function(env, exports, "checkReplay", &check_replay);
-    define_function(env, exports, "replay", &replay_now);
-    define_function(env, exports, "replayAsync", &replay_async);
-    define_function(env, exports, "setTimed", &set_timed);
     define_function(env, exports, "programCalls", &program_calls);
     define_function(env, exports, "programStats", &program_stats);
 }

@@ -5,6 +5,7 @@
 // array; those that change from step to step are written before each one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -81,9 +82,9 @@ class Program {
     void bind();
 
     // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
-    // step and the op; what was written until then stays.
+    // step and the op; what was written until then stays. Ends between two steps once `stop` is set.
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
-                const std::vector<ProgramOutput>& wanted);
+                const std::vector<ProgramOutput>& wanted, const std::atomic<bool>* stop = nullptr);
 
     // While set, replays add up what each call takes, in nanoseconds; off is free.
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }

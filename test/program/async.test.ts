@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 import {
     capture,
@@ -188,6 +189,56 @@ describe('capture on another thread', () => {
         clearInterval(timer);
         assert.ok(turns > 0);
     });
+
+    it('runs two steps that are started at once in turn, and gives their own bits', async () => {
+        const descent = (rate: number): CapturedStep<[Tensor], Tensor> => {
+            const w = ones([20], { requiresGrad: true });
+            const optimizer = new optim.SGD([w], { lr: rate });
+            return capture((x: Tensor) => {
+                optimizer.zeroGrad();
+                const loss = x.mul(w).square().mean();
+                loss.backward();
+                optimizer.step();
+                return loss;
+            });
+        };
+        const [a, b] = await Promise.all([
+            descent(0.1).run(steps, [xs], { chunk: 7 }),
+            descent(0.2).run(steps, [xs], { chunk: 5 }),
+        ]);
+        const [alone, other] = [await descent(0.1).run(steps, [xs]), await descent(0.2).run(steps, [xs])];
+        assert.deepEqual(a.result.toArray(), alone.result.toArray());
+        assert.deepEqual(b.result.toArray(), other.result.toArray());
+        assert.notDeepEqual(a.result.toArray(), b.result.toArray());
+    });
+
+    for (const [ending, statement, status] of [
+        ['by itself once the run is done', '', 0],
+        ['at once when it is told to in the middle of a run', 'setTimeout(() => process.exit(3), 50);', 3],
+    ] as const) {
+        it(`lets the process end ${ending}`, function () {
+            this.timeout(60_000);
+            const steps = status === 0 ? 20 : 1_000_000;
+            const code = `
+                const { capture, randn, zeros } = await import(${JSON.stringify(compiledLibrary())});
+                const w = randn([64, 64]);
+                const step = capture((x) => x.matmul(w).sum());
+                const xs = zeros([1, 64, 64]).expand([${steps}, 64, 64]);
+                ${statement}
+                await step.run(${steps}, [xs], { chunk: ${steps} });
+                console.log('done');`;
+            const begin = performance.now();
+            const ended = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+                encoding: 'utf8',
+                env: compiledEnvironment(),
+                timeout: 50_000,
+            });
+            assert.equal(ended.stderr, '');
+            assert.equal(ended.status, status);
+            assert.equal(ended.stdout, status === 0 ? 'done\n' : '');
+            assert.ok(performance.now() - begin < 40_000);
+        });
+    }
 
     it('ends with the worker that started it', async function () {
         this.timeout(60_000);

@@ -1,0 +1,93 @@
+#include "binding/replay.h"
+
+#include "binding/argument_reader.h"
+#include "binding/arguments.h"
+
+namespace nativegrad {
+
+void Replay::run(const std::atomic<bool>* stop) {
+    program->replay(steps, rows.data(), inputs, outputs, stop);
+}
+
+void Replay::begin_use() {
+    program->begin_use();
+    for (const ProgramInput& input : inputs) input.storage->begin_use(false);
+    for (const ProgramOutput& output : outputs) output.storage->begin_use(true);
+}
+
+void Replay::end_use() {
+    program->end_use();
+    for (const ProgramInput& input : inputs) input.storage->end_use(false);
+    for (const ProgramOutput& output : outputs) output.storage->end_use(true);
+}
+
+namespace {
+
+bool same_layout(const TensorView& recorded, const TensorView& given, int32_t skip) {
+    if (recorded.dtype != given.dtype || recorded.rank + skip != given.rank) return false;
+    for (int32_t axis = 0; axis < recorded.rank; ++axis) {
+        if (recorded.shape[axis] != given.shape[axis + skip]) return false;
+        if (recorded.shape[axis] > 1 && recorded.strides[axis] != given.strides[axis + skip]) return false;
+    }
+    return true;
+}
+
+void read_inputs(Environment& environment, ArgumentReader& reader, bool stacked, Replay& replay) {
+    const std::vector<TensorView>& recorded = replay.program->inputs;
+    if (reader.integer() != static_cast<int64_t>(recorded.size()))
+        fail("[capture] the program takes %zu inputs", recorded.size());
+    for (size_t i = 0; i < recorded.size(); ++i) {
+        const TensorSlot& slot = slot_of(environment, reader.integer());
+        check_usable(environment, *slot.storage.get(), false);
+        if (!same_layout(recorded[i], slot.view, stacked ? 1 : 0) ||
+            (stacked && slot.view.shape[0] < replay.steps))
+            fail("[capture] input %zu has another shape, dtype or layout than the captured one", i);
+        const int64_t step_bytes =
+            stacked ? slot.view.strides[0] * static_cast<int64_t>(item_size(slot.view.dtype)) : 0;
+        replay.inputs.push_back({slot.view, slot.storage, step_bytes});
+    }
+}
+
+void read_results(Environment& environment, ArgumentReader& reader, Replay& replay) {
+    const std::vector<ProgramResult>& recorded = replay.program->results;
+    if (reader.integer() != static_cast<int64_t>(recorded.size()))
+        fail("[capture] the program has %zu results", recorded.size());
+    for (const ProgramResult& result : recorded) {
+        const TensorSlot& slot = slot_of(environment, reader.integer());
+        check_usable(environment, *slot.storage.get(), true);
+        const int64_t bytes = element_count(slot.view) * static_cast<int64_t>(item_size(slot.view.dtype));
+        if (!is_row_major(slot.view) || slot.view.dtype != result.view.dtype ||
+            bytes != replay.steps * result.bytes)
+            fail("[capture] a tensor for the results does not fit");
+        replay.outputs.push_back({static_cast<char*>(slot.view.data), slot.storage});
+    }
+}
+
+}  // namespace
+
+Replay read_replay(napi_env env, napi_callback_info info) {
+    const Arguments arguments(env, info, 4,
+                              "replay takes program, steps, rows and whether inputs are stacked");
+    Environment& environment = environment_of(env);
+    if (environment.active_recorder() != nullptr)
+        fail("[capture] a program cannot run while a step is being captured");
+    Replay replay{program_of(env, arguments.values[0]), 0, {}, {}, {}};
+    bool stacked = false;
+    napi_get_value_int64(env, arguments.values[1], &replay.steps);
+    napi_get_value_bool(env, arguments.values[3], &stacked);
+    replay.rows = elements_of<double>(env, arguments.values[2], napi_float64_array);
+    const Program& program = *replay.program;
+    if (replay.steps < 1 ||
+        replay.rows.size() != static_cast<size_t>(replay.steps) * program.changing_slots.size())
+        fail("[capture] expected %zu values a step", program.changing_slots.size());
+    ArgumentReader reader(environment.block, environment.block_length);
+    read_inputs(environment, reader, stacked, replay);
+    read_results(environment, reader, replay);
+    for (const Buffer& buffer : program.buffers) {
+        if (buffer.place == Place::storage)
+            check_usable(environment, *buffer.storage.get(), buffer.is_written);
+    }
+    return replay;
+}
+
+}  // namespace nativegrad
