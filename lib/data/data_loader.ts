@@ -78,15 +78,26 @@ export class DataLoader {
         return source instanceof TensorDataset || !source.batch;
     }
 
-    *[Symbol.iterator](): Generator<Batch, void, undefined> {
+    /** How a captured step makes a batch from the numbers of its samples; undefined where JavaScript has to. */
+    get gather(): Dataset['gather'] {
+        return this.transform ? undefined : this.dataset.gather;
+    }
+
+    /** The numbers of all samples in the order of the next epoch, which this begins. */
+    nextOrder(): Int32Array {
         const epoch = this.epoch++;
         const count = this.dataset.length;
-        const order = this.shuffle
+        return this.shuffle
             ? permutation(count, this.seed, epoch)
             : Int32Array.from({ length: count }, (_, i) => i);
+    }
+
+    *[Symbol.iterator](): Generator<Batch, void, undefined> {
+        const epoch = this.epoch;
+        const order = this.nextOrder();
         for (let step = 0; step < this.length; step++) {
             const start = step * this.batchSize;
-            const batch = batchOf(this.dataset, order.slice(start, Math.min(count, start + this.batchSize)));
+            const batch = batchOf(this.dataset, order.slice(start, start + this.batchSize));
             yield this.transform ? this.changed(batch, this.transform(batch, epoch, step)) : batch;
         }
     }

@@ -1,3 +1,4 @@
+import { untraced } from '../native/call.js';
 import { batchGather, tensor, zeros } from '../ops/index.js';
 import { keep } from '../tensor/lifetime.js';
 import { describeValue } from '../support/describe_value.js';
@@ -18,6 +19,11 @@ export interface Dataset {
     get(index: number): Sample;
     /** Several samples at once, where that is cheaper than one by one. */
     batch?(indices: Int32Array): Batch;
+    /**
+     * The samples at the positions in `index`, integers [n], made by ops alone: it becomes a part of a captured step, and
+     * whole stretches of an epoch run without JavaScript.
+     */
+    readonly gather?: ((index: Tensor) => Batch) | undefined;
 }
 
 export interface TensorDatasetOptions {
@@ -61,11 +67,15 @@ export class TensorDataset implements Dataset {
 
     batch(indices: Int32Array): Batch {
         const index = tensor(indices);
-        const inputs = batchGather(this.inputs, index, this.options);
-        const targets = batchGather(this.targets, index, { dtype: this.targets.dtype });
+        const batch = this.gather(index);
         index.dispose();
-        return [inputs, targets];
+        return batch;
     }
+
+    readonly gather = (index: Tensor): Batch => [
+        batchGather(this.inputs, index, this.options),
+        batchGather(this.targets, index, { dtype: this.targets.dtype }),
+    ];
 }
 
 /** @internal Throws where `dataset` lacks what a data set must have. */
@@ -84,6 +94,8 @@ export function requireDataset(op: string, dataset: unknown): asserts dataset is
 /** Some of the samples of another data set, in the order of `indices`. */
 export class Subset implements Dataset {
     readonly length: number;
+    /** There where the data set in full has it. */
+    readonly gather: ((index: Tensor) => Batch) | undefined;
 
     constructor(
         readonly dataset: Dataset,
@@ -100,6 +112,16 @@ export class Subset implements Dataset {
                 throw new RangeError(`[Subset] index ${index} is outside [0, ${dataset.length})`);
             }
         }
+        const { gather } = dataset;
+        this.gather = gather && this.gatherFrom(gather);
+    }
+
+    private gatherFrom(gather: (index: Tensor) => Batch): (index: Tensor) => Batch {
+        let positions: Tensor | undefined;
+        return (index) => {
+            positions ??= untraced(() => keep(tensor(this.indices)));
+            return gather(positions.indexSelect(0, index));
+        };
     }
 
     get(index: number): Sample {

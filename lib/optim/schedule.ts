@@ -54,6 +54,11 @@ export abstract class Schedule {
         return this.optimizer.paramGroups.map(({ lr }) => lr);
     }
 
+    /** @internal True when a captured step may hold its `step()`: it needs no metric, and goes through `eachStep`. */
+    get isCapturable(): boolean {
+        return !this.needsMetric && Reflect.get(this, 'step') === Reflect.get(Schedule.prototype, 'step');
+    }
+
     /** Moves on to the next step. */
     step(_metric?: number): void {
         eachStep(() => {

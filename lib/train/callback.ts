@@ -18,7 +18,7 @@ export interface FitContext {
     readonly epochs: number;
     /** Steps of one epoch, where the loader knows. */
     readonly stepsPerEpoch: number | undefined;
-    /** Ends the fit after the running epoch (after the running step, when called from a step). */
+    /** Ends the fit after the running epoch (after the running steps, when called from one). */
     stop(reason: string): void;
 }
 
@@ -38,7 +38,10 @@ export interface StepRecord {
 export interface Callback {
     onTrainBegin?(context: FitContext): void | Promise<void>;
     onEpochBegin?(epoch: number, context: FitContext): void | Promise<void>;
+    /** After each step, before the next one begins. Steps then run one at a time: where that is not needed, use `onStepsEnd`. */
     onStepEnd?(record: StepRecord, context: FitContext): void | Promise<void>;
+    /** In place of `onStepEnd`: after one or more steps (about 20 ms of them), all of them done. */
+    onStepsEnd?(records: readonly StepRecord[], context: FitContext): void | Promise<void>;
     onEpochEnd?(record: EpochRecord, context: FitContext): void | Promise<void>;
     onTrainEnd?(history: History, context: FitContext): void | Promise<void>;
 }

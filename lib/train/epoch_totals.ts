@@ -2,13 +2,29 @@ import { isFloat } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { argmaxRows } from './metrics.js';
 
+/** How many of the rows have the highest output at their class, as `EpochTotals` counts, in a 0-d tensor made by ops. */
+export function countCorrect(outputs: Tensor, targets: Tensor): Tensor | undefined {
+    if (!hasLabels(targets, outputs)) return undefined;
+    const labels = targets.rank === 1 ? targets : targets.argmax(1);
+    return outputs.argmax(1).eq(labels).sum();
+}
+
+function hasLabels(targets: Tensor, outputs: Tensor): boolean {
+    if (outputs.rank !== 2 || targets.shape[0] !== outputs.shape[0]) return false;
+    if (targets.rank === 1) return !isFloat(targets.dtype);
+    return targets.rank === 2 && targets.shape[1] === outputs.shape[1] && (outputs.shape[1] ?? 0) > 1;
+}
+
 /** Class labels of targets: integers [N], or the largest entry of one-hot rows [N, C]. Undefined for anything else. */
 export function labelsOf(targets: Tensor, outputs: Tensor): ArrayLike<number> | undefined {
-    if (outputs.rank !== 2) return undefined;
-    if (targets.rank === 1 && !isFloat(targets.dtype)) return Array.from(targets.dataSync(), Number);
-    const sameRows =
-        targets.rank === 2 && targets.shape[1] === outputs.shape[1] && (outputs.shape[1] ?? 0) > 1;
-    return sameRows ? argmaxRows(Array.from(targets.dataSync(), Number), targets.shape[1] ?? 1) : undefined;
+    if (!hasLabels(targets, outputs)) return undefined;
+    const values = Array.from(targets.dataSync(), Number);
+    return targets.rank === 1 ? values : argmaxRows(values, targets.shape[1] ?? 1);
+}
+
+function correctRows(outputs: Tensor, labels: ArrayLike<number>): number {
+    const predictions = argmaxRows(outputs.dataSync() as Float32Array, outputs.shape[1] ?? 1);
+    return predictions.reduce((count, prediction, i) => count + (prediction === labels[i] ? 1 : 0), 0);
 }
 
 /** Sums over the batches of an epoch. */
@@ -19,13 +35,16 @@ export class EpochTotals {
     samples = 0;
 
     add(loss: number, outputs: Tensor, targets: Tensor): void {
-        const count = outputs.shape[0] ?? 1;
+        const labels = labelsOf(targets, outputs);
+        this.addCounts(loss, outputs.shape[0] ?? 1, labels && correctRows(outputs, labels));
+    }
+
+    /** A step of `count` samples, `correct` of them right. */
+    addCounts(loss: number, count: number, correct: number | undefined): void {
         this.samples += count;
         this.lossSum += loss * count;
-        const labels = labelsOf(targets, outputs);
-        if (!labels) return;
-        const predictions = argmaxRows(outputs.dataSync() as Float32Array, outputs.shape[1] ?? 1);
-        for (let i = 0; i < count; i++) if (predictions[i] === labels[i]) this.correct++;
+        if (correct === undefined) return;
+        this.correct += correct;
         this.labelled += count;
     }
 

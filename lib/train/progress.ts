@@ -50,7 +50,9 @@ export class Progress implements Callback {
         this.bar.start(context.stepsPerEpoch, 0, { figures: '' });
     }
 
-    onStepEnd(record: StepRecord): void {
+    onStepsEnd(records: readonly StepRecord[]): void {
+        const record = records.at(-1);
+        if (!record) return;
         this.bar?.update(record.step, {
             figures: figures([
                 ['loss', record.meanLoss],

@@ -12,6 +12,7 @@ import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { TrainableModel } from './callback.js';
 import type { Execution } from './history.js';
+import { checkedReplays, RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
 import { requireLoss } from './trainer_checks.js';
 
@@ -24,6 +25,13 @@ export interface StepParts {
     readonly precision?: 'float32' | 'bfloat16';
 }
 
+/** What becomes part of the steps besides, where samples come by their numbers. */
+export interface RowSource {
+    readonly gather: (index: Tensor) => Batch;
+    /** Runs after each step. */
+    readonly advance?: () => void;
+}
+
 export interface StepOutcome {
     readonly loss: Tensor;
     readonly outputs: Tensor;
@@ -34,12 +42,10 @@ type Captured = CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }
 /** Steps that take longer than this run on another thread, so that timers are served meanwhile. */
 const blockingMilliseconds = 4;
 
-/** Replays of each program that are checked against the step itself, so that no number from JavaScript is baked in unseen. */
-const checkedReplays = 2;
-
 /** Forward, loss, backward, update: as a captured program where that is possible, else op by op. */
 export class TrainStep {
     private captured: Captured | null = null;
+    private rowSteps: RowSteps | null = null;
     private milliseconds = Infinity;
     private reason: string | undefined;
 
@@ -77,6 +83,40 @@ export class TrainStep {
             }
         }
         return this.eager(batch, scope);
+    }
+
+    /**
+     * Runs the first of the steps whose samples' numbers are in rows [steps, samples], at least one: as many as fit in one
+     * native call where the step is captured.
+     */
+    async runRows(source: RowSource, rows: Tensor): Promise<StepFigures> {
+        const steps = (this.rowSteps ??= this.newRowSteps(source));
+        if (this.captured) {
+            try {
+                return await steps.run(rows);
+            } catch (error) {
+                if (!(error instanceof CaptureError) || this.mode === true) throw error;
+                this.captured = null;
+                this.reason = error.message;
+                if (error instanceof CaptureMismatchError) return steps.read(error.result as Counted);
+            }
+        }
+        const row = rows.select(0, 0);
+        try {
+            return steps.read(await steps.inParts(row));
+        } finally {
+            row.dispose();
+        }
+    }
+
+    private newRowSteps({ gather, advance }: RowSource): RowSteps {
+        return new RowSteps({
+            gather,
+            advance: advance ?? (() => undefined),
+            whole: (inputs, targets) => this.whole(inputs, targets),
+            inParts: (batch, scope) => this.eager(batch, scope),
+            learningRate: () => this.parts.optimizer.learningRate,
+        });
     }
 
     private adopted(outcome: StepOutcome, scope: Scope): StepOutcome {

@@ -2,17 +2,19 @@ import { programsAtRest } from '../native/program.js';
 import { noGrad } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
-import { zeros } from '../ops/index.js';
+import { fromTypedArray, zeros } from '../ops/index.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { Breather } from '../support/breathe.js';
 import { keep } from '../tensor/lifetime.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { Schedule } from '../optim/schedule.js';
+import { viewOf, type Tensor } from '../tensor/tensor.js';
 import { checkTrainerOptions, requireBatch, requireBatches, requireLoss } from './trainer_checks.js';
-import type { Callback, FitContext, TrainableModel } from './callback.js';
+import type { Callback, TrainableModel } from './callback.js';
 import { EpochTotals } from './epoch_totals.js';
-import type { EpochRecord, History, StopReason } from './history.js';
-import { TrainStep } from './train_step.js';
+import { EpochSteps, FitRun } from './fit_run.js';
+import type { EpochRecord, History } from './history.js';
+import { TrainStep, type RowSource } from './train_step.js';
 
 /** What the trainer needs of an optimizer; those in `optim` have it. */
 export interface StepOptimizer {
@@ -67,7 +69,17 @@ export interface Evaluation {
     readonly samples: number;
 }
 
-const knownReasons: readonly string[] = ['early stopping', 'diverged'];
+interface LoaderRows extends RowSource {
+    readonly loader: DataLoader;
+}
+
+/** The numbers of the samples from `first` on, in batches of `size`: [batches, size], or one short batch at the end. */
+function rowsOf(order: Tensor, first: number, size: number): Tensor {
+    const left = order.size - first;
+    const full = Math.floor(left / size);
+    const shape = full > 0 ? [full, size] : [1, left];
+    return viewOf(order, shape, [shape[1] ?? 0, 1], first);
+}
 
 /**
  * The training loop: batches, steps, validation, callbacks. Tensors of a step are freed at its end; the event loop gets a
@@ -113,10 +125,11 @@ export class Trainer {
         this.running = true;
         const step = new TrainStep(this.options, this.options.capture ?? 'auto', this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
+        const rows = this.rowSource(batches, run);
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
             for (let epoch = 1; epoch <= options.epochs && !run.stopped; epoch++) {
-                await this.fitEpoch(epoch, batches, run);
+                await this.fitEpoch(epoch, batches, run, rows);
             }
         } catch (error) {
             run.reason = 'failed';
@@ -129,34 +142,21 @@ export class Trainer {
         return run.history;
     }
 
-    private async fitEpoch(epoch: number, batches: Batches, run: FitRun): Promise<void> {
+    private async fitEpoch(
+        epoch: number,
+        batches: Batches,
+        run: FitRun,
+        rows: LoaderRows | undefined,
+    ): Promise<void> {
         const begin = performance.now();
         const { model, optimizer, schedule, scheduleInterval } = this.options;
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
         model.train();
-        const totals = new EpochTotals();
-        let step = 0;
-        await this.eachBatch(batches, async (batch, scope) => {
-            const { loss: lossTensor, outputs } = await run.step.run(batch, scope);
-            const loss = lossTensor.item();
-            totals.add(loss, outputs, batch[1]);
-            if (scheduleInterval === 'step') schedule?.step();
-            step++;
-            run.steps++;
-            if (!Number.isFinite(loss)) run.stop('diverged');
-            const { loss: meanLoss, accuracy: meanAccuracy } = totals;
-            const record = {
-                epoch,
-                step,
-                loss,
-                meanLoss,
-                meanAccuracy,
-                learningRate: optimizer.learningRate,
-            };
-            await run.call((callback) => callback.onStepEnd?.(record, run));
-            return !run.stopped;
-        });
-        if (step === 0) {
+        const steps = new EpochSteps(epoch, run);
+        const { totals } = steps;
+        if (rows && run.step.execution.mode === 'captured') await this.runRows(rows, steps, run);
+        else await this.runBatches(batches, steps, run);
+        if (steps.count === 0) {
             throw new RangeError(
                 `[fit] epoch ${epoch} gave no batches; pass the DataLoader itself (an iterator runs out), ` +
                     'and check batchSize against the number of samples where dropLast is set',
@@ -176,6 +176,46 @@ export class Trainer {
         if (scheduleInterval === 'epoch') schedule?.step(validation?.loss ?? totals.loss);
         run.records.push(record);
         await run.call((callback) => callback.onEpochEnd?.(record, run));
+    }
+
+    private async runBatches(batches: Batches, steps: EpochSteps, run: FitRun): Promise<void> {
+        const { optimizer, schedule, scheduleInterval } = this.options;
+        await this.eachBatch(batches, async (batch, scope) => {
+            const { loss: lossTensor, outputs } = await run.step.run(batch, scope);
+            const loss = lossTensor.item();
+            steps.totals.add(loss, outputs, batch[1]);
+            if (scheduleInterval === 'step') schedule?.step();
+            await run.reportSteps([steps.record(loss, optimizer.learningRate)]);
+            return !run.stopped;
+        });
+    }
+
+    /** How the steps of a fit get their samples where many of them may run in one go. */
+    private rowSource(batches: Batches, run: FitRun): LoaderRows | undefined {
+        // A loader of the user's own may do anything in its loop.
+        if (!(batches instanceof DataLoader) || batches.constructor !== DataLoader) return undefined;
+        const { gather } = batches;
+        if (!gather || !run.mayRunStepsAtOnce) return undefined;
+        const { schedule, scheduleInterval } = this.options;
+        if (!schedule || scheduleInterval === 'epoch') return { loader: batches, gather };
+        const isCapturable = schedule instanceof Schedule && schedule.isCapturable;
+        return isCapturable ? { loader: batches, gather, advance: () => schedule.step() } : undefined;
+    }
+
+    private async runRows(source: LoaderRows, steps: EpochSteps, run: FitRun): Promise<void> {
+        const { loader } = source;
+        const { length, batchSize } = loader;
+        const order = fromTypedArray(loader.nextOrder(), [loader.dataset.length]);
+        try {
+            while (steps.count < length && !run.stopped) {
+                const rows = rowsOf(order, steps.count * batchSize, batchSize);
+                const figures = await run.step.runRows(source, rows);
+                rows.dispose();
+                await run.reportSteps(steps.records(figures, rows.shape[1] ?? 0));
+            }
+        } finally {
+            order.dispose();
+        }
     }
 
     /** Mean loss and accuracy, in evaluation mode and without recording. */
@@ -252,42 +292,5 @@ export class Trainer {
                 scope.dispose();
             }
         }
-    }
-}
-
-/** State of one fit. */
-class FitRun implements FitContext {
-    readonly records: EpochRecord[] = [];
-    reason: StopReason = 'completed';
-    steps = 0;
-
-    constructor(
-        readonly model: TrainableModel,
-        readonly stepsPerEpoch: number | undefined,
-        readonly options: FitOptions,
-        readonly step: TrainStep,
-    ) {}
-
-    get epochs(): number {
-        return this.options.epochs;
-    }
-
-    get stopped(): boolean {
-        if (this.options.signal?.aborted && this.reason === 'completed') this.reason = 'interrupted';
-        return this.reason !== 'completed';
-    }
-
-    stop(reason: string): void {
-        if (!this.stopped)
-            this.reason = knownReasons.includes(reason) ? (reason as StopReason) : 'interrupted';
-    }
-
-    get history(): History {
-        const { execution } = this.step;
-        return { epochs: [...this.records], stopReason: this.reason, steps: this.steps, execution };
-    }
-
-    async call(invoke: (callback: Callback) => unknown): Promise<void> {
-        for (const callback of this.options.callbacks ?? []) await invoke(callback);
     }
 }

@@ -1,4 +1,4 @@
-import { capture, data, nn, optim, setThreads, type Tensor } from '../../../lib/index.js';
+import { capture, data, nn, optim, setThreads, tensor, type Tensor } from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 import { disposeAll } from './calls.js';
 
@@ -10,35 +10,57 @@ export interface TrainingOptions {
     readonly batch: number;
 }
 
-type Step = (x: Tensor, y: Tensor) => Tensor;
-
 /** Forward, loss, backward, Adam. */
-function stepOf(model: nn.Layer, execution: Execution): Step {
+function stepOf(model: nn.Layer): (x: Tensor, y: Tensor) => Tensor {
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
-    const step: Step = (x, y) => {
+    return (x, y) => {
         optimizer.zeroGrad();
         const loss = nn.crossEntropy(model.forward(x), y);
         loss.backward();
         optimizer.step();
         return loss;
     };
-    return execution === 'eager' ? step : capture(step);
 }
 
-/** What is left of a step that the next one does not need. */
-class Leftovers {
-    readonly #tensors: Tensor[] = [];
+/** Runs so many steps on the next samples of `order`; gives the last loss. */
+type Run = (count: number) => Promise<number>;
 
-    replace(...tensors: Tensor[]): void {
-        disposeAll(this.#tensors.splice(0));
-        this.#tensors.push(...tensors);
-    }
+/** As the Trainer does: batches are gathered in the captured step, many steps are one native call. */
+function capturedRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Array, batch: number): Run {
+    const body = stepOf(model);
+    const step = capture((index: Tensor) => body(...dataset.gather(index)));
+    const steps = Math.floor(order.length / batch);
+    const rows = tensor(order.slice(0, steps * batch)).reshape([steps, batch]);
+    let position = 0;
+    return async (count) => {
+        if (position + count > steps) position = 0;
+        const part = rows.slice(0, position, position + count);
+        position += count;
+        const { result: losses } = await step.run(count, [part]);
+        const last = losses.select(0, count - 1);
+        const value = last.item();
+        disposeAll([part, losses, last]);
+        return value;
+    };
 }
 
-/**
- * Steps of one network on MNIST held in memory, with the gather of each batch. Batch and loss of a captured step are freed
- * when the next is done, as the Trainer does; the loop that runs op by op frees nothing, as a user's first one.
- */
+/** As a user's first loop: op by op, and nothing is freed by hand. */
+function eagerRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Array, batch: number): Run {
+    const step = stepOf(model);
+    let position = 0;
+    const next = (): Tensor => {
+        if (position + batch > order.length) position = 0;
+        const [x, y] = dataset.batch(order.subarray(position, position + batch));
+        position += batch;
+        return step(x, y);
+    };
+    return (count) => {
+        for (let i = 1; i < count; i++) next();
+        return Promise.resolve(next().item());
+    };
+}
+
+/** Steps of one network on MNIST held in memory, with the gather of each batch. */
 export async function trainingSubject(
     model: nn.Layer,
     context: BenchContext,
@@ -47,27 +69,16 @@ export async function trainingSubject(
     setThreads(context.threads);
     const { train: dataset } = await data.mnist({ folder: context.data });
     const order = data.permutation(dataset.length, 1, 0);
-    const step = stepOf(model, execution);
-    const leftovers = new Leftovers();
-    let position = 0;
-    const next = (): Tensor => {
-        if (position + batch > dataset.length) position = 0;
-        const [x, y] = dataset.batch(order.subarray(position, position + batch));
-        position += batch;
-        const loss = step(x, y);
-        if (execution === 'captured') leftovers.replace(x, y, loss);
-        return loss;
-    };
+    const makeRun = execution === 'captured' ? capturedRun : eagerRun;
+    const run = makeRun(model, dataset, order, batch);
     return {
         key: 'nativegrad',
-        run: (count) => {
+        run: async (count) => {
             const start = performance.now();
-            let loss = next();
-            for (let i = 1; i < count; i++) loss = next();
-            const last = loss.item();
+            const last = await run(count);
             const seconds = (performance.now() - start) / 1000;
             if (!Number.isFinite(last)) throw new Error(`[bench] the loss became ${last}`);
-            return Promise.resolve(seconds);
+            return seconds;
         },
     };
 }
