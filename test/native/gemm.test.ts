@@ -72,7 +72,7 @@ function shapes(): [number, number, number][] {
     for (const m of [1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 29, 57]) {
         for (const n of [1, 7, 8, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 81]) result.push([m, n, 19]);
     }
-    for (const k of [1, 2, 15, 16, 17, 383, 384, 385, 769]) result.push([6, 34, k], [17, 5, k], [1, 40, k]);
+    for (const k of [1, 2, 15, 16, 17, 511, 512, 513, 1025]) result.push([6, 34, k], [17, 5, k], [1, 40, k]);
     return result;
 }
 
@@ -112,6 +112,8 @@ describe('matrix product', () => {
                 [70, 130, 1024],
                 [260, 140, 1024],
                 [64, 1030, 300],
+                [135, 1001, 530],
+                [128, 1100, 2000],
             ] as const) {
                 const [a, b] = [operand(m, k, 'rows', false, next), operand(k, n, 'rows', false, next)];
                 assertProduct(a.tensor.matmul(b.tensor), a, b, k, `${set} ${m}x${n}x${k}`, 19);
@@ -122,10 +124,13 @@ describe('matrix product', () => {
     it('gives the same bits for every layout, thread count and place in the product', () => {
         const before = threads();
         const next = numbers(3);
+        const sizes = [
+            [131, 150, 800],
+            [141, 1003, 170],
+        ] as const;
         try {
-            for (const set of available) {
+            for (const [set, [m, n, k]] of available.flatMap((set) => sizes.map((size) => [set, size] as const))) {
                 native.useInstructionSet(set);
-                const [m, n, k] = [131, 150, 800];
                 const [a, b] = [operand(m, k, 'rows', false, next), operand(k, n, 'rows', false, next)];
                 setThreads(1);
                 const expected = a.tensor.matmul(b.tensor);

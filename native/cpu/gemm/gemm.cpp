@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cpu/gemm/gemm_bf16.h"
+#include "cpu/gemm/gemm_blocked.h"
 #include "cpu/gemm/gemm_grid.h"
 #include "cpu/gemm/gemm_loops.h"
 #include "cpu/gemm/gemm_tuning.h"
@@ -68,6 +69,12 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
         converts || b.column_stride != 1 || gemm_tuning::packs_columns(m, n, k, b.row_stride * bytes, bytes);
     GemmProblem<T, Stored> problem{kernels, k, a, b, 0, false, packs_b};
     problem.vectors = gemm_tuning::tile_vectors(kernels, m, divide_up(n, kernels.width));
+    if (!turned && gemm_tuning::is_blocked(m, n, k)) {
+        problem.vectors = kernels.blocked_vectors;
+        problem.packs_a = converts || a.column_stride != 1;
+        problem.packs_b = problem.fetches_c = true;
+        return multiply_blocked<T, Stored>(problem, m, n, c, c_row, bias);
+    }
     problem.packs_a = converts || gemm_tuning::packs_rows(n, a.row_stride * bytes, a.column_stride * bytes);
     const Grid grid = choose_grid(m, n, k, problem.tile_columns(), kernels.tile_rows[problem.vectors]);
     const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);

@@ -22,6 +22,7 @@ struct GemmProblem {
     Matrix<Stored> a, b;
     int32_t vectors;        // of columns in a tile
     bool packs_a, packs_b;  // always where Stored is not T
+    bool fetches_c = false;
 
     int64_t tile_columns() const { return vectors * kernels.width; }
 };
@@ -72,14 +73,20 @@ void pack_turned(const GemmKernels<float>& kernels, const Half* x, int64_t lane_
 // to[p * lanes + i] = x[i * lane_stride + p * k_stride]
 template <class T, class Stored>
 void pack_panel(const GemmKernels<T>& kernels, const Stored* x, int64_t lane_stride, int64_t k_stride,
-                int64_t lanes, int64_t k, T* to) {
+                int64_t lanes, int64_t k, T* to, int64_t ahead = 24) {
     if (k_stride == 1) return pack_turned(kernels, x, lane_stride, lanes, k, to);
-    constexpr int64_t ahead = 24, line = 64 / static_cast<int64_t>(sizeof(Stored));
-    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) {
-        // The processor itself does not foresee lines a page apart.
-        for (int64_t i = 0; lane_stride == 1 && i < lanes; i += line)
-            __builtin_prefetch(x + ahead * k_stride + i, 0, 2);
-        pack_step(x, lane_stride, lanes, to);
+    if constexpr (std::is_same_v<T, Stored>) {
+        if (lane_stride == 1) return kernels.pack_lanes(x, k_stride, lanes, k, ahead, to);
+    }
+    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) pack_step(x, lane_stride, lanes, to);
+}
+
+// The lines of a tile come from memory while its sums run.
+template <class T>
+void fetch_tile(const T* c, int64_t c_row, int64_t rows, int64_t columns) {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = 0; j < columns; j += line) __builtin_prefetch(c + i * c_row + j, 1);
     }
 }
 
@@ -95,6 +102,7 @@ void multiply_panel(const GemmProblem<T, Stored>& problem, int64_t depth, const 
     for (int64_t tile = 0; tile < tiles; ++tile) {
         const Range part = part_of(rows.size(), tiles, tile);
         const auto micro = problem.kernels.micro[vectors][part.size()];
+        if (problem.fetches_c) fetch_tile(c + part.begin * c_row, c_row, part.size(), columns);
         if (packed_a != nullptr) {
             micro(depth, packed_a + part.begin * depth, 1, part.size(), b, b_step, c + part.begin * c_row,
                   c_row, last_lanes, accumulate);
@@ -110,10 +118,16 @@ void pack_rows(const GemmProblem<T, Stored>& problem, const Matrix<Stored>& a, R
                T* packed) {
     const int64_t most = problem.kernels.tile_rows[problem.vectors];
     const int64_t tiles = (rows.size() + most - 1) / most;
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-        const Range part = part_of(rows.size(), tiles, tile);
-        pack_panel(problem.kernels, a.data + (rows.begin + part.begin) * a.row_stride, a.row_stride,
-                   a.column_stride, part.size(), depth, packed + part.begin * depth);
+    // Where rows lie side by side, a few steps of all tiles at a time: neighbours share lines and pages.
+    const int64_t stretch = a.row_stride == 1 ? 8 : depth;
+    for (int64_t p = 0; p < depth; p += stretch) {
+        for (int64_t tile = 0; tile < tiles; ++tile) {
+            const Range part = part_of(rows.size(), tiles, tile);
+            pack_panel(problem.kernels,
+                       a.data + (rows.begin + part.begin) * a.row_stride + p * a.column_stride, a.row_stride,
+                       a.column_stride, part.size(), std::min(stretch, depth - p),
+                       packed + part.begin * depth + p * part.size(), stretch);
+        }
     }
 }
 
@@ -121,8 +135,9 @@ void pack_rows(const GemmProblem<T, Stored>& problem, const Matrix<Stored>& a, R
 template <class T, class Stored>
 void multiply_region(const GemmProblem<T, Stored>& problem, Range rows, Range columns, T* c, int64_t c_row,
                      bool accumulate) {
-    constexpr int64_t k_block = gemm_tuning::k_block;
-    constexpr int64_t panel_elements = gemm_most_vectors * 64 / static_cast<int64_t>(sizeof(T)) * k_block;
+    constexpr int64_t panel_elements =
+        gemm_most_vectors * 64 / static_cast<int64_t>(sizeof(T)) * gemm_tuning::k_block;
+    const int64_t k_block = gemm_tuning::block_depth(problem.k);
     alignas(64) T panel[panel_elements];
     std::optional<WorkBuffer<T>> packed;
     if (problem.packs_a) packed.emplace(rows.size() * std::min(problem.k, k_block));

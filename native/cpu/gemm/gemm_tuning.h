@@ -9,12 +9,27 @@
 
 namespace nativegrad::cpu::gemm_tuning {
 
-// Products per chain: a panel of B stays in the first two caches, and long sums lose fewer bits.
-constexpr int64_t k_block = 384;
+// Products per chain, at most: a panel of B stays in the first two caches, and long sums lose fewer bits.
+constexpr int64_t k_block = 512;
+
+// Products per chain of a sum of k, never 0: nearly equal blocks.
+inline int64_t block_depth(int64_t k) {
+    const int64_t blocks = std::max<int64_t>((k + k_block - 1) / k_block, 1);
+    return std::max<int64_t>(((k + blocks - 1) / blocks + 15) / 16 * 16, 16);
+}
+static_assert(k_block % 16 == 0, "a rounded depth is at most a block");
 
 // Rows of A that are packed at a time: with k_block columns they take a third of the second-level cache.
 constexpr int64_t row_block = 252;
 constexpr int64_t column_block = 1024;
+
+// Products whose B and C outgrow the second-level cache share one packed copy of B: so many of its elements
+// at a time, and so many rows of A to a task.
+constexpr int64_t packed_elements = int64_t{1} << 21;
+constexpr int64_t blocked_rows = 256;
+inline bool is_blocked(int64_t m, int64_t n, int64_t k) {
+    return m >= 128 && n >= 128 && k >= 128 && m * n > (int64_t{1} << 17) && k * n > 160'000;
+}
 
 // For bfloat16: as many bytes along k, and more rows, since packing B weighs twice as much.
 constexpr int64_t bf16_k_block = 768;

@@ -20,10 +20,14 @@ struct GemmKernels {
 
     int64_t width;                             // lanes of a vector
     int64_t tile_rows[gemm_most_vectors + 1];  // rows of the largest tile that is that many vectors wide
+    int32_t blocked_vectors;                   // of a tile in products whose operands are both packed
     Micro micro[gemm_most_vectors + 1][gemm_most_rows + 1];
 
     // from [rows, columns] at (from_row, 1) -> to [columns, rows] at (to_row, 1)
     void (*transpose)(const T* from, int64_t from_row, int64_t rows, int64_t columns, T* to, int64_t to_row);
+
+    // x [k, lanes] at (k_stride, 1) -> to [k, lanes], fetching lines `ahead` rows early
+    void (*pack_lanes)(const T* x, int64_t k_stride, int64_t lanes, int64_t k, int64_t ahead, T* to);
 };
 
 // Where a tile of a bfloat16 product starts from and goes to: out = start + product, rounded to bfloat16

@@ -45,7 +45,7 @@ void gemm_micro(int64_t k, const typename V::Element* a, int64_t a_row, int64_t 
 template <class V>
 void gemm_transpose(const typename V::Element* from, int64_t from_row, int64_t rows, int64_t columns,
                     typename V::Element* to, int64_t to_row) {
-    constexpr int64_t width = V::width;
+    constexpr int64_t width = V::width, ahead = 256 / static_cast<int64_t>(sizeof(typename V::Element));
     for (int64_t i = 0; i < rows; i += width) {
         const int64_t height = rows - i < width ? rows - i : width;
         for (int64_t j = 0; j < columns; j += width) {
@@ -56,17 +56,33 @@ void gemm_transpose(const typename V::Element* from, int64_t from_row, int64_t r
             if (height == width && breadth == width) {
 #pragma GCC unroll 16
                 for (int64_t r = 0; r < width; ++r) square[r] = load(source + r * from_row);
+                for (int64_t r = 0; r < width; ++r) __builtin_prefetch(source + r * from_row + ahead, 0, 2);
                 transpose_square(square);
 #pragma GCC unroll 16
                 for (int64_t r = 0; r < width; ++r) store(target + r * to_row, square[r]);
                 continue;
             }
+            for (int64_t r = 0; r < height; ++r) __builtin_prefetch(source + r * from_row + ahead, 0, 2);
             for (int64_t r = 0; r < width; ++r) {
                 square[r] = r < height ? load_part(source + r * from_row, breadth) : V(0.0);
             }
             transpose_square(square);
             for (int64_t r = 0; r < breadth; ++r) store_part(target + r * to_row, square[r], height);
         }
+    }
+}
+
+// x [k, lanes] at (k_stride, 1) -> to [k, lanes]
+template <class V>
+void gemm_pack_lanes(const typename V::Element* x, int64_t k_stride, int64_t lanes, int64_t k, int64_t ahead,
+                     typename V::Element* to) {
+    constexpr int64_t width = V::width, line = 64 / static_cast<int64_t>(sizeof(typename V::Element));
+    const int64_t whole = lanes / width * width;
+    for (int64_t p = 0; p < k; ++p, x += k_stride, to += lanes) {
+        // The processor itself does not foresee lines a page apart.
+        for (int64_t i = 0; i < lanes; i += line) __builtin_prefetch(x + ahead * k_stride + i, 0, 2);
+        for (int64_t i = 0; i < whole; i += width) store(to + i, load(x + i));
+        if (whole < lanes) store_part(to + whole, load_part(x + whole, lanes - whole), lanes - whole);
     }
 }
 
@@ -88,9 +104,13 @@ void fill_gemm(Kernels& kernels) {
     kernels.tile_rows[2] = rows2;
     kernels.tile_rows[3] = rows3;
     kernels.tile_rows[4] = rows4;
+    // Few rows of C, since the lines of more than eight share a set of the first-level cache where they lie a
+    // page apart; as wide as that leaves enough sums to hide a multiply-add's latency.
+    kernels.blocked_vectors = rows4 >= 6 ? 4 : 2;
     fill_tiles<V, 1, rows1>(kernels);
     fill_tiles<V, 2, rows2>(kernels);
     fill_tiles<V, 3, rows3>(kernels);
     fill_tiles<V, 4, rows4>(kernels);
     kernels.transpose = &gemm_transpose<V>;
+    kernels.pack_lanes = &gemm_pack_lanes<V>;
 }
