@@ -29,6 +29,11 @@ inline F32 load(const float* from) { return wrap(_mm256_loadu_ps(from)); }
 inline F32 load_part(const float* from, int64_t count) {
     return wrap(_mm256_maskload_ps(from, first_lanes(count)));
 }
+// `beyond` in the lanes from `count` on.
+inline F32 load_part(const float* from, int64_t count, F32 beyond) {
+    const __m256i mask = first_lanes(count);
+    return wrap(_mm256_blendv_ps(beyond.v, _mm256_maskload_ps(from, mask), _mm256_castsi256_ps(mask)));
+}
 inline F32 broadcast(const float* from) { return wrap(_mm256_broadcast_ss(from)); }
 inline void store(float* to, F32 x) { _mm256_storeu_ps(to, x.v); }
 inline void store_part(float* to, F32 x, int64_t count) { _mm256_maskstore_ps(to, first_lanes(count), x.v); }

@@ -26,6 +26,10 @@ inline F32 load(const float* from) { return wrap(_mm512_loadu_ps(from)); }
 inline F32 load_part(const float* from, int64_t count) {
     return wrap(_mm512_maskz_loadu_ps(first_lanes(count), from));
 }
+// `beyond` in the lanes from `count` on.
+inline F32 load_part(const float* from, int64_t count, F32 beyond) {
+    return wrap(_mm512_mask_loadu_ps(beyond.v, first_lanes(count), from));
+}
 inline F32 broadcast(const float* from) { return wrap(_mm512_set1_ps(*from)); }
 inline void store(float* to, F32 x) { _mm512_storeu_ps(to, x.v); }
 inline void store_part(float* to, F32 x, int64_t count) {
@@ -48,6 +52,9 @@ inline F32 trunc(F32 a) { return wrap(_mm512_roundscale_ps(a.v, _MM_FROUND_TO_ZE
 inline F32 round_even(F32 a) {
     return wrap(_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+
+// x 2^n for integer-valued n, rounded once; NaN where x is.
+inline F32 scale_by_power_of_two(F32 x, F32 n) { return wrap(_mm512_scalef_ps(x.v, n.v)); }
 
 inline Mask less(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 inline Mask less_equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }

@@ -24,6 +24,7 @@ inline F32 wrap(float v) {
 
 inline F32 load(const float* from) { return wrap(*from); }
 inline F32 load_part(const float* from, int64_t) { return wrap(*from); }
+inline F32 load_part(const float* from, int64_t, F32) { return wrap(*from); }
 inline F32 broadcast(const float* from) { return wrap(*from); }
 inline void store(float* to, F32 x) { *to = x.v; }
 inline void store_part(float* to, F32 x, int64_t) { *to = x.v; }

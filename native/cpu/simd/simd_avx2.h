@@ -6,6 +6,8 @@
 
 #include "cpu/simd/map_lanes.h"
 
+#include "cpu/simd/power_of_two.h"
+
 #include "cpu/simd/vector_math.h"
 
 #include "cpu/simd/f64_avx2.h"

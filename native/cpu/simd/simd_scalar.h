@@ -4,6 +4,8 @@
 
 #include "cpu/simd/f32_scalar.h"
 
+#include "cpu/simd/power_of_two.h"
+
 #include "cpu/simd/vector_math.h"
 
 #include "cpu/simd/f64_scalar.h"

@@ -29,3 +29,19 @@ inline void transpose_square(F64* rows) {
         rows[i + 2].v = _mm256_permute2f128_pd(pairs[i], pairs[i + 2], 0x31);
     }
 }
+
+// Lane i of the result: the lanes of rows[i], joined in halves; a square is turned on the way. rows are lost.
+template <class Join>
+inline F32 join_lanes(F32* rows, const Join& join) {
+    for (int i = 0; i < 4; ++i) {
+        const __m256 a = rows[i].v, b = rows[i + 4].v;
+        rows[i] = join(wrap(_mm256_permute2f128_ps(a, b, 0x20)), wrap(_mm256_permute2f128_ps(a, b, 0x31)));
+    }
+    for (int i = 0; i < 2; ++i) {
+        const __m256 a = rows[i].v, b = rows[i + 2].v;
+        rows[i] = join(wrap(_mm256_shuffle_ps(a, b, 0x44)), wrap(_mm256_shuffle_ps(a, b, 0xee)));
+    }
+    const __m256 a = rows[0].v, b = rows[1].v;
+    const F32 pairs = join(wrap(_mm256_shuffle_ps(a, b, 0x88)), wrap(_mm256_shuffle_ps(a, b, 0xdd)));
+    return wrap(_mm256_permute_ps(pairs.v, 0xd8));
+}

@@ -42,3 +42,18 @@ inline void transpose_square(F64* rows) {
         }
     }
 }
+
+// Lane i of the result: the lanes of rows[i], joined in halves; a square is turned on the way. rows are lost.
+template <class Join>
+inline F32 join_lanes(F32* rows, const Join& join) {
+#pragma GCC unroll 4
+    for (int h = 8; h > 0; h /= 2) {
+        const __m512i low = exchange_low_f32(h), high = _mm512_add_epi32(low, _mm512_set1_epi32(h));
+#pragma GCC unroll 8
+        for (int i = 0; i < h; ++i) {
+            const __m512 a = rows[i].v, b = rows[i + h].v;
+            rows[i] = join(wrap(_mm512_permutex2var_ps(a, low, b)), wrap(_mm512_permutex2var_ps(a, high, b)));
+        }
+    }
+    return rows[0];
+}

@@ -3,15 +3,6 @@
 // coefficients of exp, log, tanh and erf are those of S. Moshier's Cephes library (single precision). Errors
 // are within 4 ulp; test/ops/float_accuracy.test.ts holds each function to its own bound.
 
-// 2^n for integer-valued n in [-252, 254], in two factors so that results may be subnormal.
-inline F32 scale_by_power_of_two(F32 x, F32 n) {
-    const I32 whole = to_int(n);
-    const I32 half = shift_right<1>(whole);
-    const F32 first = from_bits(shift_left<23>(half + int_constant(127)));
-    const F32 second = from_bits(shift_left<23>(whole - half + int_constant(127)));
-    return x * first * second;
-}
-
 // x = n log 2 + r
 struct ReducedExponent {
     F32 n, r;
@@ -37,8 +28,13 @@ inline F32 exp(F32 x) {
     // The operand order keeps NaN: min and max return their second operand for it.
     x = max(F32(-104.0), min(F32(89.0), x));
     const ReducedExponent reduced = reduce_exponent(x);
-    const F32 y = expm1_near_zero(reduced.r) + F32(1.0);
-    return select(is_nan(x), x, scale_by_power_of_two(y, select(is_nan(x), F32(0.0), reduced.n)));
+    return scale_by_power_of_two(expm1_near_zero(reduced.r) + F32(1.0), reduced.n);
+}
+
+// e^x for x <= 0, the same bits as exp
+inline F32 exp_of_negative(F32 x) {
+    const ReducedExponent reduced = reduce_exponent(max(F32(-104.0), x));
+    return scale_by_power_of_two(expm1_near_zero(reduced.r) + F32(1.0), reduced.n);
 }
 
 inline F32 expm1(F32 x) {

@@ -1,12 +1,15 @@
 import type { Benchmark } from '../benchmark.js';
+import { activation } from './activation.js';
 import { batchNorm } from './batch_norm.js';
 import { cnn } from './cnn.js';
 import { conv } from './conv.js';
+import { crossEntropy } from './cross_entropy.js';
 import { eager } from './eager.js';
 import { gemm } from './gemm.js';
 import { layerNorm } from './layer_norm.js';
 import { maxPool } from './max_pool.js';
 import { mlp } from './mlp.js';
+import { reductions } from './reduce.js';
 import { softmax } from './softmax.js';
 import { startup } from './startup.js';
 
@@ -17,7 +20,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
     ...batchNorm,
     ...maxPool,
     ...softmax,
+    ...crossEntropy,
     ...layerNorm,
+    ...reductions,
+    ...activation,
     ...mlp,
     ...cnn,
     ...eager,

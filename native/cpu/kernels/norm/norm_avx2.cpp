@@ -5,6 +5,8 @@ namespace nativegrad::cpu::avx2 {
 namespace {
 #include "cpu/simd/simd_avx2.h"
 
+#include "cpu/simd/column_block.h"
+
 #include "cpu/kernels/norm/norm_columns.h"
 
 #include "cpu/kernels/norm/norm_windows.h"

@@ -1,33 +1,5 @@
 // Included inside an instruction-set namespace.
 
-// Calls body(column, lanes) for `vectors` full vectors at a time, then one by one, then for the rest.
-template <int vectors>
-struct ColumnBlock {
-    static constexpr int count = vectors;
-    int64_t lanes;  // of the only vector, where it is not full
-
-    F32 get(const float* from, int j) const {
-        return lanes == F32::width ? load(from + j * F32::width) : load_part(from, lanes);
-    }
-    void put(float* to, int j, F32 x) const {
-        if (lanes == F32::width) {
-            store(to + j * F32::width, x);
-        } else {
-            store_part(to, x, lanes);
-        }
-    }
-};
-
-template <class Body>
-void each_column_block(int64_t n, const Body& body) {
-    constexpr int64_t width = F32::width;
-    int64_t j = 0;
-    for (; j + 4 * width <= n; j += 4 * width) body(ColumnBlock<4>{width}, j);
-    for (; j + 2 * width <= n; j += 2 * width) body(ColumnBlock<2>{width}, j);
-    for (; j + width <= n; j += width) body(ColumnBlock<1>{width}, j);
-    if (j < n) body(ColumnBlock<1>{n - j}, j);
-}
-
 void column_moments_f32(const float* x, int64_t rows, int64_t n, float* mean, float* squares) {
     const F32 share(1.0 / static_cast<double>(rows));
     each_column_block(n, [=](auto block, int64_t first) {
