@@ -34,6 +34,7 @@ export {
     type CaptureStatistics,
     type RunOptions,
 } from './program/capture.js';
+export { captureModels, type CapturedModels } from './program/capture_models.js';
 export { CaptureError } from './native/capture_error.js';
 export { CaptureMismatchError } from './program/validate.js';
 export type { ProgramCall, ProgramSize } from './native/program.js';

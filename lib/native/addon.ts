@@ -31,6 +31,14 @@ export interface NativeProgram {
     readonly [programBrand]: true;
 }
 
+/** Runs one program, or several side by side; the values of their slots stand one program after the other. */
+export type RunPrograms<Result> = (
+    programs: NativeProgram | readonly NativeProgram[],
+    steps: number,
+    rows: Float64Array,
+    stacked: boolean,
+) => Result;
+
 /** What the addon exports. Tensors cross as integer handles; arguments of ops travel in one block. */
 export interface Addon {
     block(): Float64Array;
@@ -44,9 +52,10 @@ export interface Addon {
     capturePause(paused: boolean): void;
     captureAbort(): void;
     captureEnd(changingSlots: Int32Array, exact: boolean, fused: boolean): NativeProgram[];
-    checkReplay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
-    replay(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): void;
-    replayAsync(program: NativeProgram, steps: number, rows: Float64Array, stacked: boolean): Promise<void>;
+    readonly checkReplay: RunPrograms<void>;
+    readonly replay: RunPrograms<void>;
+    readonly replayAsync: RunPrograms<Promise<void>>;
+    joinPrograms(programs: readonly NativeProgram[]): void;
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;

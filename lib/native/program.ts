@@ -1,4 +1,4 @@
-import { native, type NativeProgram } from './addon.js';
+import { native, type NativeProgram, type RunPrograms } from './addon.js';
 import type { TensorRecord } from './call.js';
 
 const block = native.block();
@@ -48,32 +48,59 @@ export interface Replay {
     readonly stacked: boolean;
 }
 
-/** Runs a program now. */
-export function replay(program: NativeProgram, { steps, rows, inputs, outputs, stacked }: Replay): void {
-    writeHandles(writeHandles(0, inputs), outputs);
-    native.replay(program, steps, rows, stacked);
+/** What to run: programs, which take the same number of steps, and what each of them reads and writes. */
+export type Replays = readonly { readonly program: NativeProgram; readonly replay: Replay }[];
+
+function joined(rows: readonly Float64Array[]): Float64Array {
+    const all = new Float64Array(rows.reduce((sum, { length }) => sum + length, 0));
+    let place = 0;
+    for (const part of rows) {
+        all.set(part, place);
+        place += part.length;
+    }
+    return all;
+}
+
+function start<Result>(run: RunPrograms<Result>, replays: Replays): Result {
+    let position = 0;
+    for (const { replay } of replays)
+        position = writeHandles(writeHandles(position, replay.inputs), replay.outputs);
+    if (position > block.length)
+        throw new RangeError(
+            `[captureModels] ${replays.length} models with their inputs and results are too many for one replay`,
+        );
+    const [first] = replays;
+    if (!first) throw new Error('[capture] there is no program to run');
+    const { program, replay } = first;
+    if (replays.length === 1) return run(program, replay.steps, replay.rows, replay.stacked);
+    const programs = replays.map((each) => each.program);
+    return run(programs, replay.steps, joined(replays.map((each) => each.replay.rows)), replay.stacked);
+}
+
+/** Runs programs now, side by side. */
+export function replay(replays: Replays): void {
+    start(native.replay, replays);
 }
 
 const running = new Set<Promise<void>>();
 
-/** Runs a program on another thread. Until the promise settles, what it writes cannot be used. */
-export function replayAsync(
-    program: NativeProgram,
-    { steps, rows, inputs, outputs, stacked }: Replay,
-): Promise<void> {
-    writeHandles(writeHandles(0, inputs), outputs);
-    const done = native.replayAsync(program, steps, rows, stacked);
+/** Runs programs on the program thread. Until the promise settles, what they write cannot be used. */
+export function replayAsync(replays: Replays): Promise<void> {
+    const done = start(native.replayAsync, replays);
     running.add(done);
     const forget = (): void => void running.delete(done);
     done.then(forget, forget);
     return done;
 }
 
-/** Throws where the replay would be refused because a program that runs on another thread uses the same tensors. */
-export function checkReplay(program: NativeProgram, { steps, rows, inputs, outputs, stacked }: Replay): void {
-    if (running.size === 0) return;
-    writeHandles(writeHandles(0, inputs), outputs);
-    native.checkReplay(program, steps, rows, stacked);
+/** Throws where the replay would be refused because a program in the background uses the same tensors. */
+export function checkReplay(replays: Replays): void {
+    if (running.size > 0) start(native.checkReplay, replays);
+}
+
+/** Prepares programs of one kind for replays side by side. */
+export function joinPrograms(programs: readonly NativeProgram[]): void {
+    native.joinPrograms(programs);
 }
 
 /** Resolves when no program is running on another thread. */

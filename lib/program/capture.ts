@@ -2,7 +2,7 @@ import type { ProgramCall } from '../native/program.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
-import { StepRunner } from './step_runner.js';
+import { StepRunner, type RunnerOptions } from './step_runner.js';
 
 export type { CaptureOptions, CaptureStatistics, RunOptions } from './options.js';
 
@@ -76,22 +76,32 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    const { validate: checked = 0 } = options;
+    const runner = new StepRunner([step], runnerOptions(options));
+    const captured = (...inputs: Inputs): Result => only(runner.call([inputs]));
+    Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
+    return Object.assign(captured, {
+        async: async (...inputs: Inputs): Promise<Result> => only(await runner.callAsync([inputs])),
+        run: async (steps: number, inputs: Inputs, options: RunOptions = {}) => {
+            const { steps: done, results } = await runner.run(steps, [inputs], options);
+            return { steps: done, result: only(results) };
+        },
+        profile: (steps: number, ...inputs: Inputs) => runner.profile(steps, inputs),
+    }) as CapturedStep<Inputs, Result>;
+}
+
+/** @internal */
+export function runnerOptions<Inputs extends readonly Tensor[], Result>(
+    options: InternalCaptureOptions<Inputs, Result>,
+): RunnerOptions<Inputs, Result> {
+    const { validate: checked = 0, fuse = true, inParts } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(
             `[capture] validate must be a boolean or a count of calls, got ${String(checked)}`,
         );
-    const runner = new StepRunner(
-        step,
-        typeof checked === 'number' ? checked : checked ? Infinity : 0,
-        options.fuse ?? true,
-        options.inParts,
-    );
-    const captured = (...inputs: Inputs): Result => runner.call(inputs);
-    Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
-    return Object.assign(captured, {
-        async: (...inputs: Inputs): Promise<Result> => runner.callAsync(inputs),
-        run: (steps: number, inputs: Inputs, options: RunOptions = {}) => runner.run(steps, inputs, options),
-        profile: (steps: number, ...inputs: Inputs) => runner.profile(steps, inputs),
-    }) as CapturedStep<Inputs, Result>;
+    return { validatedUses: typeof checked === 'number' ? checked : checked ? Infinity : 0, fuse, inParts };
+}
+
+function only<Result>(results: readonly Result[]): Result {
+    const [result] = results;
+    return result;
 }

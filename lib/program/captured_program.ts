@@ -1,10 +1,12 @@
 import type { NativeProgram } from '../native/addon.js';
 import { run } from '../native/call.js';
+import { CaptureError } from '../native/capture_error.js';
 import {
     abortRecording,
     beginRecording,
     checkReplay,
     endRecording,
+    joinPrograms,
     programCalls,
     programSize,
     replay,
@@ -38,6 +40,16 @@ interface GradientEffect {
 
 /** One replay, or several in a row, ready to go. */
 export type PreparedReplay = Replay;
+
+/** A program and what it is to run. */
+export interface ProgramRun {
+    readonly program: CapturedProgram<unknown>;
+    readonly prepared: PreparedReplay;
+}
+
+function callTexts(program: NativeProgram): string[] {
+    return programCalls(program).map(({ op, shapes }) => `${op} ${shapes}`);
+}
 
 /** What the step gets in place of an input: a tensor of its own with the same layout. */
 function standInFor(input: Tensor): Tensor {
@@ -173,7 +185,7 @@ export class CapturedProgram<Result> {
         const { actions, slots } = this.tracer;
         const rows = new Float64Array(steps * slots.length);
         // Before the actions: a call that is refused changes nothing.
-        checkReplay(this.native, { steps, rows, inputs, outputs, stacked });
+        checkReplay([{ program: this.native, replay: { steps, rows, inputs, outputs, stacked } }]);
         for (let step = 0, place = 0; step < steps; step++) {
             for (const action of actions) action();
             for (const { slot } of slots) rows[place++] = slot.value;
@@ -183,26 +195,56 @@ export class CapturedProgram<Result> {
     }
 
     runNow(prepared: PreparedReplay): void {
-        replay(this.native, prepared);
+        replay([{ program: this.native, replay: prepared }]);
         this.applyEffects();
     }
 
-    async runAsync(prepared: PreparedReplay): Promise<void> {
-        const done = replayAsync(this.native, prepared);
-        this.applyEffects();
+    /** Runs programs side by side. */
+    static runTogether(runs: readonly ProgramRun[]): void {
+        replay(runs.map(({ program, prepared }) => ({ program: program.native, replay: prepared })));
+        for (const { program } of runs) program.applyEffects();
+    }
+
+    static async runTogetherAsync(runs: readonly ProgramRun[]): Promise<void> {
+        const done = replayAsync(
+            runs.map(({ program, prepared }) => ({ program: program.native, replay: prepared })),
+        );
+        for (const { program } of runs) program.applyEffects();
         await done;
     }
 
-    /** As `runNow` and `runAsync`, with the calls as they were recorded. */
+    /** As `runNow`, with the calls as they were recorded. */
     runExactly(prepared: PreparedReplay): void {
-        replay(this.exact ?? this.native, prepared);
+        replay([{ program: this.exact ?? this.native, replay: prepared }]);
         this.applyEffects();
     }
 
     async runExactlyAsync(prepared: PreparedReplay): Promise<void> {
-        const done = replayAsync(this.exact ?? this.native, prepared);
+        const done = replayAsync([{ program: this.exact ?? this.native, replay: prepared }]);
         this.applyEffects();
         await done;
+    }
+
+    /**
+     * Prepares programs of models of one kind for `runTogether`.
+     *
+     * @throws CaptureError where they are not of one kind; Error where one writes what another uses.
+     */
+    static join(programs: readonly CapturedProgram<unknown>[]): void {
+        const [first] = programs.map(({ native }) => callTexts(native));
+        programs.forEach(({ native }, model) => {
+            const calls = callTexts(native);
+            const length = Math.max(calls.length, first?.length ?? 0);
+            for (let i = 0; i < length; i++) {
+                if (calls[i] === first?.[i]) continue;
+                throw new CaptureError(
+                    `[captureModels] the steps differ: call ${i} is ${first?.[i] ?? 'missing'} for model 0, ` +
+                        `${calls[i] ?? 'missing'} for model ${model}; models that are trained together have the same layers, ` +
+                        'loss and kind of optimizer',
+                );
+            }
+        });
+        joinPrograms(programs.map(({ native }) => native));
     }
 
     /** Gives up the program with the calls as recorded, once no check is to come. */

@@ -7,7 +7,7 @@ import { describeValue, isList } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { shapeText } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
-import type { CapturedProgram } from './captured_program.js';
+import { CapturedProgram, type ProgramRun } from './captured_program.js';
 import type { CaptureStatistics, RunOptions } from './options.js';
 import { ProgramCache, type FittingProgram } from './program_cache.js';
 import { replaceTensors, tensorsOf } from './results.js';
@@ -17,89 +17,151 @@ import { validate, validateAsync } from './validate.js';
 /** One native call of `run` takes about this long, so that a signal is heard in time. */
 const chunkMilliseconds = 20;
 
-/** Runs a step through its programs: at once, on another thread, many at a time. */
+/** One of the steps that run side by side, and its programs. */
+interface Member<Inputs extends readonly Tensor[], Result> {
+    readonly step: (...inputs: Inputs) => Result;
+    readonly cache: ProgramCache<Inputs, Result>;
+}
+
+/** A program that fits, and where its results go. */
+interface Run<Result> extends FittingProgram<Result> {
+    readonly outputs: readonly Tensor[];
+}
+
+export interface RunnerOptions<Inputs extends readonly Tensor[], Result> {
+    readonly validatedUses: number;
+    readonly fuse: boolean;
+    /** The step in parts, for checks of `async` calls of a single step. */
+    readonly inParts?: ((...inputs: Inputs) => Promise<Result>) | undefined;
+}
+
+const itself = (x: Tensor): Tensor => x;
+
+/**
+ * Runs a step through its programs: at once, in the background, many at a time; or the steps of several models side by side.
+ * Inputs and results are lists with an entry for each model.
+ */
 export class StepRunner<Inputs extends readonly Tensor[], Result> {
-    private readonly cache: ProgramCache<Inputs, Result>;
+    private members: readonly Member<Inputs, Result>[];
+    private joined: readonly CapturedProgram<Result>[] = [];
     private replays = 0;
     private isRunning = false;
     private stepMilliseconds = 1;
 
     constructor(
-        private readonly step: (...inputs: Inputs) => Result,
-        validatedUses: number,
-        fuse: boolean,
-        private readonly inParts?: (...inputs: Inputs) => Promise<Result>,
+        steps: readonly ((...inputs: Inputs) => Result)[],
+        private readonly options: RunnerOptions<Inputs, Result>,
     ) {
-        this.cache = new ProgramCache(step, validatedUses, fuse);
+        const { validatedUses, fuse } = options;
+        this.members = steps.map((step) => ({ step, cache: new ProgramCache(step, validatedUses, fuse) }));
     }
 
-    call(inputs: Inputs): Result {
+    get size(): number {
+        return this.members.length;
+    }
+
+    /** Goes on with the members at these positions. */
+    keep(positions: readonly number[]): void {
+        if (this.isRunning) throw stillRunning();
+        this.members = this.members.filter((_, i) => positions.includes(i));
+    }
+
+    call(inputs: readonly Inputs[]): Result[] {
         if (activeTracer() || isDetectingAnomaly()) return this.opByOp(inputs);
-        const { program, given, isChecked } = this.programFor(inputs);
+        const fitting = this.programsFor(inputs);
         this.replays++;
-        if (isChecked) return validate(program, () => this.step(...inputs), given);
-        const outputs = program.newOutputs(1, false);
-        program.runNow(program.prepare(1, given, outputs, false));
-        return program.resultOf(outputs);
+        if (fitting.some(({ isChecked }) => isChecked))
+            return fitting.map((fit, i) => {
+                const step = (): Result => at(this.members, i).step(...at(inputs, i));
+                return fit.isChecked ? validate(fit.program, step, fit.given) : at(this.runNow([fit]), 0);
+            });
+        return this.runNow(fitting);
+    }
+
+    private runNow(fitting: readonly FittingProgram<Result>[]): Result[] {
+        const runs = this.runsOf(fitting, 1, false);
+        CapturedProgram.runTogether(this.prepared(runs, 1, false));
+        return resultsOf(runs);
     }
 
     /**
-     * The step without a program, with results as a program gives them: as part of another step that is being captured, and in
+     * The steps without programs, with results as programs give them: as part of another step that is being captured, and in
      * anomaly mode, which looks at each op.
      */
-    private opByOp(inputs: Inputs): Result {
-        checkInputs(inputs);
-        const result = scope(() => this.step(...inputs));
-        const detached = tensorsOf(result).map((x) => viewOf(x, x.shape, x.strides));
-        return replaceTensors(result, detached[Symbol.iterator]());
+    private opByOp(inputs: readonly Inputs[]): Result[] {
+        return this.members.map(({ step }, i) => {
+            const own = at(inputs, i);
+            checkInputs(own);
+            const result = scope(() => step(...own));
+            const detached = tensorsOf(result).map((x) => viewOf(x, x.shape, x.strides));
+            return replaceTensors(result, detached[Symbol.iterator]());
+        });
+    }
+
+    async callAsync(inputs: readonly Inputs[]): Promise<Result[]> {
+        if (isDetectingAnomaly()) return this.opByOp(inputs);
+        const fitting = this.programsFor(inputs);
+        this.replays++;
+        if (fitting.some(({ isChecked }) => isChecked))
+            return this.exclusively(() => this.validateEach(fitting, inputs));
+        return this.exclusively(() => this.runInBackground(fitting));
+    }
+
+    private async runInBackground(fitting: readonly FittingProgram<Result>[]): Promise<Result[]> {
+        const runs = this.runsOf(fitting, 1, false);
+        await CapturedProgram.runTogetherAsync(this.prepared(runs, 1, false));
+        return resultsOf(runs);
+    }
+
+    /** One model after the other; those whose program needs no check just run. */
+    private async validateEach(
+        fitting: readonly FittingProgram<Result>[],
+        inputs: readonly Inputs[],
+    ): Promise<Result[]> {
+        const results: Result[] = [];
+        for (const [i, fit] of fitting.entries()) {
+            const step = (): Result | Promise<Result> => this.directly(i, at(inputs, i));
+            if (fit.isChecked) results.push(await validateAsync(fit.program, step, fit.given));
+            else results.push(...(await this.runInBackground([fit])));
+        }
+        return results;
     }
 
     /** The step itself. */
-    private directly(inputs: Inputs): Result | Promise<Result> {
-        return this.inParts?.(...inputs) ?? scope(() => this.step(...inputs));
-    }
-
-    async callAsync(inputs: Inputs): Promise<Result> {
-        if (isDetectingAnomaly()) return this.opByOp(inputs);
-        const { program, given, isChecked } = this.programFor(inputs);
-        this.replays++;
-        if (isChecked) return this.exclusively(validateAsync(program, () => this.directly(inputs), given));
-        const outputs = program.newOutputs(1, false);
-        await this.exclusively(program.runAsync(program.prepare(1, given, outputs, false)));
-        return program.resultOf(outputs);
+    private directly(i: number, inputs: Inputs): Result | Promise<Result> {
+        return this.options.inParts?.(...inputs) ?? scope(() => at(this.members, i).step(...inputs));
     }
 
     async run(
         steps: number,
-        inputs: Inputs,
+        inputs: readonly Inputs[],
         options: RunOptions,
-    ): Promise<{ steps: number; result: Result }> {
-        this.checkSteps(steps, inputs, options);
-        const { program, given } = this.programFor(inputs, firstEntry);
-        const outputs = program.newOutputs(steps, true);
+    ): Promise<{ steps: number; results: Result[] }> {
+        for (const own of inputs) this.checkSteps(steps, own, options);
+        const runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
         let done = 0;
         while (done < steps && !options.signal?.aborted) {
-            if (!program.isValid)
+            if (runs.some(({ program }) => !program.isValid))
                 throw new Error(
                     `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${done} steps`,
                 );
             const count = Math.min(steps - done, options.chunk ?? this.chunkSteps());
-            await this.runChunk(program, entries(given, done, count), entries(outputs, done, count), count);
+            await this.runChunk(runs, done, count);
             done += count;
             options.onProgress?.(done);
         }
-        return {
-            steps: done,
-            result: program.resultOf(done === steps ? outputs : entries(outputs, 0, done)),
-        };
+        const parts =
+            done === steps ? runs : runs.map((run) => ({ ...run, outputs: entries(run.outputs, 0, done) }));
+        return { steps: done, results: resultsOf(parts) };
     }
 
+    /** Steps of a single step, with the time of each call. */
     profile(steps: number, inputs: Inputs): ProgramCall[] {
         if (!Number.isInteger(steps) || steps < 1)
             throw new RangeError(
                 `[capture] profile takes a positive number of steps before the inputs, got ${describeValue(steps)}`,
             );
-        const { program, given } = this.programFor(inputs);
+        const { program, given } = at(this.programsFor([inputs]), 0);
         const total = new Map<number, ProgramCall>();
         for (let step = 0; step < steps; step++) {
             const prepared = program.prepare(1, given, program.newOutputs(1, false), false);
@@ -134,54 +196,90 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         });
     }
 
-    private async runChunk(
-        program: CapturedProgram<Result>,
-        inputs: readonly Tensor[],
-        outputs: readonly Tensor[],
-        count: number,
-    ): Promise<void> {
+    private async runChunk(runs: readonly Run<Result>[], first: number, count: number): Promise<void> {
         const begin = performance.now();
-        await this.exclusively(program.runAsync(program.prepare(count, inputs, outputs, true)));
+        const parts = runs.map((run) => ({
+            ...run,
+            given: entries(run.given, first, count),
+            outputs: entries(run.outputs, first, count),
+        }));
+        await this.exclusively(() => CapturedProgram.runTogetherAsync(this.prepared(parts, count, true)));
         this.stepMilliseconds = (performance.now() - begin) / count;
         this.replays += count;
-        for (const part of [...inputs, ...outputs]) part.dispose();
+        for (const { given, outputs } of parts) for (const part of [...given, ...outputs]) part.dispose();
     }
 
     private chunkSteps(): number {
         return Math.max(1, Math.floor(chunkMilliseconds / this.stepMilliseconds));
     }
 
-    private async exclusively<T>(running: Promise<T>): Promise<T> {
+    private async exclusively<T>(start: () => Promise<T>): Promise<T> {
         this.isRunning = true;
         try {
-            return await running;
+            return await start();
         } finally {
             this.isRunning = false;
         }
     }
 
-    private programFor(
-        inputs: readonly unknown[],
-        sampleOf: (x: Tensor) => Tensor = (x) => x,
-    ): FittingProgram<Result> {
-        checkInputs(inputs);
+    private programsFor(
+        inputs: readonly Inputs[],
+        sampleOf: (x: Tensor) => Tensor = itself,
+    ): FittingProgram<Result>[] {
+        for (const own of inputs) checkInputs(own);
         if (activeTracer())
             throw new CaptureError(
                 '[capture] async(), run() and profile() start a program, which a step that is being captured cannot wait for; ' +
                     'call the inner step itself, and it becomes part of the outer one',
             );
-        if (this.isRunning)
-            throw new Error(
-                '[capture] this step is still running on another thread; await it before the next call',
-            );
-        return this.cache.programFor(inputs, sampleOf);
+        if (this.isRunning) throw stillRunning();
+        const fitting = this.members.map(({ cache }, i) => cache.programFor(at(inputs, i), sampleOf));
+        this.join(fitting.map(({ program }) => program));
+        return fitting;
+    }
+
+    /** Several programs are looked at together when one of them is new. */
+    private join(programs: readonly CapturedProgram<Result>[]): void {
+        if (programs.length === 1 || programs.every((program, i) => program === this.joined[i])) return;
+        CapturedProgram.join(programs);
+        this.joined = programs;
+    }
+
+    private runsOf(
+        fitting: readonly FittingProgram<Result>[],
+        steps: number,
+        stacked: boolean,
+    ): Run<Result>[] {
+        return fitting.map((fit) => ({ ...fit, outputs: fit.program.newOutputs(steps, stacked) }));
+    }
+
+    private prepared(runs: readonly Run<Result>[], steps: number, stacked: boolean): ProgramRun[] {
+        return runs.map(({ program, given, outputs }) => ({
+            program,
+            prepared: program.prepare(steps, given, outputs, stacked),
+        }));
     }
 
     get statistics(): CaptureStatistics {
+        const caches = this.members.map(({ cache }) => cache);
         return {
-            captures: this.cache.captures,
+            captures: caches.reduce((sum, { captures }) => sum + captures, 0),
             replays: this.replays,
-            programs: this.cache.sizes,
+            programs: caches.flatMap(({ sizes }) => sizes),
         };
     }
+}
+
+function resultsOf<Result>(runs: readonly Run<Result>[]): Result[] {
+    return runs.map(({ program, outputs }) => program.resultOf(outputs));
+}
+
+function at<Item>(list: readonly Item[], i: number): Item {
+    const item = list[i];
+    if (item === undefined) throw new RangeError(`[capture] there is no entry ${i} for a model`);
+    return item;
+}
+
+function stillRunning(): Error {
+    return new Error('[capture] this step is still running on another thread; await it before the next call');
 }

@@ -17,4 +17,19 @@ const ProgramRef& program_of(napi_env env, napi_value value) {
     return program;
 }
 
+std::vector<ProgramRef> programs_of(napi_env env, napi_value value) {
+    bool is_list = false;
+    napi_is_array(env, value, &is_list);
+    if (!is_list) return {program_of(env, value)};
+    uint32_t count = 0;
+    napi_get_array_length(env, value, &count);
+    std::vector<ProgramRef> programs;
+    for (uint32_t i = 0; i < count; ++i) {
+        napi_value element;
+        if (napi_get_element(env, value, i, &element) != napi_ok) fail("[capture] expected a program");
+        programs.push_back(program_of(env, element));
+    }
+    return programs;
+}
+
 }  // namespace nativegrad

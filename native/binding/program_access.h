@@ -16,6 +16,8 @@ using ProgramHolder = std::shared_ptr<ProgramRef>;
 
 TensorSlot& slot_of(Environment& environment, Handle handle);
 const ProgramRef& program_of(napi_env env, napi_value value);
+// Of a list of programs, or of one.
+std::vector<ProgramRef> programs_of(napi_env env, napi_value value);
 
 // The elements of a typed array of the given type.
 template <class Element>

@@ -37,12 +37,12 @@ ProgramThread::~ProgramThread() {
     if (thread_.joinable()) stop();
 }
 
-napi_value ProgramThread::start(Replay replay) {
+napi_value ProgramThread::start(Replays replays) {
     auto job = std::make_unique<Job>();
-    job->replay = std::move(replay);
+    job->replays = std::move(replays);
     napi_value promise;
     require(napi_create_promise(env_, &job->deferred, &promise));
-    job->replay.begin_use();
+    for (Replay& replay : job->replays) replay.begin_use();
     in_use_.push_back(job.get());
     if (undelivered_++ == 0) napi_ref_threadsafe_function(env_, delivery_);
     {
@@ -68,7 +68,7 @@ void ProgramThread::free_tensors(Job& job) {
     const auto place = std::find(in_use_.begin(), in_use_.end(), &job);
     if (place == in_use_.end()) return;
     in_use_.erase(place);
-    job.replay.end_use();
+    for (Replay& replay : job.replays) replay.end_use();
 }
 
 void ProgramThread::work() {
@@ -83,7 +83,7 @@ void ProgramThread::work() {
             queue_.pop_front();
         }
         try {
-            job->replay.run(&stopping_);
+            run_replays(job->replays, &stopping_);
         } catch (const Error& error) {
             job->status = error.status;
             job->message = error.what();

@@ -23,14 +23,14 @@ class ProgramThread {
     ProgramThread(const ProgramThread&) = delete;
     ProgramThread& operator=(const ProgramThread&) = delete;
 
-    // Queues the replay, whose tensors are in use from now on; returns a promise for its end.
-    napi_value start(Replay replay);
+    // Queues the replays, whose tensors are in use from now on; returns a promise for its end.
+    napi_value start(Replays replays);
     // Returns when all replays have ended and their tensors are free.
     void wait();
 
   private:
     struct Job {
-        Replay replay;
+        Replays replays;
         napi_deferred deferred = nullptr;
         Status status = Status::ok;
         std::string message;

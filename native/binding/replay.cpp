@@ -2,6 +2,7 @@
 
 #include "binding/argument_reader.h"
 #include "binding/arguments.h"
+#include "cpu/thread_pool.h"
 
 namespace nativegrad {
 
@@ -63,31 +64,56 @@ void read_results(Environment& environment, ArgumentReader& reader, Replay& repl
     }
 }
 
-}  // namespace
-
-Replay read_replay(napi_env env, napi_callback_info info) {
-    const Arguments arguments(env, info, 4,
-                              "replay takes program, steps, rows and whether inputs are stacked");
-    Environment& environment = environment_of(env);
-    if (environment.active_recorder() != nullptr)
-        fail("[capture] a program cannot run while a step is being captured");
-    Replay replay{program_of(env, arguments.values[0]), 0, {}, {}, {}};
-    bool stacked = false;
-    napi_get_value_int64(env, arguments.values[1], &replay.steps);
-    napi_get_value_bool(env, arguments.values[3], &stacked);
-    replay.rows = elements_of<double>(env, arguments.values[2], napi_float64_array);
-    const Program& program = *replay.program;
-    if (replay.steps < 1 ||
-        replay.rows.size() != static_cast<size_t>(replay.steps) * program.changing_slots.size())
-        fail("[capture] expected %zu values a step", program.changing_slots.size());
-    ArgumentReader reader(environment.block, environment.block_length);
-    read_inputs(environment, reader, stacked, replay);
-    read_results(environment, reader, replay);
+void require_usable(const Environment& environment, const Program& program) {
     for (const Buffer& buffer : program.buffers) {
         if (buffer.place == Place::storage)
             check_usable(environment, *buffer.storage.get(), buffer.is_written);
     }
-    return replay;
+}
+
+}  // namespace
+
+Replays read_replays(napi_env env, napi_callback_info info) {
+    const Arguments arguments(env, info, 4,
+                              "replay takes programs, steps, rows and whether inputs are stacked");
+    Environment& environment = environment_of(env);
+    if (environment.active_recorder() != nullptr)
+        fail("[capture] a program cannot run while a step is being captured");
+    int64_t steps = 0;
+    bool stacked = false;
+    napi_get_value_int64(env, arguments.values[1], &steps);
+    napi_get_value_bool(env, arguments.values[3], &stacked);
+    if (steps < 1) fail("[capture] expected at least one step");
+    const std::vector<double> rows = elements_of<double>(env, arguments.values[2], napi_float64_array);
+    const double *row = rows.data(), *const end = row + rows.size();
+    ArgumentReader reader(environment.block, environment.block_length);
+    Replays replays;
+    for (ProgramRef& program : programs_of(env, arguments.values[0])) {
+        const int64_t values = steps * static_cast<int64_t>(program->changing_slots.size());
+        if (values > end - row) fail("[capture] expected %zu values a step", program->changing_slots.size());
+        require_usable(environment, *program);
+        replays.push_back({std::move(program), steps, {row, row + values}, {}, {}});
+        row += values;
+        read_inputs(environment, reader, stacked, replays.back());
+        read_results(environment, reader, replays.back());
+    }
+    if (row != end) fail("[capture] more values than the programs have slots");
+    return replays;
+}
+
+void run_replays(Replays& replays, const std::atomic<bool>* stop) {
+    if (replays.size() == 1) return replays[0].run(stop);
+    std::vector<size_t> groups;
+    for (size_t i = 0; i < replays.size(); ++i) {
+        const bool follows = i > 0 && replays[i].program->arena_bytes > 0 &&
+                             replays[i].program->arena.get() == replays[i - 1].program->arena.get();
+        if (!follows) groups.push_back(i);
+    }
+    groups.push_back(replays.size());
+    cpu::parallel_for(static_cast<int64_t>(groups.size()) - 1, [&](int64_t group) {
+        const size_t at = static_cast<size_t>(group);
+        for (size_t i = groups[at]; i < groups[at + 1]; ++i) replays[i].run(stop);
+    });
 }
 
 }  // namespace nativegrad

@@ -22,9 +22,16 @@ struct Replay {
     void end_use();
 };
 
-// Arguments (program, steps, rows, stacked); block holds the number of inputs and their handles, then the
-// number of tensors for the results and theirs. Stacked inputs have one more axis in front, an entry a step.
-// Refuses tensors that are in use.
-Replay read_replay(napi_env env, napi_callback_info info);
+// Replays of several programs, side by side on the threads of the pool. Those that share an arena must be
+// neighbours; they run one after the other.
+using Replays = std::vector<Replay>;
+
+void run_replays(Replays& replays, const std::atomic<bool>* stop = nullptr);
+
+// Arguments (program or a list of them, steps, rows, stacked); for each program, rows holds the values of its
+// slots step by step, and the block the number of inputs and their handles, then the number of tensors for
+// the results and theirs. Stacked inputs have one more axis in front, an entry a step. Refuses tensors in
+// use.
+Replays read_replays(napi_env env, napi_callback_info info);
 
 }  // namespace nativegrad

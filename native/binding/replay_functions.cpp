@@ -1,36 +1,82 @@
 // Functions that run captured programs: at once, or on the program thread.
+#include <algorithm>
+#include <map>
+
 #include "binding/arguments.h"
 #include "binding/program_thread.h"
 #include "binding/replay.h"
+#include "cpu/thread_pool.h"
 
 namespace nativegrad {
 
 namespace {
 
-// checkReplay(program, steps, rows, stacked): throws what replay would throw before its first step
+// checkReplay(programs, steps, rows, stacked): throws what replay would throw before its first step
 napi_value check_replay(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        read_replay(env, info);
+        read_replays(env, info);
         return undefined();
     });
 }
 
-// replay(program, steps, rows, stacked): runs at once
+// replay(programs, steps, rows, stacked): runs at once
 napi_value replay_now(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        read_replay(env, info).run();
+        Replays replays = read_replays(env, info);
+        run_replays(replays);
         return undefined();
     });
 }
 
-// replayAsync(program, steps, rows, stacked): as replay, on the program thread; returns a promise
+// replayAsync(programs, steps, rows, stacked): as replay, on the program thread; returns a promise
 napi_value replay_async(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        Replay replay = read_replay(env, info);
+        Replays replays = read_replays(env, info);
         Environment& environment = environment_of(env);
         if (environment.program_thread == nullptr)
             environment.program_thread = std::make_unique<ProgramThread>(env);
-        return environment.program_thread->start(std::move(replay));
+        return environment.program_thread->start(std::move(replays));
+    });
+}
+
+// Fails where a program writes what another one uses: they could not run side by side.
+void require_apart(const std::vector<ProgramRef>& programs) {
+    std::map<const Storage*, size_t> writers;
+    const auto each_storage = [&](const auto& visit) {
+        for (size_t i = 0; i < programs.size(); ++i) {
+            for (const Buffer& buffer : programs[i]->buffers) {
+                if (buffer.place == Place::storage) visit(i, buffer);
+            }
+        }
+    };
+    each_storage([&](size_t i, const Buffer& buffer) {
+        if (buffer.is_written) writers.emplace(buffer.storage.get(), i);
+    });
+    each_storage([&](size_t i, const Buffer& buffer) {
+        const auto writer = writers.find(buffer.storage.get());
+        if (writer != writers.end() && writer->second != i)
+            fail(
+                "[captureModels] the step of model %zu writes a tensor that the step of model %zu uses; "
+                "models that are trained together need parameters, state and optimizers of their own",
+                std::min(writer->second, i), std::max(writer->second, i));
+    });
+}
+
+// joinPrograms(programs): prepares them for replays side by side. Neighbours that one thread will run share
+// an arena, which then stays in its cache.
+napi_value join_programs(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "joinPrograms takes a list of programs");
+        const std::vector<ProgramRef> programs = programs_of(env, arguments.values[0]);
+        require_apart(programs);
+        const size_t threads =
+            static_cast<size_t>(std::max(cpu::thread_count(), cpu::default_thread_count()));
+        const size_t groups = std::min(programs.size(), threads);
+        for (size_t i = 1, first = 0; i < programs.size(); ++i) {
+            const bool begins_group = i * groups / programs.size() != (i - 1) * groups / programs.size();
+            if (begins_group || !programs[i]->share_arena(*programs[first])) first = i;
+        }
+        return undefined();
     });
 }
 
@@ -51,6 +97,7 @@ void define_replay_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "checkReplay", &check_replay);
     define_function(env, exports, "replay", &replay_now);
     define_function(env, exports, "replayAsync", &replay_async);
+    define_function(env, exports, "joinPrograms", &join_programs);
     define_function(env, exports, "setTimed", &set_timed);
 }
 

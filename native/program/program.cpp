@@ -52,8 +52,6 @@ void Program::bind() {
             const Buffer& buffer = buffers[static_cast<size_t>(operand.buffer)];
             if (buffer.place == Place::input)
                 input_places_.push_back({&view, operand.buffer, operand.byte_offset});
-            else
-                view.data = base_of(buffer, 0, {}) + operand.byte_offset;
         }
         const int32_t operands = static_cast<int32_t>(call.views.size());
         call.call = {1,
@@ -63,6 +61,26 @@ void Program::bind() {
                      call.views.data() + instruction.input_count,
                      instruction.params.data()};
     }
+    point_at_buffers();
+}
+
+void Program::point_at_buffers() {
+    for (size_t call = 0; call < calls_.size(); ++call) {
+        const std::vector<Operand>& operands = instructions[call].operands;
+        for (size_t i = 0; i < operands.size(); ++i) {
+            if (operands[i].buffer < 0) continue;
+            const Buffer& buffer = buffers[static_cast<size_t>(operands[i].buffer)];
+            if (buffer.place == Place::input) continue;
+            calls_[call].views[i].data = base_of(buffer, 0, {}) + operands[i].byte_offset;
+        }
+    }
+}
+
+bool Program::share_arena(const Program& other) {
+    if (other.arena_bytes < arena_bytes) return false;
+    arena = other.arena;
+    point_at_buffers();
+    return true;
 }
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,

@@ -81,6 +81,10 @@ class Program {
     // Points every operand and slot at its place. Call once, when all of the above stands.
     void bind();
 
+    // Takes the arena of another program in place of its own; the two must not run at once then. False where
+    // that one is too small.
+    bool share_arena(const Program& other);
+
     // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
     // step and the op; what was written until then stays. Ends between two steps once `stop` is set.
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
@@ -107,6 +111,9 @@ class Program {
     };
     // First byte of the buffer; for inputs, of the first element in the given step.
     char* base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const;
+
+    // Points operands in arena and storages at their elements.
+    void point_at_buffers();
 
     std::vector<Call> calls_;
     std::vector<InputPlace> input_places_;
