@@ -77,7 +77,8 @@ export class SGD extends Optimizer<SGDOptions> {
             const [leader] = share;
             if (!leader) continue;
             const first = perStep(() => (leader.state.fresh ? 1 : 0));
-            this.runGroups('sgd_step', share, names, [...options, nesterov ? 1 : 0, first]);
+            const flags = [nesterov ? 1 : 0, names.length];
+            this.runGroups('sgd_step', share, names, [...options, ...flags, first]);
             eachStep(() => {
                 for (const { state } of share) state.fresh = false;
             }, this);

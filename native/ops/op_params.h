@@ -181,14 +181,15 @@ struct AdamParams {
                       visit("decoupled", decoupled); visit("amsgrad", amsgrad);)
 };
 
-// first: 1 = the momentum buffer takes the gradient itself, as PyTorch does in the first step.
+// has_velocity: 1 = momentum is kept. first: 1 = it takes the gradient itself, as PyTorch does in the first
+// step.
 struct SgdParams {
     ScalarSlot lr, momentum, dampening, weight_decay;
-    int32_t nesterov;
+    int32_t nesterov, has_velocity;
     ScalarSlot first;
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("momentum", momentum); visit("dampening", dampening);
                       visit("weight_decay", weight_decay); visit("nesterov", nesterov);
-                      visit("first", first);)
+                      visit("has_velocity", has_velocity); visit("first", first);)
 };
 
 // centered: 1 = the running mean of the gradient is kept and taken off. has_velocity: 1 = momentum is kept.

@@ -1,15 +1,26 @@
-// Rewrites calls of a program into fused ones that do the same in fewer passes over memory.
+// Rewrites calls of a program into fused ones that do the same in fewer passes over memory. Only temporaries
+// that nobody else sees disappear. One file a family of rules.
 #pragma once
 
-#include "program/program.h"
+#include "program/rewrite.h"
 
 namespace nativegrad {
 
+// All families, in the order in which they feed each other.
+void fuse_calls(Program& program);
+
 // Batch norm with the relu behind it, and with the 2 x 2 max-pooling behind that, forward and backward; the
-// statistics of a batch norm behind a convolution come from the convolution. Only
-// temporaries that nobody else sees disappear. Forward has the bits of the single calls, and so has backward
-// with relu alone; with pooling the sums of backward run over the windows in place of the pixels, and a
-// convolution joins its statistics in another order.
-void fuse_batch_norms(Program& program);
+// statistics of a batch norm behind a convolution come from the convolution. Forward has the bits of the
+// single calls, and so has backward with relu alone; with pooling the sums of backward run over the windows
+// in place of the pixels, and a convolution joins its statistics in another order.
+void fuse_batch_norms(Rewrite& rewrite);
+
+// A linear layer with the activation behind it; its input gradient with the activation's backward pass; its
+// weight gradient with the sums that are its bias gradient. The bits are those of the single calls.
+void fuse_linear_layers(Rewrite& rewrite);
+
+// A linear layer's gradients with the optimizer's step, where nobody else sees the gradients. The bits are
+// those of the single calls.
+void fuse_updates(Rewrite& rewrite);
 
 }  // namespace nativegrad

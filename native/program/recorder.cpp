@@ -155,7 +155,7 @@ std::shared_ptr<Program> Recorder::plan(const std::vector<int32_t>& changing_slo
     program->changing_slots = changing_slots;
     for (const Instruction& instruction : program_->instructions)
         program->instructions.push_back(instruction);
-    if (fused) fuse_batch_norms(*program);
+    if (fused) fuse_calls(*program);
     remove_unread(*program);
     place_temporaries(*program);
     return program;

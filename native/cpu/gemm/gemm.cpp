@@ -48,9 +48,15 @@ void multiply_straight(const GemmProblem<T, Stored>& problem, Range rows, Range 
     multiply_region(problem, rows, columns, to, c_row, bias != nullptr);
 }
 
+// The axis that the threads divide, in the product as it is made.
+GemmOwner owner_of(const GemmExtras& extras, bool turned) {
+    if (!turned || extras.owner == GemmOwner::none) return extras.owner;
+    return extras.owner == GemmOwner::rows ? GemmOwner::columns : GemmOwner::rows;
+}
+
 template <class T, class Stored>
 void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, Matrix<Stored> a,
-                Matrix<Stored> b, T* c, int64_t c_row, const T* bias) {
+                Matrix<Stored> b, T* c, int64_t c_row, const T* bias, const GemmExtras& extras = {}) {
     if (m == 0 || n == 0) return;
     if (n == 1) b.column_stride = 1;
     if (m == 1) a.row_stride = 1;
@@ -73,10 +79,13 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
         problem.vectors = kernels.blocked_vectors;
         problem.packs_a = converts || a.column_stride != 1;
         problem.packs_b = problem.fetches_c = true;
-        return multiply_blocked<T, Stored>(problem, m, n, c, c_row, bias);
+        return multiply_blocked<T, Stored>(problem, m, n, c, c_row, bias, extras);
     }
     problem.packs_a = converts || gemm_tuning::packs_rows(n, a.row_stride * bytes, a.column_stride * bytes);
-    const Grid grid = choose_grid(m, n, k, problem.tile_columns(), kernels.tile_rows[problem.vectors]);
+    const int64_t tile_rows = kernels.tile_rows[problem.vectors];
+    const auto owned =
+        choose_owned_grid(m, n, k, owner_of(extras, turned), problem.tile_columns(), tile_rows);
+    const Grid grid = owned ? *owned : choose_grid(m, n, k, problem.tile_columns(), tile_rows);
     const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
     parallel_for(grid.rows * grid.columns, [&](int64_t task) {
         const Range rows = part_of(m, grid.rows, task / grid.columns);
@@ -85,6 +94,8 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
         if (rows.size() == 0 || columns.size() <= 0) return;
         (turned ? multiply_turned<T, Stored> : multiply_straight<T, Stored>)(problem, rows, columns, c, c_row,
                                                                              bias);
+        if (extras.finish == nullptr) return;
+        extras.finish(extras.context, turned ? columns : rows, turned ? rows : columns);
     });
 }
 
@@ -113,13 +124,13 @@ bool gemm_runs_inline(int64_t m, int64_t n, int64_t k) {
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float* c, int64_t c_row_stride,
-          const float* bias) {
-    gemm_float(kernels().gemm_f32, m, n, k, a, b, c, c_row_stride, bias);
+          const float* bias, const GemmExtras& extras) {
+    gemm_float(kernels().gemm_f32, m, n, k, a, b, c, c_row_stride, bias, extras);
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double* c,
-          int64_t c_row_stride, const double* bias) {
-    gemm_float(kernels().gemm_f64, m, n, k, a, b, c, c_row_stride, bias);
+          int64_t c_row_stride, const double* bias, const GemmExtras& extras) {
+    gemm_float(kernels().gemm_f64, m, n, k, a, b, c, c_row_stride, bias, extras);
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloat16> b,

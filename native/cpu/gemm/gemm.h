@@ -17,11 +17,37 @@ struct Matrix {
     int64_t row_stride, column_stride;
 };
 
+struct Range {
+    int64_t begin, end;
+    int64_t size() const { return end - begin; }
+};
+
+// Which axis of C the threads divide among themselves: products that agree on it find what they share in the
+// cache of the thread that wrote it. `none`: as it suits the product.
+enum class GemmOwner : int32_t { none, rows, columns };
+
+// `finish(context, rows, columns)` is called for each part of C once its elements are there, by the thread
+// that made them; the parts cover C once.
+struct GemmExtras {
+    GemmOwner owner = GemmOwner::none;
+    void (*finish)(const void* context, Range rows, Range columns) = nullptr;
+    const void* context = nullptr;
+};
+
+template <class Finish>
+GemmExtras finished_by(GemmOwner owner, const Finish& finish) {
+    return {owner,
+            [](const void* context, Range rows, Range columns) {
+                (*static_cast<const Finish*>(context))(rows, columns);
+            },
+            &finish};
+}
+
 // c is row-major with the given row stride. k = 0 writes zeros (or the bias). bias may be null.
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float* c, int64_t c_row_stride,
-          const float* bias = nullptr);
+          const float* bias = nullptr, const GemmExtras& extras = {});
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double* c,
-          int64_t c_row_stride, const double* bias = nullptr);
+          int64_t c_row_stride, const double* bias = nullptr, const GemmExtras& extras = {});
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,
           int64_t c_row_stride, const int64_t* bias = nullptr);
 

@@ -71,7 +71,7 @@ void multiply_rows(const GemmProblem<T, Stored>& problem, const PackedColumns<T,
 
 template <class T, class Stored>
 void multiply_blocked(const GemmProblem<T, Stored>& problem, int64_t m, int64_t n, T* c, int64_t c_row,
-                      const T* bias) {
+                      const T* bias, const GemmExtras& extras) {
     const int64_t tile = problem.tile_columns();
     const int64_t affordable = std::max<int64_t>(gemm_tuning::packed_elements / problem.k / tile, 1) * tile;
     const int64_t chunks = divide_up(n, affordable), tiles = divide_up(n, tile);
@@ -83,7 +83,9 @@ void multiply_blocked(const GemmProblem<T, Stored>& problem, int64_t m, int64_t 
         const PackedColumns<T, Stored> packed(problem, columns);
         parallel_for(row_blocks, [&](int64_t task) {
             const Range rows = part_of(m, row_blocks, task);
-            if (rows.size() > 0) multiply_rows(problem, packed, rows, columns, c, c_row, bias);
+            if (rows.size() == 0) return;
+            multiply_rows(problem, packed, rows, columns, c, c_row, bias);
+            if (extras.finish != nullptr) extras.finish(extras.context, rows, columns);
         });
     }
 }

@@ -3,17 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/gemm_tuning.h"
 #include "cpu/thread_pool.h"
 
 namespace nativegrad::cpu {
-
-struct Range {
-    int64_t begin, end;
-    int64_t size() const { return end - begin; }
-};
 
 // Part `index` of `parts` nearly equal ones.
 inline Range part_of(int64_t count, int64_t parts, int64_t index) {
@@ -54,6 +50,23 @@ inline Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t tile_columns, i
         }
     }
     return grid;
+}
+
+// The grid in which `owner`'s axis alone is cut, into as many parts for each thread; nothing where that axis
+// is too short for all threads, or the other one too long to be taken in one go.
+inline std::optional<Grid> choose_owned_grid(int64_t m, int64_t n, int64_t k, GemmOwner owner,
+                                             int64_t tile_columns, int64_t tile_rows) {
+    if (owner == GemmOwner::none || gemm_runs_inline(m, n, k)) return std::nullopt;
+    const bool by_rows = owner == GemmOwner::rows;
+    const int64_t threads = thread_count(), shared = by_rows ? n : m;
+    const int64_t tiles = by_rows ? m / tile_rows : n / tile_columns;
+    if (shared > gemm_tuning::owned_other || tiles < threads) return std::nullopt;
+    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    const double wanted = work / (gemm_tuning::owned_task_work * static_cast<double>(threads));
+    const int64_t per_thread =
+        std::min(std::max<int64_t>(1, static_cast<int64_t>(std::min(wanted, 1e6))), tiles / threads);
+    const int64_t parts = threads * per_thread;
+    return by_rows ? Grid{parts, 1} : Grid{1, parts};
 }
 
 }  // namespace nativegrad::cpu

@@ -41,6 +41,11 @@ constexpr int64_t inline_work = 400'000;
 constexpr int64_t task_work = 2'000'000;
 constexpr int64_t tasks_per_thread = 4;
 
+// Where each thread keeps to its own part of one axis of C: multiply-adds of one part, and how long the other
+// axis may be.
+constexpr double owned_task_work = 8'000'000;
+constexpr int64_t owned_other = 1024;
+
 // Cycles to pack or transpose a vector, when a multiply-add of one takes 1.
 constexpr int64_t transpose_cost = 6;
 constexpr int64_t interleave_cost = 3;

@@ -40,7 +40,7 @@ void linear(const OpCall& call, const NoParams&) {
                            &copy[static_cast<size_t>(i)]);
             row = copy.data();
         }
-        multiply_views<T>(out.shape[0], n, x.shape[1], x, 0, columns, 0, out, 0, row);
+        multiply_views<T>(out.shape[0], n, x.shape[1], x, 0, columns, 0, out, 0, row, GemmOwner::columns);
     });
 }
 

@@ -41,10 +41,14 @@ class MatrixOperand {
 // Writes a b (+ bias) to the matrix of `out` at the element offset.
 template <class T>
 void multiply(int64_t m, int64_t n, int64_t k, const Matrix<T>& a, const Matrix<T>& b, const TensorView& out,
-              int64_t offset, const T* bias = nullptr) {
+              int64_t offset, const T* bias = nullptr, GemmOwner owner = GemmOwner::none) {
     const int64_t row_stride = out.strides[out.rank - 2];
     if (out.dtype == own_dtype<T>()) {
-        gemm(m, n, k, a, b, static_cast<T*>(static_cast<void*>(element(out, offset))), row_stride, bias);
+        T* const to = static_cast<T*>(static_cast<void*>(element(out, offset)));
+        if constexpr (std::is_floating_point_v<T>)
+            gemm(m, n, k, a, b, to, row_stride, bias, GemmExtras{owner});
+        else
+            gemm(m, n, k, a, b, to, row_stride, bias);
         return;
     }
     std::vector<T> product(static_cast<size_t>(m * n));
@@ -80,13 +84,14 @@ bool multiply_stored(DType half, int64_t m, int64_t n, int64_t k, const TensorVi
 // a [.., m, k] at at_a, b [.., k, n] at at_b (, bias [n]) -> out [.., m, n] at the element offset, in T
 template <class T>
 void multiply_views(int64_t m, int64_t n, int64_t k, const TensorView& a, int64_t at_a, const TensorView& b,
-                    int64_t at_b, const TensorView& out, int64_t offset, const T* bias = nullptr) {
+                    int64_t at_b, const TensorView& out, int64_t offset, const T* bias = nullptr,
+                    GemmOwner owner = GemmOwner::none) {
     if constexpr (std::is_same_v<T, float>) {
         if (multiply_stored<BFloat16>(DType::bfloat16, m, n, k, a, at_a, b, at_b, out, offset, bias)) return;
         if (multiply_stored<Float16>(DType::float16, m, n, k, a, at_a, b, at_b, out, offset, bias)) return;
     }
     MatrixOperand<T> left(a, at_a), right(b, at_b);
-    multiply(m, n, k, left.get(), right.get(), out, offset, bias);
+    multiply(m, n, k, left.get(), right.get(), out, offset, bias, owner);
 }
 
 }  // namespace nativegrad::cpu

@@ -5,6 +5,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/operands.h"
+#include "cpu/ops/optimizer_steps.h"
 #include "cpu/thread_pool.h"
 
 namespace nativegrad::cpu {
@@ -107,16 +108,8 @@ void each_piece(const OpCall& call, int32_t size, const Body& body) {
 
 // groups of (parameter, gradient, m, v[, largest v]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params) {
-    const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
-    const double step = params.step.values[0], decay = params.weight_decay.values[0];
-    const bool decoupled = params.decoupled != 0, amsgrad = params.amsgrad != 0;
-    const AdamStep s{beta1,
-                     beta2,
-                     params.epsilon.values[0],
-                     lr / (1 - std::pow(beta1, step)),
-                     1 / std::sqrt(1 - std::pow(beta2, step)),
-                     decoupled ? 0 : decay,
-                     decoupled ? 1 - lr * decay : 1};
+    const AdamStep s = adam_step_of(params);
+    const bool amsgrad = params.amsgrad != 0;
     each_piece(call, amsgrad ? 5 : 4, [&](const TensorView* group, int64_t i, int64_t n) {
         if (group->dtype == DType::float32) {
             kernels().optimizer.adam(s, at<float>(group[0], i), at<float>(group[1], i),
@@ -133,10 +126,8 @@ void adam_step(const OpCall& call, const AdamParams& params) {
 
 // groups of (parameter, gradient[, velocity]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params) {
-    const SgdStep s{
-        params.lr.values[0],           params.momentum.values[0], params.dampening.values[0],
-        params.weight_decay.values[0], params.nesterov,           params.first.values[0] != 0 ? 1 : 0};
-    const bool has_velocity = s.momentum != 0;
+    const SgdStep s = sgd_step_of(params);
+    const bool has_velocity = params.has_velocity != 0;
     each_piece(call, has_velocity ? 3 : 2, [&](const TensorView* group, int64_t i, int64_t n) {
         if (group->dtype == DType::float32) {
             kernels().optimizer.sgd(s, at<float>(group[0], i), at<float>(group[1], i),

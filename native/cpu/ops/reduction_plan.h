@@ -14,8 +14,8 @@ namespace nativegrad::cpu {
 // A small shape of its own over some axes of a tensor.
 struct AxisSet {
     int32_t rank = 0;
-    int64_t shape[max_rank];
-    int64_t strides[max_rank];
+    int64_t shape[max_rank] = {};
+    int64_t strides[max_rank] = {};
     int64_t count = 1;
 
     void append(int64_t size, int64_t stride) {

@@ -1,0 +1,153 @@
+// The gradients of a linear layer's weight and bias, and the optimizer's step with them in one go.
+#include <optional>
+
+#include "cpu/cpu_backend.h"
+#include "cpu/gemm/gemm_loops.h"
+#include "cpu/ops/linear_parts.h"
+#include "cpu/ops/optimizer_steps.h"
+
+namespace nativegrad::cpu {
+
+namespace {
+
+void check_gradients(const TensorView& dy, const TensorView& x) {
+    if (dy.rank != 2 || x.rank != 2 || dy.shape[0] != x.shape[0]) fail("needs dy [M, N] and x [M, K]");
+}
+
+void check_weight(const TensorView& w, int64_t n, int64_t k) {
+    if (!is_matrix(w, n, k) || !is_row_major(w)) fail("needs a row-major weight [N, K]");
+}
+
+void check_bias(const TensorView& b, int64_t n) {
+    if (b.rank != 1 || b.shape[0] != n || !is_row_major(b)) fail("needs a dense bias [N]");
+}
+
+// A parameter with what its optimizer keeps beside it.
+struct Group {
+    const TensorView* tensors;
+    float* at(int32_t i, int64_t offset) const { return elements_of<float>(tensors[i]) + offset; }
+};
+
+// Rows of the gradient that are made before they are used up: with as many columns they stay in the first two
+// caches, and a panel of x that has to be packed serves more of them.
+constexpr int64_t rows_at_once = 14, rows_per_packing = 112, columns_at_once = 1024;
+
+// update(group, first element, gradient, count) for all rows of dy^T x, which nobody else gets to see
+template <class Update>
+void update_weight(const TensorView& dy, const TensorView& x, const Group& weight, const Update& update,
+                   const ColumnSums<float>* bias_sums, const Group& bias) {
+    const GemmKernels<float>& kernels = cpu::kernels().gemm_f32;
+    const int64_t n = dy.shape[1], k = x.shape[1], m = dy.shape[0];
+    const Matrix<float> a{elements_of<float>(dy), dy.strides[1], dy.strides[0]}, b = matrix_of<float>(x);
+    const bool packs_b = b.column_stride != 1 || gemm_tuning::packs_columns(n, k, m, b.row_stride * 4, 4);
+    GemmProblem<float> problem{kernels, m, a, b, 0, false, packs_b};
+    const int64_t block = packs_b ? rows_per_packing : rows_at_once;
+    problem.vectors = gemm_tuning::tile_vectors(kernels, std::min(n, block), divide_up(k, kernels.width));
+    problem.packs_a = gemm_tuning::packs_rows(k, a.row_stride * 4, a.column_stride * 4);
+    const auto grid = choose_owned_grid(n, std::min(k, gemm_tuning::owned_other), m, GemmOwner::rows,
+                                        problem.tile_columns(), std::min<int64_t>(n, 8));
+    const int64_t parts = grid ? grid->rows : 1;
+    parallel_for(parts, [&](int64_t part) {
+        const Range rows = part_of(n, parts, part);
+        if (bias_sums != nullptr) {
+            bias_sums->run(rows,
+                           [&](int64_t i, const float* sum, int64_t count) { update(bias, i, sum, count); });
+        }
+        WorkBuffer<float> gradient(std::min(block, rows.size()) * std::min(k, columns_at_once));
+        const int64_t blocks = divide_up(rows.size(), block);
+        for (int64_t i = 0; i < blocks; ++i) {
+            const Range within = part_of(rows.size(), blocks, i);
+            const Range some{rows.begin + within.begin, rows.begin + within.end};
+            for (int64_t j = 0; j < k; j += columns_at_once) {
+                const Range columns{j, std::min(k, j + columns_at_once)};
+                multiply_region(problem, some, columns, gradient.data(), columns.size(), false);
+                for (int64_t row = some.begin; row < some.end; ++row)
+                    update(weight, row * k + j, gradient.data() + (row - some.begin) * columns.size(),
+                           columns.size());
+            }
+        }
+    });
+}
+
+// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
+// there is one
+template <class Update>
+void gradient_and_update(const OpCall& call, int32_t size, const Update& update) {
+    const bool has_bias = call.output_count == 2 * size;
+    expect_operands(call, 2, has_bias ? 2 * size : size);
+    const TensorView &dy = call.inputs[0], &x = call.inputs[1];
+    check_gradients(dy, x);
+    const int64_t n = dy.shape[1], k = x.shape[1];
+    for (int32_t i = 0; i < call.output_count; ++i) {
+        if (i < size)
+            check_weight(call.outputs[i], n, k);
+        else
+            check_bias(call.outputs[i], n);
+    }
+    with_one_float(call, [&](auto type) {
+        if (!std::is_same_v<decltype(type), float>) fail("needs float32, got float64");
+    });
+    const Group weight{call.outputs}, bias{call.outputs + size};
+    const ColumnSums<float> sums(dy);
+    const bool in_parts = has_bias && k > 0 && sums.is_divisible();
+    if (has_bias && !in_parts) {
+        const WorkBuffer<float> gradient(n);
+        sums.run_all(gradient.data());
+        update(bias, 0, gradient.data(), n);
+    }
+    if (k > 0) update_weight(dy, x, weight, update, in_parts ? &sums : nullptr, bias);
+}
+
+}  // namespace
+
+// dy [M, N], x [M, K] -> dw [N, K] = dy^T x(, db [N] = sums of dy's columns)
+void linear_backward_weight(const OpCall& call, const NoParams&) {
+    expect_operands(call, 2, call.output_count == 1 ? 1 : 2);
+    const TensorView &dy = call.inputs[0], &x = call.inputs[1], &dw = call.outputs[0];
+    check_gradients(dy, x);
+    const int64_t m = dy.shape[0], n = dy.shape[1], k = x.shape[1];
+    check_weight(dw, n, k);
+    const TensorView* db = call.output_count == 2 ? &call.outputs[1] : nullptr;
+    if (db != nullptr) check_bias(*db, n);
+    with_one_float(call, [&](auto type) {
+        using T = decltype(type);
+        const ColumnSums<T> sums(dy);
+        const auto keep = [&](int64_t i, const T* sum, int64_t count) {
+            std::copy_n(sum, count, elements_of<T>(*db) + i);
+        };
+        const bool in_parts = db != nullptr && k > 0 && sums.is_divisible();
+        if (db != nullptr && !in_parts) sums.run_all(elements_of<T>(*db));
+        const auto finish = [&](Range rows, Range columns) {
+            if (in_parts && columns.begin == 0) sums.run(rows, keep);
+        };
+        const Matrix<T> turned{elements_of<T>(dy), dy.strides[1], dy.strides[0]};
+        const T* const no_bias = nullptr;
+        gemm(n, k, m, turned, matrix_of<T>(x), elements_of<T>(dw), k, no_bias,
+             finished_by(GemmOwner::rows, finish));
+    });
+}
+
+// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
+// with dw = dy^T x (and db = sums of dy's columns)
+void linear_backward_weight_adam(const OpCall& call, const AdamParams& params) {
+    const AdamStep step = adam_step_of(params);
+    const bool amsgrad = params.amsgrad != 0;
+    gradient_and_update(call, amsgrad ? 4 : 3,
+                        [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
+                            kernels().optimizer.adam(step, group.at(0, i), gradient, group.at(1, i),
+                                                     group.at(2, i), amsgrad ? group.at(3, i) : nullptr, n);
+                        });
+}
+
+// dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
+void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params) {
+    const SgdStep step = sgd_step_of(params);
+    const bool has_velocity = params.has_velocity != 0;
+    gradient_and_update(call, has_velocity ? 2 : 1,
+                        [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
+                            kernels().optimizer.sgd(step, group.at(0, i), gradient,
+                                                    has_velocity ? group.at(1, i) : nullptr, n);
+                        });
+}
+
+}  // namespace nativegrad::cpu
