@@ -6,7 +6,11 @@ import { StepRunner, type RunnerOptions } from './step_runner.js';
 
 export type { CaptureOptions, CaptureStatistics, RunOptions } from './options.js';
 
-const optionNames = Object.keys({ validate: true, fuse: true } satisfies Record<keyof CaptureOptions, true>);
+const optionNames = Object.keys({
+    validate: true,
+    fuse: true,
+    gradients: true,
+} satisfies Record<keyof CaptureOptions, true>);
 
 /** A step that runs as a native program. */
 export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
@@ -37,7 +41,8 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
  * A program holds for the shapes, dtypes and strides of its inputs and for what the function read: train or eval mode, frozen
  * parameters, parameter objects, gradients from before the step. Where one of these differs, another program is made and
  * kept beside it. What else the function does in JavaScript happens once, when it is captured: numbers that change must come
- * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call.
+ * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call; a step whose gradients nobody reads
+ * afterwards is faster with `gradients: false`.
  *
  * Reading values inside (`item()`, `data()`, ops whose result shape depends on values) throws a `CaptureError` that names the
  * line. Inputs must not require gradients and must not be written; inside, the step sees other tensor objects in their place.
@@ -93,12 +98,13 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 export function runnerOptions<Inputs extends readonly Tensor[], Result>(
     options: InternalCaptureOptions<Inputs, Result>,
 ): RunnerOptions<Inputs, Result> {
-    const { validate: checked = 0, fuse = true, inParts } = options;
+    const { validate: checked = 0, fuse = true, gradients = true, inParts } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(
             `[capture] validate must be a boolean or a count of calls, got ${String(checked)}`,
         );
-    return { validatedUses: typeof checked === 'number' ? checked : checked ? Infinity : 0, fuse, inParts };
+    const validatedUses = typeof checked === 'number' ? checked : checked ? Infinity : 0;
+    return { validatedUses, recording: { fuse, gradients }, inParts };
 }
 
 function only<Result>(results: readonly Result[]): Result {

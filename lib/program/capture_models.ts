@@ -62,7 +62,7 @@ export function captureModels<Inputs extends readonly Tensor[] = Tensor[], Resul
     steps: readonly ((...inputs: Inputs) => Result)[],
     options: CaptureOptions = {},
 ): CapturedModels<Inputs, Result> {
-    requireOptionNames('[captureModels]', options, ['validate', 'fuse']);
+    requireOptionNames('[captureModels]', options, ['validate', 'fuse', 'gradients']);
     if (!isList(steps) || steps.length === 0 || !steps.every((step) => typeof step === 'function'))
         throw new TypeError(
             `[captureModels] expected a list with the step of each model as a function of tensors, got ${describeValue(steps)}`,

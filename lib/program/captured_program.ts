@@ -38,6 +38,14 @@ interface GradientEffect {
     readonly anchor: Tensor | null;
 }
 
+/** How a step becomes a program. */
+export interface RecordingOptions {
+    /** Put calls together. */
+    readonly fuse: boolean;
+    /** Leave gradients in `.grad`. */
+    readonly gradients: boolean;
+}
+
 /** One replay, or several in a row, ready to go. */
 export type PreparedReplay = Replay;
 
@@ -101,7 +109,8 @@ export class CapturedProgram<Result> {
     static record<Result>(
         step: (...inputs: Tensor[]) => Result,
         inputs: readonly Tensor[],
-        { fuse, exact }: { readonly fuse: boolean; readonly exact: boolean },
+        { fuse, gradients }: RecordingOptions,
+        exact: boolean,
     ): CapturedProgram<Result> {
         const scope = new Scope();
         const standIns = scope.run(() => inputs.map(standInFor));
@@ -114,7 +123,7 @@ export class CapturedProgram<Result> {
             const results = scope.run(() => tensorsOf(structure).map(rowMajor));
             tracer.onCall(results, []);
             exchangeTracer(outer);
-            const kept = keptGradients(tracer);
+            const kept = keptGradients(tracer, gradients);
             const slots = tracer.slots.map(({ index }) => index);
             const programs = endRecording(
                 results,
@@ -292,11 +301,11 @@ function anchorOf(gradient: Tensor): Tensor {
     return keep(viewOf(gradient, gradient.shape, gradient.strides));
 }
 
-/** Gradients that the step made and left on leaves. */
-function keptGradients(tracer: ProgramTracer): { leaf: Tensor; gradient: Tensor }[] {
-    return [...tracer.gradients.keys()].flatMap((leaf) => {
+/** Gradients that the step made and left on leaves: all of them, or those that its next call looks at. */
+function keptGradients(tracer: ProgramTracer, all: boolean): { leaf: Tensor; gradient: Tensor }[] {
+    return [...tracer.gradients.values()].flatMap(({ leaf, dependsOnBefore }) => {
         const gradient = leaf.storedGrad;
-        return gradient && !tracer.isFromOutside(gradient) && !gradient.isDisposed
+        return (all || dependsOnBefore) && gradient && !tracer.isFromOutside(gradient) && !gradient.isDisposed
             ? [{ leaf, gradient }]
             : [];
     });

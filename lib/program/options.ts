@@ -18,10 +18,17 @@ export interface CaptureOptions {
      */
     readonly validate?: number | boolean;
     /**
-     * Put calls together that need fewer passes over memory that way (batch norm with relu and 2x2 max-pooling). Gradients
-     * that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
+     * Put calls together that need fewer passes over memory that way: linear layers with activations, their gradients with
+     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling. Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
      */
     readonly fuse?: boolean;
+    /**
+     * Leave gradients in `.grad` after each call, as the step does. With false, `.grad` of what the step computes gradients
+     * for is null after a call, and a linear layer's gradients can go into the optimizer's step (Adam, AdamW, SGD) without
+     * ever being written to memory. Gradients that the step itself looks at (clipping, norms, accumulation) are what they are
+     * either way. Default: true.
+     */
+    readonly gradients?: boolean;
 }
 
 /** @internal For loops that keep the event loop free. */

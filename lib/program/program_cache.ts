@@ -1,6 +1,6 @@
 import type { ProgramSize } from '../native/program.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { CapturedProgram } from './captured_program.js';
+import { CapturedProgram, type RecordingOptions } from './captured_program.js';
 import { signatureOf } from './step_inputs.js';
 
 /** Programs of one step that are kept; the one that was not used for the longest time goes first. */
@@ -32,7 +32,7 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
     constructor(
         private readonly step: (...inputs: Inputs) => Result,
         private readonly validatedUses: number,
-        private readonly fuse: boolean,
+        private readonly recording: RecordingOptions,
     ) {}
 
     /** The program that fits these inputs now, or a new one. `sampleOf` gives what the step sees of an input. */
@@ -57,7 +57,8 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
                 return this.step(...(inputs as readonly unknown[] as Inputs));
             },
             samples,
-            { fuse: this.fuse, exact: this.validatedUses > 0 },
+            this.recording,
+            this.validatedUses > 0,
         );
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();

@@ -7,7 +7,7 @@ import { describeValue, isList } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { shapeText } from '../tensor/shape.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
-import { CapturedProgram, type ProgramRun } from './captured_program.js';
+import { CapturedProgram, type ProgramRun, type RecordingOptions } from './captured_program.js';
 import type { CaptureStatistics, RunOptions } from './options.js';
 import { ProgramCache, type FittingProgram } from './program_cache.js';
 import { replaceTensors, tensorsOf } from './results.js';
@@ -30,7 +30,7 @@ interface Run<Result> extends FittingProgram<Result> {
 
 export interface RunnerOptions<Inputs extends readonly Tensor[], Result> {
     readonly validatedUses: number;
-    readonly fuse: boolean;
+    readonly recording: RecordingOptions;
     /** The step in parts, for checks of `async` calls of a single step. */
     readonly inParts?: ((...inputs: Inputs) => Promise<Result>) | undefined;
 }
@@ -52,8 +52,11 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         steps: readonly ((...inputs: Inputs) => Result)[],
         private readonly options: RunnerOptions<Inputs, Result>,
     ) {
-        const { validatedUses, fuse } = options;
-        this.members = steps.map((step) => ({ step, cache: new ProgramCache(step, validatedUses, fuse) }));
+        const { validatedUses, recording } = options;
+        this.members = steps.map((step) => ({
+            step,
+            cache: new ProgramCache(step, validatedUses, recording),
+        }));
     }
 
     get size(): number {

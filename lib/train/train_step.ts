@@ -23,6 +23,8 @@ export interface StepParts {
     readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
     readonly beforeStep?: () => void;
     readonly precision?: 'float32' | 'bfloat16';
+    /** Leave gradients in `.grad` after a captured step. */
+    readonly gradients?: boolean;
 }
 
 /** What becomes part of the steps besides, where samples come by their numbers. */
@@ -60,6 +62,7 @@ export class TrainStep {
         if (!this.reason) {
             this.captured = captureInParts((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
                 validate: checkedReplays,
+                gradients: parts.gradients ?? false,
                 inParts: (inputs, targets) => this.inParts([inputs, targets]),
             });
         }

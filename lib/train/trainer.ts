@@ -51,6 +51,11 @@ export interface TrainerOptions {
      * replays, true throws where it is not, false goes op by op. The history's `execution` says what was done, and why.
      */
     capture?: boolean | 'auto';
+    /**
+     * Leave gradients in `.grad` after each captured step, for callbacks that look at them. Without, captured steps leave null
+     * there and are faster (see `gradients` of `capture`); `beforeStep` and the optimizer see them either way. Default: false.
+     */
+    gradients?: boolean;
 }
 
 export interface FitOptions {

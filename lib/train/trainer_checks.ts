@@ -13,6 +13,7 @@ const optionNames = [
     'beforeStep',
     'capture',
     'precision',
+    'gradients',
 ] as const;
 
 type TrainerParts = Readonly<Partial<Record<(typeof optionNames)[number], unknown>>>;
@@ -38,6 +39,7 @@ export function checkTrainerOptions(options: TrainerParts): void {
         beforeStep,
         capture = 'auto',
         precision = 'float32',
+        gradients = false,
     } = options;
     requirePart('model', model, hasMethods(model, 'forward', 'train', 'eval'), 'a Module');
     const steps = hasMethods(optimizer, 'zeroGrad', 'step');
@@ -57,6 +59,7 @@ export function checkTrainerOptions(options: TrainerParts): void {
     requirePart('capture', capture, isMode, "true, false or 'auto'");
     const isPrecision = precision === 'float32' || precision === 'bfloat16';
     requirePart('precision', precision, isPrecision, "'float32' or 'bfloat16'");
+    requirePart('gradients', gradients, typeof gradients === 'boolean', 'true or false');
 }
 
 /** @internal Throws where `batches` cannot be iterated; a data set in its place is told what wraps it. */

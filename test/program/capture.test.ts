@@ -298,7 +298,7 @@ describe('capture', () => {
             [
                 'a misspelt option',
                 () => capture((x: Tensor) => x, { valdiate: true } as never),
-                /unknown option 'valdiate'; did you mean 'validate'\? It has validate, fuse$/,
+                /unknown option 'valdiate'; did you mean 'validate'\? It has validate, fuse, gradients$/,
             ],
             [
                 'inputs in the place of the number of steps',

@@ -28,7 +28,7 @@ type Run = (count: number) => Promise<number>;
 /** As the Trainer does: batches are gathered in the captured step, many steps are one native call. */
 function capturedRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Array, batch: number): Run {
     const body = stepOf(model);
-    const step = capture((index: Tensor) => body(...dataset.gather(index)));
+    const step = capture((index: Tensor) => body(...dataset.gather(index)), { gradients: false });
     const steps = Math.floor(order.length / batch);
     const rows = tensor(order.slice(0, steps * batch)).reshape([steps, batch]);
     let position = 0;
