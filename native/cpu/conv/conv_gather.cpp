@@ -4,6 +4,7 @@
 #include "cpu/conv/conv.h"
 #include "cpu/conv/conv_kernel_choice.h"
 #include "cpu/conv/tap_runs.h"
+#include "cpu/conv/winograd.h"
 #include "cpu/thread_pool.h"
 #include "cpu/work_buffer.h"
 
@@ -179,6 +180,9 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
 template <class T>
 void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& weights, const T* bias, T* out,
                  const BandDone<T>& done) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (takes_winograd(plan)) return winograd_gather(plan, image, weights, bias, out, done);
+    }
     ConvPlan used = plan;
     const bool in_place = needs_no_padding(plan);
     if (in_place) used.padded_width = plan.width;

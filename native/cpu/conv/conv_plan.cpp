@@ -79,7 +79,9 @@ void finish_plan(ConvPlan& plan) {
         }
     }
     const int64_t row_elements = std::max<int64_t>(plan.padded_width * plan.channels * plan.in_step[0], 1);
-    plan.band = std::min(rows, std::max<int64_t>(band_elements / row_elements, 1));
+    const int64_t band = std::max<int64_t>(band_elements / row_elements, 1);
+    // Even, so that no 2x2 outputs of a Winograd piece fall into two bands.
+    plan.band = std::min(rows, band > 1 ? band / 2 * 2 : 1);
 }
 
 // One axis of the gradient of the input: which kernel positions meet pixels r, r + s, ..., and which row of

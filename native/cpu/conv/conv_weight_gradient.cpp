@@ -5,6 +5,7 @@
 #include "cpu/conv/conv.h"
 #include "cpu/conv/conv_kernel_choice.h"
 #include "cpu/conv/gradient_slices.h"
+#include "cpu/conv/winograd.h"
 #include "cpu/thread_pool.h"
 #include "cpu/work_buffer.h"
 
@@ -14,25 +15,6 @@ namespace {
 
 constexpr int64_t most_slices = 16, most_together = 4;
 constexpr int64_t partial_elements = int64_t{1} << 23;  // of all slices together
-
-// total[j] += sum over rows of x[r * stride + j], in float for short stretches, then in double
-void add_rows(const float* x, int64_t stride, int64_t rows, int64_t n, double* total) {
-    constexpr int64_t stretch = 64, width = 64;
-    for (int64_t j = 0; j < n; j += width) {
-        const int64_t count = std::min(width, n - j);
-        for (int64_t r = 0; r < rows; r += stretch) {
-            float partial[width] = {};
-            kernels().reduce.add_rows(x + r * stride + j, stride, std::min(stretch, rows - r), partial,
-                                      count);
-            for (int64_t i = 0; i < count; ++i) total[j + i] += static_cast<double>(partial[i]);
-        }
-    }
-}
-void add_rows(const double* x, int64_t stride, int64_t rows, int64_t n, double* total) {
-    for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t j = 0; j < n; ++j) total[j] += x[r * stride + j];
-    }
-}
 
 // The images (cut into bands) in slices of fixed size. Each slice sums its own dw, as [group][tap, channel
 // in] [channel out], one pixel after the other.
@@ -142,6 +124,9 @@ class SliceGradient {
 
 template <class T>
 void conv_weight_gradient(const ConvPlan& plan, const T* x, const T* dy, T* dw, T* dbias) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (takes_winograd(plan)) return winograd_weight_gradient(plan, x, dy, dw, dbias);
+    }
     const SliceGradient<T> gradient(plan, x, dy);
     if (gradient.units == 0 || gradient.size == 0) {
         std::fill(dw, dw + gradient.size, T(0));
@@ -157,12 +142,7 @@ void conv_weight_gradient(const ConvPlan& plan, const T* x, const T* dy, T* dw, 
     });
     join_slices(partials.data(), gradient.slices, gradient.size);
     write_row_major(plan, partials.data(), dw);
-    for (int64_t o = 0; dbias != nullptr && o < plan.out_channels; ++o) {
-        double total = 0;
-        for (int64_t slice = 0; slice < gradient.slices; ++slice)
-            total += biases[static_cast<size_t>(slice * plan.out_channels + o)];
-        dbias[o] = static_cast<T>(total);
-    }
+    if (dbias != nullptr) join_biases(biases, gradient.slices, plan.out_channels, dbias);
 }
 
 template void conv_weight_gradient(const ConvPlan&, const float*, const float*, float*, float*);

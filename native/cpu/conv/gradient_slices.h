@@ -3,11 +3,42 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "cpu/conv/conv_plan.h"
+#include "cpu/kernel_table.h"
 #include "cpu/thread_pool.h"
 
 namespace nativegrad::cpu {
+
+// total[j] += sum over rows of x[r * stride + j], in float for short stretches, then in double
+inline void add_rows(const float* x, int64_t stride, int64_t rows, int64_t n, double* total) {
+    constexpr int64_t stretch = 64, width = 64;
+    for (int64_t j = 0; j < n; j += width) {
+        const int64_t count = std::min(width, n - j);
+        for (int64_t r = 0; r < rows; r += stretch) {
+            float partial[width] = {};
+            kernels().reduce.add_rows(x + r * stride + j, stride, std::min(stretch, rows - r), partial,
+                                      count);
+            for (int64_t i = 0; i < count; ++i) total[j + i] += static_cast<double>(partial[i]);
+        }
+    }
+}
+inline void add_rows(const double* x, int64_t stride, int64_t rows, int64_t n, double* total) {
+    for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t j = 0; j < n; ++j) total[j] += x[r * stride + j];
+    }
+}
+
+// biases [slices, n] -> to [n], their sums
+template <class T>
+void join_biases(const std::vector<double>& biases, int64_t slices, int64_t n, T* to) {
+    for (int64_t j = 0; j < n; ++j) {
+        double total = 0;
+        for (int64_t slice = 0; slice < slices; ++slice) total += biases[static_cast<size_t>(slice * n + j)];
+        to[j] = static_cast<T>(total);
+    }
+}
 
 // partials[0] = sum of all, pairs first, then pairs of pairs
 template <class T>

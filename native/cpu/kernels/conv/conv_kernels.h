@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cpu/kernels/conv/winograd_kernels.h"
+
 namespace nativegrad::cpu {
 
 constexpr int64_t conv_max_rows = 16;
@@ -62,6 +64,7 @@ struct ConvKernels {
     ConvMicroKernel<float> f32;
     void (*few_taps)(const ConvFewTaps<float>& work);
     ConvMicroKernel<double> f64;
+    WinogradKernels winograd;
 };
 
 }  // namespace nativegrad::cpu

@@ -6,6 +6,7 @@ namespace {
 #include "cpu/simd/simd_scalar.h"
 
 #include "cpu/kernels/conv/conv_micro.h"
+#include "cpu/kernels/conv/winograd_micro.h"
 }  // namespace
 
 void register_conv(KernelTable& table) {
@@ -14,6 +15,7 @@ void register_conv(KernelTable& table) {
     fill_conv_rows<4, 8>(table.conv.f32);
     table.conv.few_taps = &few_taps_f32<1, 4, 8 * F32::width>;
     fill_conv_f64(table.conv.f64);
+    fill_winograd(table.conv.winograd);
 }
 
 }  // namespace nativegrad::cpu::scalar
