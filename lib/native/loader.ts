@@ -30,7 +30,7 @@ export class AddonLoadError extends Error {
     }
 }
 
-// lib/native/ under tsx and dist/native/ in the package: the package root is two folders up from both.
+// lib/native/ under tsx and dist/js/ in the package: the package root is two folders up from both.
 const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const requireAddon = createRequire(import.meta.url);
 

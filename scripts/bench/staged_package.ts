@@ -36,7 +36,7 @@ function hasPrebuild(root: string): boolean {
 }
 
 function requireBuilt(root: string): void {
-    if (!existsSync(join(root, 'dist', 'index.js')) || !hasPrebuild(root)) {
+    if (!existsSync(join(root, 'dist', 'js', 'index.js')) || !hasPrebuild(root)) {
         throw new NotBuiltError(
             'startup measures the package that users get: run `npm run prebuild && npm run build:dist` first',
         );

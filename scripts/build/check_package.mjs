@@ -11,7 +11,7 @@ function hasAddon() {
 
 const missing = [
     ['prebuilds/<platform>/*.node', 'npm run prebuild', hasAddon()],
-    ['dist/index.js', 'npm run build:dist', existsSync('dist/index.js')],
+    ['dist/js/index.js', 'npm run build:dist', existsSync('dist/js/index.js')],
 ].filter(([, , isThere]) => !isThere);
 for (const [what, command] of missing) {
     process.stderr.write(`nativegrad: not packed: ${what} is missing; run \`${command}\` first\n`);

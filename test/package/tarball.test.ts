@@ -98,9 +98,9 @@ describe('package', function () {
     it('holds the compiled library, the addon and the notes, and nothing else', () => {
         const paths = packed.map(({ path }) => path);
         const expected = [
-            'dist/index.js',
-            'dist/index.d.ts',
-            'dist/native/loader.js',
+            'dist/js/index.js',
+            'dist/js/cli.js',
+            'dist/types/index.d.ts',
             'LICENSE',
             'CHANGELOG.md',
         ];
