@@ -4,7 +4,7 @@ import { requireList, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { cast, requireFloat, requireTensor } from './convert.js';
-import { runNew } from './kernels.js';
+import { onesLike, zerosLike } from './create.js';
 import { installMethods } from './methods.js';
 import { reshape } from './shape_ops.js';
 
@@ -13,25 +13,35 @@ export interface RowNormOptions {
     readonly eps?: number;
 }
 
-interface StandardizeOptions {
+interface LayerNormSettings {
+    /** The first of the axes that one mean and one variance cover. */
     readonly axis: number;
     readonly eps: number;
 }
 
-// x [..., L...] -> (x - mean) / sqrt(variance + eps) over the axes from `axis` on
-const standardizeOp = defineOp<readonly [Tensor], StandardizeOptions>({
-    name: 'standardize',
-    forward: (context, [x], { axis, eps }) => {
+// x [..., L...] (, weight, bias [L...]) -> (x - mean) / sqrt(variance + eps) (weight + bias) over the axes from `axis` on
+const layerNormOp = defineOp<readonly Tensor[], LayerNormSettings>({
+    name: 'layer_norm',
+    forward: (context, inputs, { axis, eps }) => {
+        const [x, weight] = inputs as [Tensor, Tensor | undefined];
         const y = new Tensor(x.shape, x.dtype);
-        const inverse = new Tensor([sizeOf(x.shape.slice(0, axis))], x.dtype);
-        run('standardize', [x], [y, inverse], [axis, eps]);
-        if (context.recording) context.save(y, inverse);
-        else inverse.dispose();
+        const rows = [sizeOf(x.shape.slice(0, axis))];
+        const [mean, inverse] = [new Tensor(rows, x.dtype), new Tensor(rows, x.dtype)];
+        run('layer_norm', inputs, [y, mean, inverse], [axis, eps]);
+        if (context.recording) {
+            context.save(x, mean, inverse, ...(weight ? [weight] : []));
+        } else {
+            mean.dispose();
+            inverse.dispose();
+        }
         return y;
     },
-    backward: (dy, { saved, options }) => {
-        const [y, inverse] = saved as [Tensor, Tensor];
-        return [runNew('standardize_backward', [dy, y, inverse], y.shape, y.dtype, [options.axis])];
+    backward: (dy, { saved, options, needs }) => {
+        const [x, , , weight] = saved as [Tensor, Tensor, Tensor, Tensor | undefined];
+        const dx = new Tensor(x.shape, x.dtype);
+        const affine = weight ? [new Tensor(weight.shape, x.dtype), new Tensor(weight.shape, x.dtype)] : [];
+        run('layer_norm_backward', [dy, ...saved], [dx, ...affine], [options.axis]);
+        return [needs[0] ? dx : null, ...affine];
     },
 });
 
@@ -44,6 +54,13 @@ function inWide(x: Tensor, body: (wide: Tensor) => Tensor): Tensor {
 function affine(y: Tensor, weight: Tensor | null, bias: Tensor | null, shape: Shape): Tensor {
     const scaled = weight ? mul(y, reshape(weight, shape)) : y;
     return bias ? add(scaled, reshape(bias, shape)) : scaled;
+}
+
+/** Weight and bias for the kernel, in x's dtype: both, or none; a missing one becomes ones or zeros. */
+function affineInputs(x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor[] {
+    const given = weight ?? bias;
+    if (!given) return [];
+    return [weight ?? onesLike(given), bias ?? zerosLike(given)].map((vector) => cast(vector, x.dtype));
 }
 
 function checkVector(op: string, name: string, value: Tensor | null, shape: Shape): void {
@@ -97,7 +114,13 @@ export function layerNorm(
     checkVector(op, 'weight', weight, shape);
     checkVector(op, 'bias', bias, shape);
     const eps = epsilonOf(op, options);
-    return inWide(x, (wide) => affine(standardizeOp([wide], { axis, eps }), weight, bias, shape));
+    return inWide(x, (wide) => {
+        // As everywhere, a float64 weight makes the result float64.
+        const isWider = (vector: Tensor | null): boolean => vector?.dtype === 'float64';
+        if (wide.dtype !== 'float64' && (isWider(weight) || isWider(bias)))
+            return affine(layerNormOp([wide], { axis, eps }), weight, bias, shape);
+        return layerNormOp([wide, ...affineInputs(wide, weight, bias)], { axis, eps });
+    });
 }
 
 /**
@@ -135,7 +158,7 @@ export function groupNorm(
     const vector = [channels, ...rest.map(() => 1)];
     return inWide(x, (wide) => {
         const rows = reshape(wide, [n, groups, (channels / groups) * sizeOf(rest)]);
-        return affine(reshape(standardizeOp([rows], { axis: 2, eps }), x.shape), weight, bias, vector);
+        return affine(reshape(layerNormOp([rows], { axis: 2, eps }), x.shape), weight, bias, vector);
     });
 }
 

@@ -145,7 +145,7 @@ struct PoolParams {
 };
 
 // axis: the first of those that one mean and one variance cover
-struct StandardizeParams {
+struct LayerNormParams {
     int64_t axis;
     ScalarSlot epsilon;
     NATIVEGRAD_FIELDS(visit("axis", axis); visit("epsilon", epsilon);)

@@ -105,7 +105,7 @@ export const normSamples: readonly OpSample[] = [
     },
     {
         op: 'layer_norm',
-        covers: ['standardize', 'standardize_backward'],
+        covers: ['layer_norm_backward'],
         inputs: [{ shape: [3, 4, 5] }, { shape: [4, 5] }, { shape: [4, 5] }],
         run: (x, w, b) => layerNorm(x, [4, 5], w, b),
         reference: (x, w, b) =>

@@ -7,16 +7,21 @@ namespace {
 
 #include "cpu/simd/column_block.h"
 
+#include "cpu/simd/row_vectors.h"
+
 #include "cpu/kernels/norm/norm_columns.h"
 
 #include "cpu/kernels/norm/norm_windows.h"
+
+#include "cpu/kernels/norm/norm_rows.h"
 }  // namespace
 
 void register_norm(KernelTable& table) {
-    table.norm = {&column_moments_f32,         &column_products_f32,
-                  &normalize_columns_f32,      &normalize_columns_backward_f32,
-                  &normalize_pool_f32,         &pool_products_f32,
-                  &normalize_pool_backward_f32};
+    table.norm = {&column_moments_f32,          &column_products_f32,
+                  &normalize_columns_f32,       &normalize_columns_backward_f32,
+                  &normalize_pool_f32,          &pool_products_f32,
+                  &normalize_pool_backward_f32, &normalize_rows_f32,
+                  &normalize_rows_backward_f32};
 }
 
 }  // namespace nativegrad::cpu::avx2

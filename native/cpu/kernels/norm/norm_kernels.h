@@ -1,4 +1,4 @@
-// Statistics and normalisation along the rows of x [rows, n], one value per column, columns side by side.
+// Statistics and normalisation of x [rows, n]: by columns, one value per column, and by rows.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,15 @@ struct NormKernels {
     void (*normalize_pool_backward)(const float* dy, const float* y, const uint8_t* index, const float* x,
                                     const WindowRow& row, const float* mean, const float* sum,
                                     const float* product, const float* scale, float* dx);
+    // y = (x - m) r w + b with m, r = mean and 1 / standard deviation of each row; weight and bias [n] or
+    // both null; mean [rows] or null
+    void (*normalize_rows)(const float* x, int64_t rows, int64_t n, double epsilon, const float* weight,
+                           const float* bias, float* y, float* mean, float* inverse);
+    // dx = (g - mean(g) - v mean(g v)) r with g = dy w, v = (x - m) r; dweight = sum of dy v, dbias = sum of
+    // dy over the rows, or both null
+    void (*normalize_rows_backward)(const float* dy, const float* x, const float* mean, const float* inverse,
+                                    const float* weight, int64_t rows, int64_t n, float* dx, float* dweight,
+                                    float* dbias);
 };
 
 }  // namespace nativegrad::cpu
