@@ -4,6 +4,7 @@
 #include "cpu/kernel_table.h"
 #include "cpu/ops/block_io.h"
 #include "cpu/ops/operands.h"
+#include "cpu/ops/short_rows.h"
 #include "cpu/ops/strided_loop.h"
 #include "cpu/ops/transposed_copy.h"
 
@@ -99,6 +100,28 @@ void refuse_zero_divisor(BinaryFunction function, const int64_t* divisor, int64_
 template <class T>
 void refuse_zero_divisor(BinaryFunction, const T*, int64_t) {}
 
+// Operands whose last axis is short, such as a bias of ten classes: many rows to a call of the kernel.
+template <class T>
+void run_binary_rows(const TensorView& result, const TensorView& a, const TensorView& b,
+                     const StridedLoop<3>& loop, const BinaryParams& params) {
+    struct Blocks {
+        RowsInput<T> left, right;
+        OutputBlock<T> out;
+    };
+    const auto kernel = table_of(T{}).binary[params.function];
+    const double p0 = params.p0.values[0], p1 = params.p1.values[0];
+    const auto make = [&] {
+        return Blocks{RowsInput<T>(a, loop, 1), RowsInput<T>(b, loop, 2), OutputBlock<T>(result, 1)};
+    };
+    each_row_block(loop, make, [&](Blocks& blocks, const int64_t* offsets, int64_t rows) {
+        const int64_t count = rows * loop.inner();
+        const T* divisor = blocks.right.read(offsets[2], rows);
+        refuse_zero_divisor(static_cast<BinaryFunction>(params.function), divisor, count);
+        kernel(blocks.left.read(offsets[1], rows), divisor, blocks.out.begin(offsets[0]), count, p0, p1);
+        blocks.out.end(offsets[0], count);
+    });
+}
+
 template <class T>
 void run_binary(const OpCall& call, const BinaryParams& params) {
     const auto kernel = table_of(T{}).binary[params.function];
@@ -107,6 +130,7 @@ void run_binary(const OpCall& call, const BinaryParams& params) {
     const TensorView a = broadcast_to(call.inputs[0], call.outputs[0]),
                      b = broadcast_to(call.inputs[1], call.outputs[0]);
     const StridedLoop<3> loop({&call.outputs[0], &a, &b});
+    if (has_short_rows(loop)) return run_binary_rows<T>(call.outputs[0], a, b, loop, params);
     loop.run([&](const int64_t* offsets, int64_t n) {
         InputBlock<T> left(a, loop.inner_stride(1)), right(b, loop.inner_stride(2));
         OutputBlock<T> out(call.outputs[0], loop.inner_stride(0));
