@@ -120,11 +120,12 @@ Moments join_moments(const T* partial, int64_t chunks, int64_t n, const Length& 
         const T* mean = partial + 2 * chunk * n;
         const double added = static_cast<double>(length(chunk)), all = seen + added;
         if (added == 0) continue;
+        const double share = added / all, weight = seen * share;
         for (size_t j = 0; j < static_cast<size_t>(n); ++j) {
             const double distance = static_cast<double>(mean[j]) - total.mean[j];
-            total.mean[j] += distance * added / all;
-            total.squares[j] += static_cast<double>(mean[static_cast<size_t>(n) + j]) +
-                                distance * distance * seen * added / all;
+            total.mean[j] += distance * share;
+            total.squares[j] +=
+                static_cast<double>(mean[static_cast<size_t>(n) + j]) + distance * distance * weight;
         }
         seen = all;
     }

@@ -31,8 +31,8 @@ inline int64_t fold_pieces(int64_t groups, int64_t elements_per_group) {
 
 // Which outputs the columns of a block belong to.
 struct ColumnOutputs {
-    int64_t first, stride;
-    int64_t operator()(int64_t column) const { return first + column * stride; }
+    int64_t first, stride, period;  // columns repeat after `period`
+    int64_t operator()(int64_t column) const { return first + column % period * stride; }
 };
 
 template <class T, class F>
@@ -136,11 +136,33 @@ class Folder {
                 output += rest % outer.shape[i] * outer_outputs[i];
                 rest /= outer.shape[i];
             }
-            return {base, std::min(fold_columns, size - first), {output, output_stride}};
+            return {base, std::min(fold_columns, size - first), {output, output_stride, size}};
         }
     };
 
+    // Short rows without gaps, several of them as one.
+    void fold_short_rows(const Columns& columns, int64_t begin, int64_t end, State* states) const {
+        const int64_t n = columns.width, joined = fold_columns / n, groups = (end - begin) / joined;
+        const T* from =
+            static_cast<const T*>(static_cast<const void*>(element(x_, columns.base + begin * n)));
+        State wide[fold_columns];
+        for (int64_t j = 0; j < joined * n; ++j) wide[j] = f_.start(columns.outputs(j));
+        f_.rows(wide, from, joined * n, groups, joined * n, columns.outputs);
+        const int64_t rest = end - begin - groups * joined;
+        f_.rows(wide, from + groups * joined * n, n, rest, n, columns.outputs);
+        for (int64_t j = 0; j < n; ++j) {
+            states[j] = wide[j];
+            for (int64_t row = 1; row < joined; ++row) f_.join(states[j], wide[row * n + j]);
+        }
+    }
+
+    bool has_short_rows(const Columns& columns) const {
+        return x_.dtype == own_dtype<T>() && 2 * columns.width <= fold_columns && plan_.reduced.rank == 1 &&
+               plan_.reduced.inner_stride() == columns.width;
+    }
+
     void fold_rows(const Columns& columns, int64_t begin, int64_t end, State* states) const {
+        if (has_short_rows(columns)) return fold_short_rows(columns, begin, end, states);
         for (int64_t j = 0; j < columns.width; ++j) states[j] = f_.start(columns.outputs(j));
         const int64_t stride = plan_.reduced.inner_stride();
         const bool direct = x_.dtype == own_dtype<T>();

@@ -117,14 +117,7 @@ struct SumFold<float> : PlainFold<float, SumStep<float>> {
     }
     void rows(double* totals, const float* x, int64_t row_stride, int64_t rows, int64_t n,
               const ColumnOutputs&) const {
-        // Few rows at a time in float: the error of a long running sum would grow with its length.
-        constexpr int64_t few = 8;
-        for (int64_t first = 0; first < rows; first += few) {
-            float partial[fold_columns] = {};
-            kernels().reduce.add_rows(x + first * row_stride, row_stride, std::min(few, rows - first),
-                                      partial, n);
-            for (int64_t j = 0; j < n; ++j) totals[j] += static_cast<double>(partial[j]);
-        }
+        kernels().reduce.add_rows_wide(x, row_stride, rows, totals, n);
     }
 };
 

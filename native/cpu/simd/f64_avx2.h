@@ -30,3 +30,12 @@ inline void store_part(double* to, F64 x, int64_t count) {
 inline F64 operator+(F64 a, F64 b) { return wrap(_mm256_add_pd(a.v, b.v)); }
 inline F64 operator*(F64 a, F64 b) { return wrap(_mm256_mul_pd(a.v, b.v)); }
 inline F64 fma(F64 a, F64 b, F64 c) { return wrap(_mm256_fmadd_pd(a.v, b.v, c.v)); }
+
+// to[j] += x[j] for the first `count` lanes.
+inline void add_wide(double* to, F32 x, int64_t count) {
+    const __m256i low = first_double_lanes(count), high = first_double_lanes(count - 4);
+    const __m256d first = _mm256_cvtps_pd(_mm256_castps256_ps128(x.v));
+    const __m256d second = _mm256_cvtps_pd(_mm256_extractf128_ps(x.v, 1));
+    _mm256_maskstore_pd(to, low, _mm256_add_pd(_mm256_maskload_pd(to, low), first));
+    _mm256_maskstore_pd(to + 4, high, _mm256_add_pd(_mm256_maskload_pd(to + 4, high), second));
+}

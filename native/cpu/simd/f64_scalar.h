@@ -16,3 +16,5 @@ inline void store_part(double* to, F64 x, int64_t) { *to = x.v; }
 inline F64 operator+(F64 a, F64 b) { return F64(a.v + b.v); }
 inline F64 operator*(F64 a, F64 b) { return F64(a.v * b.v); }
 inline F64 fma(F64 a, F64 b, F64 c) { return F64(a.v * b.v + c.v); }
+
+inline void add_wide(double* to, F32 x, int64_t) { *to += static_cast<double>(x.v); }

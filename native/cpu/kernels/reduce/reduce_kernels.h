@@ -12,6 +12,9 @@ struct ReduceKernels {
     float (*min)(const float* x, int64_t n);
     // For r < rows, j < n, with v = x[r * row_stride + j]; a column's result does not depend on n.
     void (*add_rows)(const float* x, int64_t row_stride, int64_t rows, float* y, int64_t n);  // y[j] += v
+    // total[j] += v: few rows at a time in float, for the error of a long float sum would grow with its
+    // length
+    void (*add_rows_wide)(const float* x, int64_t row_stride, int64_t rows, double* total, int64_t n);
     // y[j] += (v - center[j])^2
     void (*add_square_rows)(const float* x, int64_t row_stride, int64_t rows, const float* center, float* y,
                             int64_t n);

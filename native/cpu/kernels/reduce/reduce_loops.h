@@ -86,6 +86,22 @@ void add_rows_f32(const float* x, int64_t row_stride, int64_t rows, float* y, in
     step_rows(x, row_stride, rows, y, n, add, add);
 }
 
+void add_rows_wide_f32(const float* x, int64_t row_stride, int64_t rows, double* total, int64_t n) {
+    constexpr int64_t few = 16;
+    each_column_block(n, [=](auto block, int64_t first) {
+        constexpr int count = decltype(block)::count;
+        for (int64_t from = 0; from < rows; from += few) {
+            const int64_t to = rows - from < few ? rows : from + few;
+            F32 part[count];
+            for (int j = 0; j < count; ++j) part[j] = F32(0.0);
+            for (int64_t r = from; r < to; ++r) {
+                for (int j = 0; j < count; ++j) part[j] = part[j] + block.get(x + r * row_stride + first, j);
+            }
+            for (int j = 0; j < count; ++j) add_wide(total + first + j * F32::width, part[j], block.lanes);
+        }
+    });
+}
+
 void add_square_rows_f32(const float* x, int64_t row_stride, int64_t rows, const float* center, float* y,
                          int64_t n) {
     const auto square = [](F32 d) { return d * d; };
