@@ -12,14 +12,16 @@ void normalize(const OpCall& call, const BatchNormParams& params, bool relu) {
     const Chunks chunks(x);
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> input(x);
-        const DenseOutput<T> output(y);
-        const ChannelFactors<T> factors = take_statistics(norm, input.data(), chunks);
+        const DenseReader<T> input(x);
+        const DenseWriter<T> output(y);
+        const ChannelFactors<T> factors = take_statistics(norm, input, chunks);
         chunks.each([&](int64_t chunk) {
-            const int64_t at = chunks.offset(chunk);
-            SweepsOf<T>::normalize(input.data() + at, factors.mean.data(), factors.scale.data(),
-                                   factors.shift.data(), chunks.length(chunk), chunks.channels, relu,
-                                   output.data() + at);
+            const int64_t at = chunks.offset(chunk), count = chunks.length(chunk) * chunks.channels;
+            Stretch<T> x_room(input.room(count)), y_room(output.room(count));
+            T* made = output.place(at, y_room);
+            SweepsOf<T>::normalize(input.read(at, count, x_room), factors.mean.data(), factors.scale.data(),
+                                   factors.shift.data(), chunks.length(chunk), chunks.channels, relu, made);
+            output.write(at, count, made);
         });
         output.finish();
     });
@@ -40,28 +42,40 @@ void normalize_backward(const OpCall& call, const BatchNormParams& params, bool 
     check_vectors(call.outputs + 1, 2, n);
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> gradient(dy), input(x);
-        std::optional<DenseInput<T>> result;
+        const DenseReader<T> gradient(dy), input(x);
+        std::optional<DenseReader<T>> result;
         if (relu) result.emplace(call.inputs[2]);
-        const DenseOutput<T> output(dx);
+        const DenseWriter<T> output(dx);
         const DenseVector<T> mean(call.inputs + vectors, n, T(0)),
             inverse(call.inputs + vectors + 1, n, T(1)),
             weight(params.affine != 0 ? call.inputs + vectors + 2 : nullptr, n, T(1));
         WorkBuffer<T> partial(2 * chunks.count * n);
-        const auto y_at = [&](int64_t at) { return relu ? result->data() + at : nullptr; };
+        // body(dy, y or null, x) of a chunk
+        const auto with_chunk = [&](int64_t chunk, const auto& body) {
+            const int64_t at = chunks.offset(chunk), count = chunks.length(chunk) * n;
+            Stretch<T> dy_room(gradient.room(count)), y_room(relu ? result->room(count) : 0),
+                x_room(input.room(count));
+            body(gradient.read(at, count, dy_room), relu ? result->read(at, count, y_room) : nullptr,
+                 input.read(at, count, x_room));
+        };
         chunks.each([&](int64_t chunk) {
-            const int64_t at = chunks.offset(chunk);
             T* to = partial.data() + 2 * chunk * n;
-            SweepsOf<T>::products(gradient.data() + at, y_at(at), input.data() + at, mean.data(),
-                                  chunks.length(chunk), n, to, to + n);
+            with_chunk(chunk, [&](const T* g, const T* made, const T* from) {
+                SweepsOf<T>::products(g, made, from, mean.data(), chunks.length(chunk), n, to, to + n);
+            });
         });
         const BackwardFactors<T> factors(call, params.training != 0, partial.data(), chunks.count,
                                          chunks.rows, inverse, weight, n);
         chunks.each([&](int64_t chunk) {
-            const int64_t at = chunks.offset(chunk);
-            SweepsOf<T>::normalize_backward(gradient.data() + at, y_at(at), input.data() + at, mean.data(),
-                                            factors.sum.data(), factors.product.data(), factors.scale.data(),
-                                            chunks.length(chunk), n, output.data() + at);
+            const int64_t at = chunks.offset(chunk), count = chunks.length(chunk) * n;
+            Stretch<T> room(output.room(count));
+            T* to = output.place(at, room);
+            with_chunk(chunk, [&](const T* g, const T* made, const T* from) {
+                SweepsOf<T>::normalize_backward(g, made, from, mean.data(), factors.sum.data(),
+                                                factors.product.data(), factors.scale.data(),
+                                                chunks.length(chunk), n, to);
+            });
+            output.write(at, count, to);
         });
         output.finish();
     });

@@ -91,6 +91,8 @@ struct WindowPlan {
         chunks = (strips + strips_per_chunk - 1) / strips_per_chunk;
     }
 
+    int64_t pooled_row() const { return row.windows * channels; }
+
     // body(chunk, first element of the two rows of pixels, first element of the row of windows, rows of
     // pixels)
     template <class Body>
@@ -127,14 +129,18 @@ void batch_norm_relu_pool(const OpCall& call, const BatchNormParams& params) {
     const Chunks chunks(x);
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> input(x);
-        const DenseOutput<T> output(y);
+        const DenseReader<T> input(x);
+        const DenseWriter<T> output(y);
         auto* found = static_cast<uint8_t*>(index.data);
-        const ChannelFactors<T> factors = take_statistics(norm, input.data(), chunks);
+        const ChannelFactors<T> factors = take_statistics(norm, input, chunks);
+        const int64_t count = 2 * plan.row.pixel_row, pooled = plan.pooled_row();
         plan.each([&](int64_t, int64_t pixels, int64_t windows, int64_t rows) {
             if (rows < 2) return;
-            WindowsOf<T>::forward(input.data() + pixels, plan.row, factors.mean.data(), factors.scale.data(),
-                                  factors.shift.data(), output.data() + windows, found + windows);
+            Stretch<T> x_room(input.room(count)), y_room(output.room(pooled));
+            T* made = output.place(windows, y_room);
+            WindowsOf<T>::forward(input.read(pixels, count, x_room), plan.row, factors.mean.data(),
+                                  factors.scale.data(), factors.shift.data(), made, found + windows);
+            output.write(windows, pooled, made);
         });
         output.finish();
     });
@@ -157,36 +163,53 @@ void batch_norm_relu_pool_backward(const OpCall& call, const BatchNormParams& pa
     check_vectors(call.outputs + 1, 2, n);
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> gradient(dy), result(y), input(x);
-        const DenseOutput<T> output(dx);
+        const DenseReader<T> gradient(dy), result(y), input(x);
+        const DenseWriter<T> output(dx);
         const DenseVector<T> mean(call.inputs + 4, n, T(0)), inverse(call.inputs + 5, n, T(1)),
             weight(affine ? call.inputs + 6 : nullptr, n, T(1));
         const auto* found = static_cast<const uint8_t*>(index.data);
-        WorkBuffer<T> partial(2 * plan.chunks * n), nothing(plan.row.pixel_row);
+        const int64_t line = plan.row.pixel_row, pooled = plan.pooled_row();
+        WorkBuffer<T> partial(2 * plan.chunks * n), nothing(line);
         std::fill_n(partial.data(), 2 * plan.chunks * n, T(0));
-        std::fill_n(nothing.data(), plan.row.pixel_row, T(0));
+        std::fill_n(nothing.data(), line, T(0));
+        // body(dy, y) of a row of windows
+        const auto with_windows = [&](int64_t at, const auto& body) {
+            Stretch<T> dy_room(gradient.room(pooled)), y_room(result.room(pooled));
+            body(gradient.read(at, pooled, dy_room), result.read(at, pooled, y_room));
+        };
         plan.each([&](int64_t chunk, int64_t pixels, int64_t windows, int64_t rows) {
             if (rows < 2) return;
             T* to = partial.data() + 2 * chunk * n;
-            WindowsOf<T>::products(gradient.data() + windows, result.data() + windows, found + windows,
-                                   input.data() + pixels, plan.row, mean.data(), to, to + n);
+            Stretch<T> room(input.room(2 * line));
+            const T* from = input.read(pixels, 2 * line, room);
+            with_windows(windows, [&](const T* g, const T* made) {
+                WindowsOf<T>::products(g, made, found + windows, from, plan.row, mean.data(), to, to + n);
+            });
         });
         const int64_t count = n == 0 ? 0 : element_count(x) / n;
         const BackwardFactors<T> factors(call, params.training != 0, partial.data(), plan.chunks, count,
                                          inverse, weight, n);
         // Pixels in no window get no gradient of their own.
-        const auto outside = [&](int64_t at, int64_t pixels) {
-            SweepsOf<T>::normalize_backward(nothing.data(), nullptr, input.data() + at, mean.data(),
-                                            factors.sum.data(), factors.product.data(), factors.scale.data(),
-                                            pixels, n, output.data() + at);
+        const auto outside = [&](const T* from, int64_t pixels, T* to) {
+            SweepsOf<T>::normalize_backward(nothing.data(), nullptr, from, mean.data(), factors.sum.data(),
+                                            factors.product.data(), factors.scale.data(), pixels, n, to);
         };
         plan.each([&](int64_t, int64_t pixels, int64_t windows, int64_t rows) {
-            if (rows < 2) return outside(pixels, plan.width);
-            WindowsOf<T>::backward(gradient.data() + windows, result.data() + windows, found + windows,
-                                   input.data() + pixels, plan.row, mean.data(), factors.sum.data(),
-                                   factors.product.data(), factors.scale.data(), output.data() + pixels);
-            if (plan.width % 2 == 0) return;
-            for (int64_t r = 1; r <= rows; ++r) outside(pixels + r * plan.row.pixel_row - n, 1);
+            Stretch<T> x_room(input.room(rows * line)), dx_room(output.room(rows * line));
+            const T* from = input.read(pixels, rows * line, x_room);
+            T* to = output.place(pixels, dx_room);
+            if (rows < 2) {
+                outside(from, plan.width, to);
+            } else {
+                with_windows(windows, [&](const T* g, const T* made) {
+                    WindowsOf<T>::backward(g, made, found + windows, from, plan.row, mean.data(),
+                                           factors.sum.data(), factors.product.data(), factors.scale.data(),
+                                           to);
+                });
+                for (int64_t r = 1; plan.width % 2 != 0 && r <= rows; ++r)
+                    outside(from + r * line - n, 1, to + r * line - n);
+            }
+            output.write(pixels, rows * line, to);
         });
         output.finish();
     });

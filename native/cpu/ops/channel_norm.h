@@ -133,12 +133,14 @@ Moments join_moments(const T* partial, int64_t chunks, int64_t n, const Length& 
 }
 
 template <class Sweeps, class T = typename Sweeps::T>
-Moments moments_of(const T* x, const Chunks& chunks) {
+Moments moments_of(const DenseReader<T>& x, const Chunks& chunks) {
     const int64_t n = chunks.channels;
     WorkBuffer<T> partial(2 * chunks.count * n);
     chunks.each([&](int64_t chunk) {
         T* to = partial.data() + 2 * chunk * n;
-        Sweeps::moments(x + chunks.offset(chunk), chunks.length(chunk), n, to, to + n);
+        const int64_t count = chunks.length(chunk) * n;
+        Stretch<T> room(x.room(count));
+        Sweeps::moments(x.read(chunks.offset(chunk), count, room), chunks.length(chunk), n, to, to + n);
     });
     return join_moments(partial.data(), chunks.count, n, [&](int64_t chunk) { return chunks.length(chunk); });
 }
@@ -212,7 +214,7 @@ struct NormCall {
 
 // Statistics of x, written to the outputs, and the factors that follow.
 template <class T>
-ChannelFactors<T> take_statistics(const NormCall& norm, const T* x, const Chunks& chunks) {
+ChannelFactors<T> take_statistics(const NormCall& norm, const DenseReader<T>& x, const Chunks& chunks) {
     const int64_t n = chunks.channels;
     const OpCall& call = norm.call;
     const DenseVector<T> weight(norm.affine ? call.inputs + 1 : nullptr, n, T(1)),

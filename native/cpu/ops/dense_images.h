@@ -6,6 +6,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/ops/block_io.h"
+#include "cpu/ops/operands.h"
 #include "cpu/work_buffer.h"
 
 namespace nativegrad::cpu {
@@ -75,6 +76,71 @@ class DenseOutput {
     const TensorView& view_;
     T* data_;
     std::optional<WorkBuffer<T>> buffer_;
+};
+
+// Room for a few rows of an image in the compute type, on the stack where they are short.
+template <class T>
+class Stretch {
+  public:
+    explicit Stretch(int64_t count) {
+        if (count > short_count) long_.emplace(count);
+    }
+    T* data() { return long_ ? long_->data() : short_; }
+
+  private:
+    static constexpr int64_t short_count = 4096;
+    alignas(64) T short_[short_count];
+    std::optional<WorkBuffer<T>> long_;
+};
+
+// True for dense images of two-byte floats, which are better converted a stretch at a time than as a whole.
+template <class T>
+bool converts_by_stretches(const TensorView& view) {
+    return (view.dtype == DType::bfloat16 || view.dtype == DType::float16) &&
+           same_strides(view, channels_last_like<T>(view, nullptr));
+}
+
+// x [N, C, ...] in stretches of [N, ..., C]
+template <class T>
+class DenseReader {
+  public:
+    explicit DenseReader(const TensorView& view) : view_(view) {
+        if (!converts_by_stretches<T>(view)) whole_.emplace(view);
+    }
+    // `count` elements from `at` on, where they lie or converted into `room`
+    const T* read(int64_t at, int64_t count, Stretch<T>& room) const {
+        if (whole_) return whole_->data() + at;
+        load_block(view_.dtype, element(view_, at), 1, count, room.data());
+        return room.data();
+    }
+    // Room that read() needs.
+    int64_t room(int64_t count) const { return whole_ ? 0 : count; }
+
+  private:
+    const TensorView& view_;
+    std::optional<DenseInput<T>> whole_;
+};
+
+// Stretches of [N, ..., C] -> out [N, C, ...]; finish() after the last one
+template <class T>
+class DenseWriter {
+  public:
+    explicit DenseWriter(const TensorView& view) : view_(view) {
+        if (!converts_by_stretches<T>(view)) whole_.emplace(view);
+    }
+    // Where to write a stretch, before write()
+    T* place(int64_t at, Stretch<T>& room) const { return whole_ ? whole_->data() + at : room.data(); }
+    void write(int64_t at, int64_t count, const T* from) const {
+        if (!whole_) store_block(view_.dtype, element(view_, at), 1, count, from);
+    }
+    int64_t room(int64_t count) const { return whole_ ? 0 : count; }
+    void finish() const {
+        if (whole_) whole_->finish();
+    }
+
+  private:
+    const TensorView& view_;
+    std::optional<DenseOutput<T>> whole_;
 };
 
 // x [n] as dense values of T; `fallback` fills it where there is no tensor
