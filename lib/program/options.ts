@@ -19,7 +19,7 @@ export interface CaptureOptions {
     readonly validate?: number | boolean;
     /**
      * Put calls together that need fewer passes over memory that way: linear layers with activations, their gradients with
-     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling. Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
+     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling, chains of elementwise functions. Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
      */
     readonly fuse?: boolean;
     /**

@@ -55,6 +55,24 @@ struct BinaryParams {
     NATIVEGRAD_FIELDS(visit("function", function); visit("p0", p0); visit("p1", p1);)
 };
 
+// Step i applies functions[i] (rows of elementwise_table.def: first the unary ones, then the binary ones) to
+// operands lefts[i] and rights[i], with constants p0[i] and p1[i]. Operands count the inputs, then the steps;
+// outputs says which steps are written. At most 16 of each.
+struct ChainParams {
+    IntList functions, lefts, rights, outputs;
+    ScalarSlot p0[2 * max_rank], p1[2 * max_rank];
+
+    template <class Visitor>
+    void fields(Visitor& visit) {
+        visit("functions", functions);
+        visit("lefts", lefts);
+        visit("rights", rights);
+        visit("outputs", outputs);
+        for (ScalarSlot& slot : p0) visit("p0", slot);
+        for (ScalarSlot& slot : p1) visit("p1", slot);
+    }
+};
+
 // dtype: in which both operands are compared
 struct CompareParams {
     int32_t function, dtype;

@@ -7,6 +7,7 @@ void fuse_calls(Program& program) {
     fuse_batch_norms(rewrite);
     fuse_linear_layers(rewrite);
     fuse_updates(rewrite);
+    fuse_chains(rewrite);
     rewrite.finish();
 }
 

@@ -23,4 +23,7 @@ void fuse_linear_layers(Rewrite& rewrite);
 // those of the single calls.
 void fuse_updates(Rewrite& rewrite);
 
+// Chains of elementwise functions of floats, in one pass. The bits are those of the single calls.
+void fuse_chains(Rewrite& rewrite);
+
 }  // namespace nativegrad

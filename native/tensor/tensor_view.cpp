@@ -41,6 +41,13 @@ void set_channels_last_strides(TensorView& view) {
     view.strides[0] = stride;
 }
 
+bool is_one_value(const TensorView& view) {
+    for (int32_t axis = 0; axis < view.rank; ++axis) {
+        if (view.shape[axis] != 1 && view.strides[axis] != 0) return false;
+    }
+    return true;
+}
+
 bool is_row_major(const TensorView& view) {
     int64_t expected = 1;
     for (int32_t axis = view.rank - 1; axis >= 0; --axis) {

@@ -30,6 +30,9 @@ void set_channels_last_strides(TensorView& view);
 
 bool is_row_major(const TensorView& view);
 
+// True when all elements are the same one: a number, or one that was expanded.
+bool is_one_value(const TensorView& view);
+
 // True when the elements fill one block without gaps or overlaps, in whatever order of axes.
 bool is_dense(const TensorView& view);
 
