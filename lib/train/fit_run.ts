@@ -29,6 +29,16 @@ export class FitRun implements FitContext {
         return this.reason !== 'completed';
     }
 
+    /** Steps that may still run. */
+    get stepsLeft(): number {
+        return (this.options.maxSteps ?? Infinity) - this.steps;
+    }
+
+    /** No step is to follow. */
+    get hasEnded(): boolean {
+        return this.stopped || this.stepsLeft <= 0;
+    }
+
     /** True when nobody asks for each step as soon as it is done. */
     get mayRunStepsAtOnce(): boolean {
         const { callbacks = [] } = this.options;

@@ -1,8 +1,8 @@
-import { noGrad } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import type { DataLoader } from '../data/data_loader.js';
 import type { Layer } from '../nn/module.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { EvaluationStep } from './evaluation_step.js';
 import { argmaxRows, classificationReport } from './metrics.js';
 import type { ClassificationReport } from './metrics.js';
 
@@ -35,14 +35,15 @@ export async function scoreClassifier(
     const logits = new Float32Array(count * classes);
     let total = 0;
     let done = 0;
+    const step = new EvaluationStep({ model, loss }, true);
     const wasTraining = model.training;
     model.eval();
     try {
         for await (const [x, y] of loader) {
             scope(() => {
-                const output = noGrad(() => model.forward(x));
-                total += noGrad(() => loss(output, y)).item() * y.size;
-                logits.set(output.dataSync() as Float32Array, done * classes);
+                const { outputs, loss: mean } = step.run(x, y);
+                total += mean.item() * y.size;
+                logits.set(outputs.dataSync() as Float32Array, done * classes);
                 labels.set(y.dataSync() as Int32Array, done);
                 done += y.size;
             });

@@ -4,13 +4,13 @@ import { Scope } from '../autograd/scope.js';
 import type { Batch } from '../data/index.js';
 import { CaptureError } from '../native/capture_error.js';
 import { activeTracer } from '../native/tracer.js';
-import { Module } from '../nn/index.js';
 import { captureInParts, type CapturedStep } from '../program/capture.js';
 import { CaptureMismatchError } from '../program/validate.js';
 import type { Breather } from '../support/breathe.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { TrainableModel } from './callback.js';
+import { hookReason } from './evaluation_step.js';
 import type { Execution } from './history.js';
 import { checkedReplays, RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
@@ -188,9 +188,5 @@ function reasonAgainst({ model, optimizer }: StepParts): string | undefined {
     // A subclass may compute in JavaScript what a program would never compute again.
     if (!Object.hasOwn(optimizer.constructor, 'capturable'))
         return `${optimizer.constructor.name} does not say that it can be captured (static capturable = true)`;
-    const hooked =
-        model instanceof Module ? model.namedModules().find(([, module]) => module.hasHooks) : undefined;
-    if (hooked)
-        return `the module '${hooked[0] || hooked[1].constructor.name}' has hooks, which run in JavaScript`;
-    return undefined;
+    return hookReason(model);
 }

@@ -12,6 +12,7 @@ import { viewOf, type Tensor } from '../tensor/tensor.js';
 import { checkTrainerOptions, requireBatch, requireBatches, requireLoss } from './trainer_checks.js';
 import type { Callback, TrainableModel } from './callback.js';
 import { EpochTotals } from './epoch_totals.js';
+import { EvaluationStep } from './evaluation_step.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
 import { TrainStep, type RowSource } from './train_step.js';
@@ -60,6 +61,8 @@ export interface TrainerOptions {
 
 export interface FitOptions {
     epochs: number;
+    /** Ends the fit after so many steps, in the middle of an epoch where need be. Default: no limit. */
+    maxSteps?: number;
     /** Evaluated after every epoch. */
     validation?: Batches;
     callbacks?: readonly Callback[];
@@ -78,10 +81,13 @@ interface LoaderRows extends RowSource {
     readonly loader: DataLoader;
 }
 
-/** The numbers of the samples from `first` on, in batches of `size`: [batches, size], or one short batch at the end. */
-function rowsOf(order: Tensor, first: number, size: number): Tensor {
+/**
+ * The numbers of the samples from `first` on, in at most `most` batches of `size`: [batches, size], or one short batch at the
+ * end.
+ */
+function rowsOf(order: Tensor, first: number, size: number, most: number): Tensor {
     const left = order.size - first;
-    const full = Math.floor(left / size);
+    const full = Math.min(most, Math.floor(left / size));
     const shape = full > 0 ? [full, size] : [1, left];
     return viewOf(order, shape, [shape[1] ?? 0, 1], first);
 }
@@ -104,11 +110,16 @@ export class Trainer {
     > &
         TrainerOptions;
     private readonly breather = new Breather();
+    private readonly evaluation: EvaluationStep;
     private running = false;
 
     constructor(options: TrainerOptions) {
         checkTrainerOptions(options);
         this.options = { scheduleInterval: 'epoch', ...options };
+        const { model, loss: lossOf } = options;
+        const loss = (outputs: Tensor, targets: Tensor): Tensor =>
+            requireLoss('evaluate', lossOf(outputs, targets));
+        this.evaluation = new EvaluationStep({ model, loss }, options.capture !== false);
     }
 
     /**
@@ -118,12 +129,16 @@ export class Trainer {
      */
     async fit(batches: Batches, options: FitOptions): Promise<History> {
         requireBatches('fit', batches);
-        requireOptionNames('[fit]', options, ['epochs', 'validation', 'callbacks', 'signal']);
+        requireOptionNames('[fit]', options, ['epochs', 'maxSteps', 'validation', 'callbacks', 'signal']);
         if (options.validation !== undefined) requireBatches('fit', options.validation, 'validation');
         if (!Number.isInteger(options.epochs) || options.epochs < 0) {
             throw new RangeError(
                 `[fit] epochs must be a non-negative integer, got ${describeValue(options.epochs)}`,
             );
+        }
+        const { maxSteps } = options;
+        if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps >= 1)) {
+            throw new RangeError(`[fit] maxSteps must be a positive integer, got ${describeValue(maxSteps)}`);
         }
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
@@ -133,7 +148,7 @@ export class Trainer {
         const rows = this.rowSource(batches, run);
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
-            for (let epoch = 1; epoch <= options.epochs && !run.stopped; epoch++) {
+            for (let epoch = 1; epoch <= options.epochs && !run.hasEnded; epoch++) {
                 await this.fitEpoch(epoch, batches, run, rows);
             }
         } catch (error) {
@@ -191,7 +206,7 @@ export class Trainer {
             steps.totals.add(loss, outputs, batch[1]);
             if (scheduleInterval === 'step') schedule?.step();
             await run.reportSteps([steps.record(loss, optimizer.learningRate)]);
-            return !run.stopped;
+            return !run.hasEnded;
         });
     }
 
@@ -212,8 +227,8 @@ export class Trainer {
         const { length, batchSize } = loader;
         const order = fromTypedArray(loader.nextOrder(), [loader.dataset.length]);
         try {
-            while (steps.count < length && !run.stopped) {
-                const rows = rowsOf(order, steps.count * batchSize, batchSize);
+            while (steps.count < length && !run.hasEnded) {
+                const rows = rowsOf(order, steps.count * batchSize, batchSize, run.stepsLeft);
                 const figures = await run.step.runRows(source, rows);
                 rows.dispose();
                 await run.reportSteps(steps.records(figures, rows.shape[1] ?? 0));
@@ -226,8 +241,8 @@ export class Trainer {
     /** Mean loss and accuracy, in evaluation mode and without recording. */
     async evaluate(batches: Batches): Promise<Evaluation> {
         const totals = new EpochTotals();
-        await this.eachOutput(batches, (outputs, targets) => {
-            const loss = requireLoss('evaluate', this.options.loss(outputs, targets));
+        await this.eachEvaluated(batches, (inputs, targets) => {
+            const { loss, outputs } = this.evaluation.run(inputs, targets);
             totals.add(loss.item(), outputs, targets);
         });
         return { loss: totals.loss, accuracy: totals.accuracy, samples: totals.samples };
@@ -236,7 +251,10 @@ export class Trainer {
     /** The model's outputs for all batches, [samples, ...], in evaluation mode and without recording. */
     async predict(batches: Batches): Promise<Tensor> {
         const parts: Tensor[] = [];
-        await this.eachOutput(batches, (outputs) => void parts.push(keep(outputs.detach().clone())));
+        await this.eachEvaluated(batches, (inputs) => {
+            const outputs = this.options.model.forward(inputs);
+            parts.push(keep(outputs.detach().clone()));
+        });
         const [first] = parts;
         if (!first) throw new RangeError('[predict] there are no batches');
         const samples = parts.reduce((count, part) => count + (part.shape[0] ?? 0), 0);
@@ -253,9 +271,10 @@ export class Trainer {
         return all;
     }
 
-    private async eachOutput(
+    /** Runs `body` on each batch in evaluation mode, without recording; what it makes is freed. */
+    private async eachEvaluated(
         batches: Batches,
-        body: (outputs: Tensor, targets: Tensor) => void,
+        body: (inputs: Tensor, targets: Tensor) => void,
     ): Promise<void> {
         const { model } = this.options;
         requireBatches('evaluate', batches);
@@ -266,7 +285,7 @@ export class Trainer {
             const wasTraining = model.training === true;
             model.eval();
             try {
-                scope.run(() => noGrad(() => body(model.forward(inputs), targets)));
+                scope.run(() => noGrad(() => body(inputs, targets)));
             } finally {
                 if (wasTraining) model.train();
             }

@@ -42,6 +42,8 @@ function assertUsageError(action: () => unknown, pattern: RegExp): void {
 describe('command line', () => {
     it('fills in the defaults of an MLP with Adam', () => {
         assert.deepEqual(train(''), {
+            preset: undefined,
+            maxSteps: undefined,
             architecture: 'mlp',
             hiddenSizes: [256, 128],
             convChannels: [32, 64],
@@ -102,6 +104,7 @@ describe('command line', () => {
         const values: Partial<Record<keyof typeof TRAIN_FLAGS, string>> = {
             architecture: 'cnn',
             hiddenSizes: '8,4',
+            preset: 'fast',
             convChannels: '2',
             activation: 'tanh',
             initializer: 'glorot',
@@ -226,5 +229,19 @@ describe('command line', () => {
         ]);
         const used = { architecture: 'cnn', convChannels: '8', momentum: '0.9', optimizer: 'rmsprop' };
         assert.deepEqual(unusedFlags(used, readTrainConfig(used)), []);
+    });
+
+    it('fills what is not given from a preset', () => {
+        const fast = train('--preset fast --batch_size 32 --max_steps 7');
+        assert.equal(fast.architecture, 'cnn');
+        assert.deepEqual(fast.convChannels, [16, 16]);
+        assert.equal(fast.useBatchNorm, true);
+        assert.equal(fast.lrSchedule, 'one_cycle');
+        assert.equal(fast.epochs, 2);
+        assert.equal(fast.batchSize, 32);
+        assert.equal(fast.maxSteps, 7);
+        assert.equal(train('').maxSteps, undefined);
+        assert.throws(() => train('--preset quick'), /--preset expects one of fast, got "quick"/);
+        assert.throws(() => train('--max_steps 0'), /--max_steps expects an integer from 1/);
     });
 });

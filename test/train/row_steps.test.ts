@@ -28,6 +28,7 @@ interface Changes {
     readonly loss?: train.TrainerOptions['loss'];
     readonly lr?: number;
     readonly signal?: AbortSignal;
+    readonly maxSteps?: number;
     readonly onStep?: (record: train.StepRecord) => void;
 }
 
@@ -62,11 +63,12 @@ async function fit(loader: train.Batches, together: boolean, changes: Changes = 
         schedule: new optim.CosineAnnealingLR(optimizer, { tMax: 2 * stepsPerEpoch }),
         scheduleInterval: 'step',
     });
-    const { signal } = changes;
+    const { signal, maxSteps } = changes;
     const history = await trainer.fit(loader, {
         epochs: 2,
         callbacks: [callback],
         ...(signal && { signal }),
+        ...(maxSteps !== undefined && { maxSteps }),
     });
     return { records, calls, history, weights: [...model.stateDict().values()].map((x) => x.toArray()) };
 }
@@ -145,6 +147,22 @@ describe('Trainer that runs steps at once', () => {
         });
         assert.equal(history.stopReason, 'interrupted');
         assert.equal(history.steps, 1);
+    });
+
+    it('ends after so many steps, in the middle of an epoch, with the figures of those', async () => {
+        for (const maxSteps of [1, 7, stepsPerEpoch, stepsPerEpoch + 3]) {
+            const together = await fit(shuffled(classes()), true, { maxSteps });
+            const single = await fit(shuffled(classes()), false, { maxSteps });
+            assert.equal(together.history.steps, maxSteps);
+            assert.equal(together.history.stopReason, 'completed');
+            assert.equal(together.history.epochs.length, maxSteps > stepsPerEpoch ? 2 : 1);
+            assert.deepEqual(together.records, single.records);
+            assert.deepEqual(together.weights, single.weights);
+        }
+        await assert.rejects(
+            fit(shuffled(classes()), true, { maxSteps: 0 }),
+            /maxSteps must be a positive integer/,
+        );
     });
 
     it('frees what its steps make', async () => {
