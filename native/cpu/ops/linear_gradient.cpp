@@ -32,47 +32,57 @@ struct Group {
 // caches, and a panel of x that has to be packed serves more of them.
 constexpr int64_t rows_at_once = 14, rows_per_packing = 112, columns_at_once = 1024;
 
-// update(group, first element, gradient, count) for all rows of dy^T x, which nobody else gets to see
-template <class Update>
-void update_weight(const TensorView& dy, const TensorView& x, const Group& weight, const Update& update,
-                   const ColumnSums<float>* bias_sums, const Group& bias) {
-    const GemmKernels<float>& kernels = cpu::kernels().gemm_f32;
-    const int64_t n = dy.shape[1], k = x.shape[1], m = dy.shape[0];
-    const Matrix<float> a{elements_of<float>(dy), dy.strides[1], dy.strides[0]}, b = matrix_of<float>(x);
-    const bool packs_b = b.column_stride != 1 || gemm_tuning::packs_columns(n, k, m, b.row_stride * 4, 4);
-    GemmProblem<float> problem{kernels, m, a, b, 0, false, packs_b};
-    const int64_t block = packs_b ? rows_per_packing : rows_at_once;
-    problem.vectors = gemm_tuning::tile_vectors(kernels, std::min(n, block), divide_up(k, kernels.width));
-    problem.packs_a = gemm_tuning::packs_rows(k, a.row_stride * 4, a.column_stride * 4);
-    const auto grid = choose_owned_grid(n, std::min(k, gemm_tuning::owned_other), m, GemmOwner::rows,
-                                        problem.tile_columns(), std::min<int64_t>(n, 8));
-    const int64_t parts = grid ? grid->rows : 1;
-    parallel_for(parts, [&](int64_t part) {
-        const Range rows = part_of(n, parts, part);
-        if (bias_sums != nullptr) {
-            bias_sums->run(rows,
-                           [&](int64_t i, const float* sum, int64_t count) { update(bias, i, sum, count); });
-        }
-        WorkBuffer<float> gradient(std::min(block, rows.size()) * std::min(k, columns_at_once));
+// How the gradient's rows are made, and divided among the threads.
+struct WeightProblem {
+    GemmProblem<float> product;
+    int64_t n, k, block, parts;
+
+    WeightProblem(const TensorView& dy, const TensorView& x)
+        : product{kernels().gemm_f32,
+                  dy.shape[0],
+                  {elements_of<float>(dy), dy.strides[1], dy.strides[0]},
+                  matrix_of<float>(x),
+                  0,
+                  false,
+                  false},
+          n(dy.shape[1]),
+          k(x.shape[1]) {
+        const Matrix<float>&a = product.a, &b = product.b;
+        product.packs_b =
+            b.column_stride != 1 || gemm_tuning::packs_columns(n, k, product.k, b.row_stride * 4, 4);
+        block = product.packs_b ? rows_per_packing : rows_at_once;
+        product.vectors = gemm_tuning::tile_vectors(product.kernels, std::min(n, block),
+                                                    divide_up(k, product.kernels.width));
+        product.packs_a = gemm_tuning::packs_rows(k, a.row_stride * 4, a.column_stride * 4);
+        const auto grid =
+            choose_owned_grid(n, std::min(k, gemm_tuning::owned_other), product.k, GemmOwner::rows,
+                              product.tile_columns(), std::min<int64_t>(n, 8));
+        parts = grid ? grid->rows : 1;
+    }
+
+    // update(first element, gradient, count) for these rows, a block at a time
+    template <class Update>
+    void each_block(Range rows, const Update& update) const {
+        const WorkBuffer<float> gradient(std::min(block, rows.size()) * std::min(k, columns_at_once));
         const int64_t blocks = divide_up(rows.size(), block);
         for (int64_t i = 0; i < blocks; ++i) {
             const Range within = part_of(rows.size(), blocks, i);
             const Range some{rows.begin + within.begin, rows.begin + within.end};
             for (int64_t j = 0; j < k; j += columns_at_once) {
                 const Range columns{j, std::min(k, j + columns_at_once)};
-                multiply_region(problem, some, columns, gradient.data(), columns.size(), false);
+                multiply_region(product, some, columns, gradient.data(), columns.size(), false);
                 for (int64_t row = some.begin; row < some.end; ++row)
-                    update(weight, row * k + j, gradient.data() + (row - some.begin) * columns.size(),
-                           columns.size());
+                    update(row * k + j, gradient.data() + (row - some.begin) * columns.size(), columns.size());
             }
         }
-    });
-}
+    }
+};
 
-// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
-// there is one
-template <class Update>
-void gradient_and_update(const OpCall& call, int32_t size, const Update& update) {
+// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where there
+// is one. update(group, first element, gradient, count); update_rows(problem, weight, rows) makes rows of the
+// weight's gradient and uses them up.
+template <class Update, class UpdateRows>
+void gradient_and_update(const OpCall& call, int32_t size, const Update& update, const UpdateRows& update_rows) {
     const bool has_bias = call.output_count == 2 * size;
     expect_operands(call, 2, has_bias ? 2 * size : size);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1];
@@ -95,7 +105,22 @@ void gradient_and_update(const OpCall& call, int32_t size, const Update& update)
         sums.run_all(gradient.data());
         update(bias, 0, gradient.data(), n);
     }
-    if (k > 0) update_weight(dy, x, weight, update, in_parts ? &sums : nullptr, bias);
+    if (k == 0 || n == 0) return;
+    const WeightProblem problem(dy, x);
+    parallel_for(problem.parts, [&](int64_t part) {
+        const Range rows = part_of(n, problem.parts, part);
+        if (in_parts) {
+            sums.run(rows, [&](int64_t i, const float* sum, int64_t count) { update(bias, i, sum, count); });
+        }
+        update_rows(problem, weight, rows);
+    });
+}
+
+// With a kernel that does both at once, where k is one block and the factors can be read in place.
+bool joins_adam(const WeightProblem& problem) {
+    const GemmProblem<float>& product = problem.product;
+    return kernels().optimizer.adam_product != nullptr && !product.packs_b && product.a.row_stride == 1 &&
+           product.k > 0 && gemm_tuning::block_depth(product.k) >= product.k;
 }
 
 }  // namespace
@@ -127,27 +152,44 @@ void linear_backward_weight(const OpCall& call, const NoParams&) {
     });
 }
 
-// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
-// with dw = dy^T x (and db = sums of dy's columns)
+// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step` with
+// dw = dy^T x (and db = sums of dy's columns)
 void linear_backward_weight_adam(const OpCall& call, const AdamParams& params) {
     const AdamStep step = adam_step_of(params);
     const bool amsgrad = params.amsgrad != 0;
-    gradient_and_update(call, amsgrad ? 4 : 3,
-                        [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
-                            kernels().optimizer.adam(step, group.at(0, i), gradient, group.at(1, i),
-                                                     group.at(2, i), amsgrad ? group.at(3, i) : nullptr, n);
-                        });
+    const auto update = [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
+        kernels().optimizer.adam(step, group.at(0, i), gradient, group.at(1, i), group.at(2, i),
+                                 amsgrad ? group.at(3, i) : nullptr, n);
+    };
+    gradient_and_update(
+        call, amsgrad ? 4 : 3, update, [&](const WeightProblem& problem, const Group& weight, Range rows) {
+            if (amsgrad || !joins_adam(problem)) {
+                return problem.each_block(rows, [&](int64_t i, const float* gradient, int64_t n) {
+                    update(weight, i, gradient, n);
+                });
+            }
+            const Matrix<float>&a = problem.product.a, &b = problem.product.b;
+            const int64_t at = rows.begin * problem.k;
+            kernels().optimizer.adam_product(step, problem.product.k, a.data + rows.begin, a.column_stride,
+                                             b.data, b.row_stride, rows.size(), problem.k, weight.at(0, at),
+                                             weight.at(1, at), weight.at(2, at), problem.k);
+        });
 }
 
 // dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
 void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params) {
     const SgdStep step = sgd_step_of(params);
     const bool has_velocity = params.has_velocity != 0;
-    gradient_and_update(call, has_velocity ? 2 : 1,
-                        [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
-                            kernels().optimizer.sgd(step, group.at(0, i), gradient,
-                                                    has_velocity ? group.at(1, i) : nullptr, n);
-                        });
+    const auto update = [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
+        kernels().optimizer.sgd(step, group.at(0, i), gradient, has_velocity ? group.at(1, i) : nullptr, n);
+    };
+    gradient_and_update(
+        call, has_velocity ? 2 : 1, update,
+        [&](const WeightProblem& problem, const Group& weight, Range rows) {
+            problem.each_block(rows, [&](int64_t i, const float* gradient, int64_t n) {
+                update(weight, i, gradient, n);
+            });
+        });
 }
 
 }  // namespace nativegrad::cpu

@@ -8,6 +8,6 @@ namespace {
 #include "cpu/kernels/optimizer/optimizer_loops.h"
 }  // namespace
 
-void register_optimizer(KernelTable& table) { table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32}; }
+void register_optimizer(KernelTable& table) { table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32, nullptr}; }
 
 }  // namespace nativegrad::cpu::avx2
