@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <cmath>
+
+#include "case.h"
+
+namespace nativegrad::fuzz {
+
+namespace {
+
+struct Convolution {
+    int64_t images, channels, out_channels, groups;
+    int64_t in[2], kernel[2], stride[2], padding[2], dilation[2], out[2];
+
+    bool fits() {
+        for (int i = 0; i < 2; ++i) {
+            const int64_t reach = in[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1;
+            if (reach < 0) return false;
+            out[i] = reach / stride[i] + 1;
+        }
+        return true;
+    }
+    int64_t work() const {
+        return images * out_channels * out[0] * out[1] * channels / groups * kernel[0] * kernel[1];
+    }
+    Shape x() const { return {images, channels, in[0], in[1]}; }
+    Shape w() const { return {out_channels, channels / groups, kernel[0], kernel[1]}; }
+    Shape y() const { return {images, out_channels, out[0], out[1]}; }
+    ConvParams params() const {
+        ConvParams made{};
+        made.stride = {2, {stride[0], stride[1]}};
+        made.padding = {4, {padding[0], padding[0], padding[1], padding[1]}};
+        made.dilation = {2, {dilation[0], dilation[1]}};
+        made.groups = groups;
+        return made;
+    }
+
+    // body(x index, w index, y index) for every product
+    template <class Body>
+    void each(const Body& body) const {
+        const int64_t in_group = channels / groups, out_group = out_channels / groups;
+        for (int64_t n = 0; n < images; ++n) {
+            for (int64_t o = 0; o < out_channels; ++o) {
+                for (int64_t c = 0; c < in_group; ++c) {
+                    const int64_t channel = o / out_group * in_group + c;
+                    for (int64_t i = 0; i < kernel[0] * kernel[1]; ++i) {
+                        each_pixel((n * channels + channel) * in[0] * in[1],
+                                   (o * in_group + c) * kernel[0] * kernel[1] + i,
+                                   (n * out_channels + o) * out[0] * out[1], i, body);
+                    }
+                }
+            }
+        }
+    }
+
+  private:
+    template <class Body>
+    void each_pixel(int64_t x_at, int64_t w_at, int64_t y_at, int64_t tap, const Body& body) const {
+        const int64_t tap_row = tap / kernel[1], tap_column = tap % kernel[1];
+        for (int64_t row = 0; row < out[0]; ++row) {
+            const int64_t r = row * stride[0] + tap_row * dilation[0] - padding[0];
+            if (r < 0 || r >= in[0]) continue;
+            for (int64_t column = 0; column < out[1]; ++column) {
+                const int64_t c = column * stride[1] + tap_column * dilation[1] - padding[1];
+                if (c < 0 || c >= in[1]) continue;
+                body(x_at + r * in[1] + c, w_at, y_at + row * out[1] + column);
+            }
+        }
+    }
+};
+
+Convolution draw_shape(Random& random) {
+    Convolution c{};
+    do {
+        c.groups = random.chance(0.8) ? 1 : random.integer(2, 4);
+        c.images = random.integer(1, 5);
+        c.channels = (random.chance(0.2) ? 1 : random.size(40)) * c.groups;
+        c.out_channels = random.size(random.chance(0.2) ? 70 : 20) * c.groups;
+        const bool plain = random.chance(0.5);
+        for (int i = 0; i < 2; ++i) {
+            c.in[i] = random.integer(1, 15);
+            c.kernel[i] = plain ? 3 : random.integer(1, 5);
+            c.stride[i] = plain ? 1 : random.integer(1, 3);
+            c.padding[i] = plain ? 1 : random.integer(0, 3);
+            c.dilation[i] = plain ? 1 : random.pick<int64_t>({1, 1, 2, 3});
+        }
+    } while (!c.fits() || c.work() > 150000);
+    return c;
+}
+
+double largest_finite(const std::vector<double>& values) {
+    double largest = 0;
+    for (const double value : values)
+        if (std::isfinite(value)) largest = std::max(largest, std::fabs(value));
+    return largest;
+}
+
+enum class Pass { forward, input, weight };
+
+std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pass pass) {
+    const std::vector<double>&a = made.inputs[0].values, &b = made.inputs[1].values;
+    const Operand& out = made.outputs[0];
+    const DType dtype = out.view.dtype, compute = compute_of(dtype);
+    std::vector<Sum> sums(static_cast<size_t>(element_count(out.view)));
+    c.each([&](int64_t x, int64_t w, int64_t y) {
+        const int64_t to = pass == Pass::forward ? y : pass == Pass::input ? x : w;
+        const int64_t left = pass == Pass::input ? y : x, right = pass == Pass::weight ? y : w;
+        sums[static_cast<size_t>(to)].add(a[static_cast<size_t>(left)] * b[static_cast<size_t>(right)]);
+    });
+    // Fast algorithms add and take off other terms than those of an element: the bound knows the largest
+    // only.
+    const double term = largest_finite(a) * largest_finite(b);
+    const int64_t pixels = out.view.shape[2] * out.view.shape[3];
+    std::vector<Expected> expected;
+    for (size_t i = 0; i < sums.size(); ++i) {
+        Sum sum = sums[i];
+        sum.magnitude = static_cast<double>(sum.terms + 16) * term;
+        if (made.inputs.size() == 3)
+            sum.add(made.inputs[2]
+                        .values[i / static_cast<size_t>(pixels) % static_cast<size_t>(out.view.shape[1])]);
+        sum.terms += 16;
+        expected.push_back(sum.within(compute, dtype));
+    }
+    return {{&out, "convolution", std::move(expected), true}};
+}
+
+std::vector<Check> check_bias(const Case& made, const Convolution& c) {
+    std::vector<Check> checks = check_convolution(made, c, Pass::weight);
+    const std::vector<double>& dy = made.inputs[1].values;
+    const Operand& out = made.outputs[1];
+    std::vector<Sum> sums(static_cast<size_t>(c.out_channels));
+    for (size_t i = 0; i < dy.size(); ++i)
+        sums[i / static_cast<size_t>(c.out[0] * c.out[1]) % sums.size()].add(dy[i]);
+    std::vector<Expected> expected;
+    for (const Sum& sum : sums) expected.push_back(sum.within(compute_of(out.view.dtype), out.view.dtype));
+    checks.push_back({&out, "dbias", std::move(expected)});
+    return checks;
+}
+
+}  // namespace
+
+Case draw_convolution(Workbench& bench) {
+    Random& random = bench.random();
+    const auto normal = [&] { return random.uniform(-1, 1) + random.uniform(-1, 1); };
+    const Convolution c = draw_shape(random);
+    const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64,
+                                     DType::bfloat16, DType::bfloat16, DType::float16});
+    const Pass pass = random.pick({Pass::forward, Pass::input, Pass::weight});
+    const auto images = [&] {
+        return random.pick({Layout::channels_last, Layout::channels_last, Layout::row_major, Layout::any});
+    };
+    const Shape first = pass == Pass::input ? c.y() : c.x(), second = pass == Pass::weight ? c.y() : c.w();
+    Case made;
+    made.inputs.push_back(bench.input(first, dtype, images(), normal));
+    made.inputs.push_back(bench.input(second, dtype, pass == Pass::weight ? images() : Layout::any, normal));
+    // Not the other operand: the margin's zeros meet it, and 0 * NaN is NaN.
+    if (random.chance(0.1)) bench.spoil(made.inputs[0]);
+    const OpCode op = pass == Pass::forward ? OpCode::conv2d
+                      : pass == Pass::input ? OpCode::conv2d_backward_input
+                                            : OpCode::conv2d_backward_weight;
+    bool with_bias = random.chance(0.5);
+    if (pass == Pass::weight) {
+        made.outputs.push_back(bench.output(c.w(), dtype));
+        if (with_bias) made.outputs.push_back(bench.output({c.out_channels}, dtype));
+    } else {
+        const Shape out = pass == Pass::forward ? c.y() : c.x();
+        if (with_bias) made.inputs.push_back(bench.input({out[1]}, dtype, Layout::row_major, normal));
+        made.outputs.push_back(bench.output(out, dtype, Layout::channels_last));
+    }
+    call_with(made, op, c.params());
+    made.checks = [c, pass, with_bias](const Case& ran) {
+        return pass == Pass::weight && with_bias ? check_bias(ran, c) : check_convolution(ran, c, pass);
+    };
+    made.text = "groups " + std::to_string(c.groups) + ", stride " + text_of({c.stride[0], c.stride[1]}) +
+                ", padding " + text_of({c.padding[0], c.padding[1]}) + ", dilation " +
+                text_of({c.dilation[0], c.dilation[1]});
+    return made;
+}
+
+}  // namespace nativegrad::fuzz
