@@ -9,9 +9,9 @@ export interface Subject {
     close?(): Promise<void> | void;
 }
 
-export type Framework = 'torch' | 'jax';
+export type Framework = 'torch' | 'jax' | 'tfjs';
 
-/** Work for the long-lived Python peer, in the manner of `timeit`. */
+/** Work for a long-lived peer, in the manner of `timeit`. */
 export interface PeerCalls {
     readonly framework: Framework;
     /** Runs once; its variables are seen by the rest. `THREADS` and `DATA` (folder of MNIST) are there already. */

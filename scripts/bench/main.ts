@@ -23,6 +23,7 @@ interface Flags {
     readonly list?: true;
     readonly save?: string;
     readonly python: string;
+    readonly tfjs?: string;
     readonly rounds: number;
     readonly threads: number;
     readonly data?: string;
@@ -66,8 +67,8 @@ async function measureAll(
     context: BenchContext,
     flags: Flags,
 ): Promise<void> {
-    const { python, threads, compile } = flags;
-    const peers = await Peers.start(benchmarks, { python, threads, compile, say });
+    const { python, tfjs, threads, compile } = flags;
+    const peers = await Peers.start(benchmarks, { python, tfjs, threads, compile, say });
     try {
         const host = [describeHost(), `${threads} threads`, `Node ${process.version}`, ...peers.versions];
         const machine = host.join(', ');
@@ -126,6 +127,7 @@ const command = new Command('bench')
     .option('--json', 'the last line of stdout is an array of rows')
     .option('--save <file>', 'write the rows, the command, the commit and the machine to a JSON file')
     .option('--python <path>', 'a Python that has torch, and jax if that is wanted', 'python3')
+    .option('--tfjs <folder>', 'a project that has @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm')
     .option('--rounds <n>', 'rounds that count, at least 9 for a figure to report', positive, 9)
     .option('--threads <n>', 'threads on both sides', positive, availableParallelism())
     .option('--data <folder>', 'folder of the MNIST files')

@@ -5,10 +5,17 @@ import { freshSubject } from './fresh_process.js';
 import { PeerProcess } from './peer_process.js';
 
 const SCRIPT = fileURLToPath(new URL('peer.py', import.meta.url));
-const FRAMEWORKS: Readonly<Record<Framework, string>> = { torch: 'PyTorch', jax: 'JAX' };
+const TFJS_SCRIPT = fileURLToPath(new URL('peer_tfjs.mjs', import.meta.url));
+const FRAMEWORKS: Readonly<Record<Framework, string>> = {
+    torch: 'PyTorch',
+    jax: 'JAX',
+    tfjs: 'TensorFlow.js',
+};
 
 interface PeerOptions {
     readonly python: string;
+    /** Folder of a project with TensorFlow.js and its wasm backend, where that is wanted. */
+    readonly tfjs?: string | undefined;
     readonly threads: number;
     readonly compile: boolean;
     readonly say: (text: string) => void;
@@ -16,26 +23,23 @@ interface PeerOptions {
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** The Python processes of one run of the bench, one a framework. */
+/** The other processes of one run of the bench, one a framework. */
 export class Peers {
     private constructor(
         private readonly processes: ReadonlyMap<Framework, PeerProcess>,
         private readonly options: PeerOptions,
     ) {}
 
-    /** Starts what these rows are compared with; `say` is told about what this Python does not have. */
+    /** Starts what these rows are compared with; `say` is told about what is not there. */
     static async start(benchmarks: readonly Benchmark[], options: PeerOptions): Promise<Peers> {
         const wanted = new Set(benchmarks.flatMap(({ peers }) => Object.values(peers)).map(frameworkOf));
         const processes = new Map<Framework, PeerProcess>();
         for (const framework of wanted) {
+            if (framework === 'tfjs' && options.tfjs === undefined) continue;
             try {
-                const words = [SCRIPT, framework, String(options.threads)];
-                processes.set(framework, await PeerProcess.start(options.python, words));
+                processes.set(framework, await startPeer(framework, options));
             } catch (error) {
-                const rest = framework === 'torch' ? 'our column alone; ' : '';
-                options.say(
-                    `bench: no ${FRAMEWORKS[framework]} in ${options.python} (${message(error)}): ${rest}--python PATH names another`,
-                );
+                options.say(refusal(framework, options, message(error)));
             }
         }
         return new Peers(processes, options);
@@ -75,6 +79,19 @@ export class Peers {
         if (work.compiles && !this.options.compile) return null;
         return process.subject(key, work, context.data);
     }
+}
+
+function startPeer(framework: Framework, { python, tfjs = '', threads }: PeerOptions): Promise<PeerProcess> {
+    if (framework === 'tfjs')
+        return PeerProcess.start(process.execPath, [TFJS_SCRIPT, tfjs, String(threads)]);
+    return PeerProcess.start(python, [SCRIPT, framework, String(threads)]);
+}
+
+function refusal(framework: Framework, { python, tfjs }: PeerOptions, reason: string): string {
+    if (framework === 'tfjs')
+        return `bench: no TensorFlow.js with its wasm backend in ${tfjs} (${reason}): --tfjs FOLDER names a project that has both`;
+    const rest = framework === 'torch' ? 'our column alone; ' : '';
+    return `bench: no ${FRAMEWORKS[framework]} in ${python} (${reason}): ${rest}--python PATH names another`;
 }
 
 function frameworkOf({ framework }: PeerWork): Framework {

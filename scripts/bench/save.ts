@@ -24,7 +24,7 @@ function commit(): string | null {
 }
 
 /** Options whose value is a place on this machine, and says nothing to a reader elsewhere. */
-const PLACES = new Set(['--python', '--data', '--save']);
+const PLACES = new Set(['--python', '--tfjs', '--data', '--save']);
 
 /** The command line as it can be repeated on another machine. */
 export function portableCommand(words: readonly string[]): string {

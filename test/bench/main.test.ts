@@ -22,10 +22,20 @@ describe('bench command', function () {
 
     it('prints our column alone where there is no PyTorch, and rows as the last line with --json', async () => {
         const { code, stdout, stderr } = await bench(
-            ...['mlp', '--json', '--rounds', '1', '--python', '/nonexistent/python3'],
+            ...[
+                'mlp',
+                '--json',
+                '--rounds',
+                '1',
+                '--python',
+                '/nonexistent/python3',
+                '--tfjs',
+                '/nonexistent',
+            ],
         );
         assert.equal(code, 0, stderr);
         assert.match(stderr, /no PyTorch in \/nonexistent\/python3 .*our column alone/);
+        assert.match(stderr, /no TensorFlow\.js with its wasm backend in \/nonexistent .*--tfjs FOLDER/);
         const last = stdout.trimEnd().split('\n').at(-1) ?? '';
         const [row] = JSON.parse(last) as PrintedRow[];
         assert.equal(row.name, 'mlp_f32_b64');

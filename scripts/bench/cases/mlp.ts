@@ -29,6 +29,7 @@ const mlpRow = (name: string, execution: Execution): Benchmark => ({
         pytorch_fused: torchTraining('mlp', 'fused=True'),
         pytorch_compile: torchTraining('mlp', 'fused=True, compiled=True', true),
         jax_jit: jaxTraining('mlp'),
+        tfjs_wasm: { framework: 'tfjs', setup: String(BATCH), statement: 'step' },
     },
     ours: (context) => trainingSubject(buildMlp(), context, { execution, batch: BATCH }),
 });
