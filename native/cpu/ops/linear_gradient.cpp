@@ -54,9 +54,8 @@ struct WeightProblem {
         product.vectors = gemm_tuning::tile_vectors(product.kernels, std::min(n, block),
                                                     divide_up(k, product.kernels.width));
         product.packs_a = gemm_tuning::packs_rows(k, a.row_stride * 4, a.column_stride * 4);
-        const auto grid =
-            choose_owned_grid(n, std::min(k, gemm_tuning::owned_other), product.k, GemmOwner::rows,
-                              product.tile_columns(), std::min<int64_t>(n, 8));
+        const auto grid = choose_owned_grid(n, std::min(k, gemm_tuning::owned_other), product.k,
+                                            GemmOwner::rows, product.tile_columns(), std::min<int64_t>(n, 8));
         parts = grid ? grid->rows : 1;
     }
 
@@ -72,17 +71,19 @@ struct WeightProblem {
                 const Range columns{j, std::min(k, j + columns_at_once)};
                 multiply_region(product, some, columns, gradient.data(), columns.size(), false);
                 for (int64_t row = some.begin; row < some.end; ++row)
-                    update(row * k + j, gradient.data() + (row - some.begin) * columns.size(), columns.size());
+                    update(row * k + j, gradient.data() + (row - some.begin) * columns.size(),
+                           columns.size());
             }
         }
     }
 };
 
-// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where there
-// is one. update(group, first element, gradient, count); update_rows(problem, weight, rows) makes rows of the
-// weight's gradient and uses them up.
+// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
+// there is one. update(group, first element, gradient, count); update_rows(problem, weight, rows) makes rows
+// of the weight's gradient and uses them up.
 template <class Update, class UpdateRows>
-void gradient_and_update(const OpCall& call, int32_t size, const Update& update, const UpdateRows& update_rows) {
+void gradient_and_update(const OpCall& call, int32_t size, const Update& update,
+                         const UpdateRows& update_rows) {
     const bool has_bias = call.output_count == 2 * size;
     expect_operands(call, 2, has_bias ? 2 * size : size);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1];
@@ -152,8 +153,8 @@ void linear_backward_weight(const OpCall& call, const NoParams&) {
     });
 }
 
-// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step` with
-// dw = dy^T x (and db = sums of dy's columns)
+// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
+// with dw = dy^T x (and db = sums of dy's columns)
 void linear_backward_weight_adam(const OpCall& call, const AdamParams& params) {
     const AdamStep step = adam_step_of(params);
     const bool amsgrad = params.amsgrad != 0;
@@ -183,13 +184,12 @@ void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params) {
     const auto update = [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
         kernels().optimizer.sgd(step, group.at(0, i), gradient, has_velocity ? group.at(1, i) : nullptr, n);
     };
-    gradient_and_update(
-        call, has_velocity ? 2 : 1, update,
-        [&](const WeightProblem& problem, const Group& weight, Range rows) {
-            problem.each_block(rows, [&](int64_t i, const float* gradient, int64_t n) {
-                update(weight, i, gradient, n);
-            });
-        });
+    gradient_and_update(call, has_velocity ? 2 : 1, update,
+                        [&](const WeightProblem& problem, const Group& weight, Range rows) {
+                            problem.each_block(rows, [&](int64_t i, const float* gradient, int64_t n) {
+                                update(weight, i, gradient, n);
+                            });
+                        });
 }
 
 }  // namespace nativegrad::cpu

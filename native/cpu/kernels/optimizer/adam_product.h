@@ -1,6 +1,6 @@
-// A product whose elements are gradients, and Adam's step with them: while the sums of one tile run, the elements
-// of the tile before go through the update, a vector every few products. Included inside an instruction-set
-// namespace, behind optimizer_loops.h.
+// A product whose elements are gradients, and Adam's step with them: while the sums of one tile run, the
+// elements of the tile before go through the update, a vector every few products. Included inside an
+// instruction-set namespace, behind optimizer_loops.h.
 
 constexpr int adam_tile_rows = 5, adam_tile_vectors = 4;
 

@@ -10,6 +10,8 @@ namespace {
 #include "cpu/kernels/optimizer/adam_product.h"
 }  // namespace
 
-void register_optimizer(KernelTable& table) { table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32, &adam_product_f32}; }
+void register_optimizer(KernelTable& table) {
+    table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32, &adam_product_f32};
+}
 
 }  // namespace nativegrad::cpu::avx512

@@ -8,6 +8,8 @@ namespace {
 #include "cpu/kernels/optimizer/optimizer_loops.h"
 }  // namespace
 
-void register_optimizer(KernelTable& table) { table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32, nullptr}; }
+void register_optimizer(KernelTable& table) {
+    table.optimizer = {&adam_f32, &sgd_f32, &rmsprop_f32, nullptr};
+}
 
 }  // namespace nativegrad::cpu::scalar
