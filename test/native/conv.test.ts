@@ -116,7 +116,36 @@ for (const pixels of [1, 2, 3, 4, 5, 7, 8, 9]) {
 }
 edges.push({ name: 'one channel, strides', x: [2, 1, 11, 13], w: [32, 1, 3, 3], geometry: { stride: [2, 3] } });
 
+// Depthwise: pixels around blocks of eight, channels around vectors, taps around blocks of nine.
+for (const pixels of [1, 7, 8, 9, 17]) {
+    const geometry = { groups: 5, padding: [1, 1] } as const;
+    edges.push({ name: `depthwise, ${pixels} pixels`, x: [2, 5, 3, pixels], w: [5, 1, 3, 3], geometry });
+}
+for (const channels of [2, 7, 8, 15, 16, 17, 33]) {
+    const geometry = { groups: channels, padding: [2, 1] } as const;
+    edges.push({ name: `depthwise, ${channels} channels`, x: [2, channels, 4, 5], w: [channels, 1, 5, 2], geometry });
+    edges.push({ name: `depthwise of a pixel, ${channels}`, x: [2, channels, 3, 3], w: [channels, 1, 1, 1], geometry: { groups: channels } });
+}
+
 const shapes: Case[] = [
+    {
+        name: 'depthwise, strides and dilation',
+        x: [3, 18, 17, 16],
+        w: [18, 1, 3, 3],
+        geometry: { groups: 18, stride: [2, 3], dilation: [3, 2], padding: [4, 2] },
+    },
+    {
+        name: 'depthwise, stride above the kernel',
+        x: [2, 19, 11, 13],
+        w: [19, 1, 2, 2],
+        geometry: { groups: 19, stride: [3, 4] },
+    },
+    {
+        name: 'depthwise, several bands',
+        x: [2, 70, 41, 37],
+        w: [70, 1, 3, 3],
+        geometry: { groups: 70, padding: [1, 1] },
+    },
     { name: 'one channel, padded', x: [3, 1, 9, 7], w: [32, 1, 3, 3], geometry: { padding: [1, 1] } },
     { name: 'several bands', x: [1, 64, 40, 30], w: [5, 64, 3, 3], geometry: { padding: [1, 1] } },
     {

@@ -3,8 +3,10 @@
 
 #include "cpu/conv/conv.h"
 #include "cpu/conv/conv_kernel_choice.h"
+#include "cpu/conv/depthwise.h"
 #include "cpu/conv/tap_runs.h"
 #include "cpu/conv/winograd.h"
+#include "cpu/gemm/gemm.h"
 #include "cpu/thread_pool.h"
 #include "cpu/work_buffer.h"
 
@@ -175,6 +177,31 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
     }
 }
 
+// True where every pixel of the output is a product of the weights with one pixel of the image.
+bool is_pointwise(const ConvPlan& plan) {
+    return plan.groups == 1 && plan.phases.size() == 1 && plan.phases[0].taps.size() == 1 &&
+           plan.in_step[0] == 1 && plan.in_step[1] == 1 && needs_no_padding(plan) &&
+           plan.width == plan.out_width && plan.height == plan.out_height;
+}
+
+// A matrix product of each band of pixels.
+void pointwise_gather(const ConvPlan& plan, const float* image, const ConvWeights<float>& w,
+                      const float* bias, float* out, const BandDone<float>& done) {
+    const int64_t ins = plan.channels, outs = plan.out_channels, bands = plan.bands();
+    WorkBuffer<float> weights(ins * outs);
+    for (int64_t c = 0; c < ins; ++c) {
+        for (int64_t o = 0; o < outs; ++o) weights.data()[c * outs + o] = w.data[c * w.in + o * w.out];
+    }
+    parallel_for(plan.images * bands, [&](int64_t task) {
+        const int64_t index = task / bands, first = task % bands * plan.band;
+        const int64_t rows = std::min(plan.band, plan.out_height - first);
+        const int64_t at = (index * plan.height + first) * plan.width;
+        gemm(rows * plan.width, outs, ins, {image + at * ins, ins, 1}, {weights.data(), outs, 1},
+             out + at * outs, outs, bias);
+        if (done) done(index, first, rows, out + at * outs);
+    });
+}
+
 }  // namespace
 
 template <class T>
@@ -182,6 +209,8 @@ void conv_gather(const ConvPlan& plan, const T* image, const ConvWeights<T>& wei
                  const BandDone<T>& done) {
     if constexpr (std::is_same_v<T, float>) {
         if (takes_winograd(plan)) return winograd_gather(plan, image, weights, bias, out, done);
+        if (is_depthwise(plan)) return depthwise_gather(plan, image, weights, bias, out, done);
+        if (is_pointwise(plan)) return pointwise_gather(plan, image, weights, bias, out, done);
     }
     ConvPlan used = plan;
     const bool in_place = needs_no_padding(plan);

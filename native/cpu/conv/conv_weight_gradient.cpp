@@ -4,6 +4,7 @@
 
 #include "cpu/conv/conv.h"
 #include "cpu/conv/conv_kernel_choice.h"
+#include "cpu/conv/depthwise.h"
 #include "cpu/conv/gradient_slices.h"
 #include "cpu/conv/winograd.h"
 #include "cpu/thread_pool.h"
@@ -126,6 +127,7 @@ template <class T>
 void conv_weight_gradient(const ConvPlan& plan, const T* x, const T* dy, T* dw, T* dbias) {
     if constexpr (std::is_same_v<T, float>) {
         if (takes_winograd(plan)) return winograd_weight_gradient(plan, x, dy, dw, dbias);
+        if (is_depthwise(plan)) return depthwise_weight_gradient(plan, x, dy, dw, dbias);
     }
     const SliceGradient<T> gradient(plan, x, dy);
     if (gradient.units == 0 || gradient.size == 0) {

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "cpu/conv/conv_bf16.h"
+#include "cpu/conv/depthwise.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/channel_norm.h"
@@ -52,10 +53,10 @@ std::optional<DenseVector<T>> read_bias(const OpCall& call, int64_t channels) {
     return DenseVector<T>(&call.inputs[2], channels, T(0));
 }
 
-// True where both factors are bfloat16 and the processor multiplies that.
-bool takes_bf16(const TensorView& a, const TensorView& b, const TensorView& out) {
-    return kernels().conv_bf16.nr != 0 && a.dtype == DType::bfloat16 && b.dtype == DType::bfloat16 &&
-           (out.dtype == DType::bfloat16 || out.dtype == DType::float32);
+// True where both factors are bfloat16 and the processor multiplies that in pairs of channels.
+bool takes_bf16(const ConvPlan& plan, const TensorView& a, const TensorView& b, const TensorView& out) {
+    return !is_depthwise(plan) && kernels().conv_bf16.nr != 0 && a.dtype == DType::bfloat16 &&
+           b.dtype == DType::bfloat16 && (out.dtype == DType::bfloat16 || out.dtype == DType::float32);
 }
 
 // Calls body(Out{}) with the element type of a float32 or bfloat16 output.
@@ -153,7 +154,7 @@ void conv2d(const OpCall& call, const ConvParams& params) {
     const TensorView &x = call.inputs[0], &w = call.inputs[1], &y = call.outputs[0];
     if (element_count(y) == 0) return;
     const ConvPlan plan = plan_forward(params, x, w, y);
-    if (takes_bf16(x, w, y)) {
+    if (takes_bf16(plan, x, w, y)) {
         return with_bf16_output(y.dtype,
                                 [&](auto type) { gather_bf16<decltype(type)>(call, plan, false, nullptr); });
     }
@@ -170,7 +171,7 @@ void conv2d_statistics(const OpCall& call, const ConvParams& params) {
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
         BandMoments<T> moments(plan);
-        if (element_count(y) > 0 && takes_bf16(x, w, y)) {
+        if (element_count(y) > 0 && takes_bf16(plan, x, w, y)) {
             if constexpr (std::is_same_v<T, float>) forward_bf16(call, plan, moments);
         } else if (element_count(y) > 0) {
             forward<T>(call, plan, [&](int64_t image, int64_t first_row, int64_t rows, const T* made) {
@@ -192,7 +193,7 @@ void conv2d_backward_input(const OpCall& call, const ConvParams& params) {
     const TensorView &dy = call.inputs[0], &w = call.inputs[1], &dx = call.outputs[0];
     if (element_count(dx) == 0) return;
     const ConvPlan plan = plan_backward_input(params, dy, w, dx);
-    if (takes_bf16(dy, w, dx)) {
+    if (takes_bf16(plan, dy, w, dx)) {
         return with_bf16_output(dx.dtype,
                                 [&](auto type) { gather_bf16<decltype(type)>(call, plan, true, nullptr); });
     }
@@ -221,7 +222,7 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params) {
         WorkBuffer<T> weights(element_count(dw)), bias(plan.out_channels);
         dense.data = weights.data();
         T* bias_data = call.output_count == 2 ? bias.data() : nullptr;
-        if (takes_bf16(x, dy, dw)) {
+        if (takes_bf16(plan, x, dy, dw)) {
             const DenseInput<BFloat16> image(x), gradient(dy);
             if constexpr (std::is_same_v<T, float>)
                 conv_weight_gradient_bf16(plan, image.data(), gradient.data(), weights.data(), bias_data);

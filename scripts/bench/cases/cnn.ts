@@ -45,7 +45,19 @@ const cnnRow = (name: string, execution: Execution): Benchmark => ({
     ours: (context) => trainingSubject(buildCnn(), context, { execution, batch: BATCH }),
 });
 
+const bf16Row: Benchmark = {
+    ...cnnRow(`cnn_bf16_b${BATCH}`, 'captured'),
+    peers: {
+        pytorch: torchTraining('cnn', 'bf16=True'),
+        pytorch_channels_last: torchTraining('cnn', 'bf16=True, channels_last=True'),
+        pytorch_channels_last_fused: torchTraining('cnn', 'bf16=True, channels_last=True, fused=True'),
+    },
+    ours: (context) =>
+        trainingSubject(buildCnn(), context, { execution: 'captured', batch: BATCH, precision: 'bf16' }),
+};
+
 export const cnn: readonly Benchmark[] = [
     cnnRow(`cnn_f32_b${BATCH}`, 'captured'),
+    bf16Row,
     cnnRow(`cnn_f32_b${BATCH}_eager`, 'eager'),
 ];

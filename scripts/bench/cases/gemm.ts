@@ -1,4 +1,4 @@
-import { randn, Tensor } from '../../../lib/index.js';
+import { randn, Tensor, type DType } from '../../../lib/index.js';
 import { run } from '../../../lib/native/call.js';
 import { denseFlops, type Benchmark } from '../benchmark.js';
 import { callSubject, torchKernel } from './calls.js';
@@ -30,10 +30,14 @@ function layerProducts(batch: number): Product[] {
 }
 
 // a [M, K] or, transposed, [K, M]; b [K, N] or [N, K] -> c [M, N], written in place on both sides
-function product(name: string, { kind, m, n, k }: Product): Benchmark {
+function product(name: string, { kind, m, n, k }: Product, dtype: DType = 'float32'): Benchmark {
     const [transposeA, transposeB] = [kind.startsWith('t'), kind.endsWith('t')];
     const [shapeA, shapeB] = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
-    const operands = [`a, b = torch.randn(${shapeA.join()}), torch.randn(${shapeB.join()})`];
+    const inDtype = `, dtype=torch.${dtype})`;
+    const operands = [
+        `a = torch.randn(${shapeA.join()}${inDtype}`,
+        `b = torch.randn(${shapeB.join()}${inDtype}`,
+    ];
     if (transposeA) operands.push('a = a.t()');
     if (transposeB) operands.push('b = b.t()');
     return {
@@ -43,11 +47,14 @@ function product(name: string, { kind, m, n, k }: Product): Benchmark {
         scale: 1e6,
         flops: m * denseFlops(k, n),
         peers: {
-            pytorch: torchKernel([...operands, `out = torch.empty(${m}, ${n})`], 'torch.mm(a, b, out=out)'),
+            pytorch: torchKernel(
+                [...operands, `out = torch.empty(${m}, ${n}${inDtype}`],
+                'torch.mm(a, b, out=out)',
+            ),
         },
         ours: (context) => {
-            const [a, b] = [randn(shapeA), randn(shapeB)];
-            const out = new Tensor([m, n], 'float32');
+            const [a, b] = [randn(shapeA).to(dtype), randn(shapeB).to(dtype)];
+            const out = new Tensor([m, n], dtype);
             const parameters = [Number(transposeA), Number(transposeB)];
             return callSubject(context, () => run('matmul', [a, b], [out], parameters));
         },
@@ -57,6 +64,9 @@ function product(name: string, { kind, m, n, k }: Product): Benchmark {
 export const gemm: readonly Benchmark[] = [
     ...[512, 1024, 2048].map((size) =>
         product(`gemm_f32_${size}`, { kind: 'nn', m: size, n: size, k: size }),
+    ),
+    ...[512, 1024, 2048].map((size) =>
+        product(`gemm_bf16_${size}`, { kind: 'nn', m: size, n: size, k: size }, 'bfloat16'),
     ),
     ...BATCHES.flatMap(layerProducts).map((shape) =>
         product(`gemm_f32_${shape.kind}_${shape.m}x${shape.n}x${shape.k}`, shape),

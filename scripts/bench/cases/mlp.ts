@@ -34,7 +34,18 @@ const mlpRow = (name: string, execution: Execution): Benchmark => ({
     ours: (context) => trainingSubject(buildMlp(), context, { execution, batch: BATCH }),
 });
 
+const bf16Row: Benchmark = {
+    ...mlpRow(`mlp_bf16_b${BATCH}`, 'captured'),
+    peers: {
+        pytorch: torchTraining('mlp', 'bf16=True'),
+        pytorch_fused: torchTraining('mlp', 'bf16=True, fused=True'),
+    },
+    ours: (context) =>
+        trainingSubject(buildMlp(), context, { execution: 'captured', batch: BATCH, precision: 'bf16' }),
+};
+
 export const mlp: readonly Benchmark[] = [
     mlpRow(`mlp_f32_b${BATCH}`, 'captured'),
+    bf16Row,
     mlpRow(`mlp_f32_b${BATCH}_eager`, 'eager'),
 ];

@@ -1,21 +1,26 @@
-import { capture, data, nn, optim, setThreads, tensor, type Tensor } from '../../../lib/index.js';
+import { autocast, capture, data, nn, optim, setThreads, tensor, type Tensor } from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 import { disposeAll } from './calls.js';
 
 /** Whether our steps run op by op, or as a captured program, as the Trainer runs them. */
 export type Execution = 'eager' | 'captured';
 
+/** float32, or products and convolutions in bfloat16 with float32 weights. */
+export type Precision = 'f32' | 'bf16';
+
 export interface TrainingOptions {
     readonly execution: Execution;
     readonly batch: number;
+    readonly precision?: Precision;
 }
 
 /** Forward, loss, backward, Adam. */
-function stepOf(model: nn.Layer): (x: Tensor, y: Tensor) => Tensor {
+function stepOf(model: nn.Layer, precision: Precision): (x: Tensor, y: Tensor) => Tensor {
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+    const lossOf = (x: Tensor, y: Tensor): Tensor => nn.crossEntropy(model.forward(x), y);
     return (x, y) => {
         optimizer.zeroGrad();
-        const loss = nn.crossEntropy(model.forward(x), y);
+        const loss = precision === 'f32' ? lossOf(x, y) : autocast('bfloat16', () => lossOf(x, y));
         loss.backward();
         optimizer.step();
         return loss;
@@ -26,8 +31,12 @@ function stepOf(model: nn.Layer): (x: Tensor, y: Tensor) => Tensor {
 type Run = (count: number) => Promise<number>;
 
 /** As the Trainer does: batches are gathered in the captured step, many steps are one native call. */
-function capturedRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Array, batch: number): Run {
-    const body = stepOf(model);
+function capturedRun(
+    body: (x: Tensor, y: Tensor) => Tensor,
+    dataset: data.TensorDataset,
+    order: Int32Array,
+    batch: number,
+): Run {
     const step = capture((index: Tensor) => body(...dataset.gather(index)), { gradients: false });
     const steps = Math.floor(order.length / batch);
     const rows = tensor(order.slice(0, steps * batch)).reshape([steps, batch]);
@@ -45,8 +54,12 @@ function capturedRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32A
 }
 
 /** As a user's first loop: op by op, and nothing is freed by hand. */
-function eagerRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Array, batch: number): Run {
-    const step = stepOf(model);
+function eagerRun(
+    step: (x: Tensor, y: Tensor) => Tensor,
+    dataset: data.TensorDataset,
+    order: Int32Array,
+    batch: number,
+): Run {
     let position = 0;
     const next = (): Tensor => {
         if (position + batch > order.length) position = 0;
@@ -64,13 +77,13 @@ function eagerRun(model: nn.Layer, dataset: data.TensorDataset, order: Int32Arra
 export async function trainingSubject(
     model: nn.Layer,
     context: BenchContext,
-    { execution, batch }: TrainingOptions,
+    { execution, batch, precision = 'f32' }: TrainingOptions,
 ): Promise<Subject> {
     setThreads(context.threads);
     const { train: dataset } = await data.mnist({ folder: context.data });
     const order = data.permutation(dataset.length, 1, 0);
     const makeRun = execution === 'captured' ? capturedRun : eagerRun;
-    const run = makeRun(model, dataset, order, batch);
+    const run = makeRun(stepOf(model, precision), dataset, order, batch);
     return {
         key: 'nativegrad',
         run: async (count) => {

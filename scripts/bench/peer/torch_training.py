@@ -18,8 +18,8 @@ def digits(folder):
 class Training:
     """Steps of one network on MNIST held in memory: gather, forward, backward, Adam."""
 
-    def __init__(self, network, folder, channels_last=False, fused=None, compiled=False):
-        self.batch, self.channels_last = BATCH[network], channels_last
+    def __init__(self, network, folder, channels_last=False, fused=None, compiled=False, bf16=False):
+        self.batch, self.channels_last, self.bf16 = BATCH[network], channels_last, bf16
         x, self.y = digits(folder)
         self.x = x.view(SHAPE[network])
         self.model = fill_from_hash(mlp() if network == "mlp" else cnn())
@@ -38,7 +38,8 @@ class Training:
         x, y = self.x[rows], self.y[rows]
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
-        self.loss = torch.nn.functional.cross_entropy(self.forward(x), y)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            self.loss = torch.nn.functional.cross_entropy(self.forward(x), y)
         self.optimizer.zero_grad()
         self.loss.backward()
         self.optimizer.step()

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cpu/kernels/conv/depthwise_kernels.h"
 #include "cpu/kernels/conv/winograd_kernels.h"
 
 namespace nativegrad::cpu {
@@ -65,6 +66,7 @@ struct ConvKernels {
     void (*few_taps)(const ConvFewTaps<float>& work);
     ConvMicroKernel<double> f64;
     WinogradKernels winograd;
+    DepthwiseKernels depthwise;
 };
 
 }  // namespace nativegrad::cpu

@@ -6,6 +6,7 @@ namespace {
 #include "cpu/simd/simd_scalar.h"
 
 #include "cpu/kernels/conv/conv_micro.h"
+#include "cpu/kernels/conv/depthwise_micro.h"
 #include "cpu/kernels/conv/winograd_micro.h"
 }  // namespace
 
@@ -16,6 +17,7 @@ void register_conv(KernelTable& table) {
     table.conv.few_taps = &few_taps_f32<1, 4, 8 * F32::width>;
     fill_conv_f64(table.conv.f64);
     fill_winograd(table.conv.winograd);
+    fill_depthwise(table.conv.depthwise);
 }
 
 }  // namespace nativegrad::cpu::scalar
