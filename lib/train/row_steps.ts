@@ -26,6 +26,8 @@ export interface RowParts {
     /** Runs after each step. */
     readonly advance: () => void;
     readonly learningRate: () => number;
+    /** Leave gradients in `.grad`. */
+    readonly gradients: boolean;
 }
 
 /** What a step leaves. */
@@ -54,6 +56,7 @@ export class RowSteps {
     constructor(private readonly parts: RowParts) {
         this.captured = captureInParts((index: Tensor) => this.whole(index), {
             validate: checkedReplays,
+            gradients: parts.gradients,
             inParts: (index) => this.inParts(index),
         });
     }

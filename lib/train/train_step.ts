@@ -119,6 +119,7 @@ export class TrainStep {
             whole: (inputs, targets) => this.whole(inputs, targets),
             inParts: (batch, scope) => this.eager(batch, scope),
             learningRate: () => this.parts.optimizer.learningRate,
+            gradients: this.parts.gradients ?? false,
         });
     }
 

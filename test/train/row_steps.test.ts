@@ -109,6 +109,21 @@ describe('Trainer that runs steps at once', () => {
         });
     }
 
+    it('leaves gradients only where they are asked for', async () => {
+        for (const gradients of [false, true]) {
+            manualSeed(1);
+            const model = new nn.Linear(6, 3);
+            const optimizer = new optim.Adam(model.parameters());
+            const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy, gradients });
+            const { execution } = await trainer.fit(shuffled(classes()), { epochs: 1 });
+            assert.deepEqual(execution, { mode: 'captured' });
+            assert.deepEqual(
+                model.parameters().map(({ grad }) => grad !== null),
+                [gradients, gradients],
+            );
+        }
+    });
+
     it('leaves out a short last batch where the loader does', async () => {
         const loader = new DataLoader(classes(), { batchSize, dropLast: true });
         const { records, history } = await fit(loader, true);
