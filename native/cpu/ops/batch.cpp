@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "cpu/cpu_backend.h"
+#include "cpu/gemm/gemm_grid.h"
+#include "cpu/kernel_table.h"
 #include "cpu/ops/block_io.h"
 #include "cpu/ops/index_value.h"
 #include "cpu/ops/operands.h"
@@ -14,6 +16,27 @@ namespace {
 
 constexpr int64_t elements_per_task = 16384;
 
+// Samples lie anywhere in memory: the next one is asked for while this one is converted.
+void fetch(const TensorView& x, int64_t offset, int64_t size) {
+    constexpr int64_t line = 64, most = 4096;
+    const char* begin = element(x, offset);
+    const int64_t bytes = std::min(most, size * static_cast<int64_t>(item_size(x.dtype)));
+    for (int64_t at = 0; at < bytes; at += line) __builtin_prefetch(begin + at);
+}
+
+// False, and nothing done, where it is not bytes that become float32.
+bool gather_bytes(const TensorView& x, int64_t from, const TensorView& out, int64_t to, int64_t size,
+                  float scale, float shift) {
+    if (x.dtype != DType::uint8 || out.dtype != DType::float32) return false;
+    kernels().convert.u8_to_f32(static_cast<const uint8_t*>(x.data) + from,
+                                static_cast<float*>(out.data) + to, size, scale, shift);
+    return true;
+}
+template <class T>
+bool gather_bytes(const TensorView&, int64_t, const TensorView&, int64_t, int64_t, T, T) {
+    return false;
+}
+
 template <class T>
 void gather(const OpCall& call, const BatchGatherParams& params) {
     const TensorView &x = call.inputs[0], &index = call.inputs[1], &out = call.outputs[0];
@@ -23,9 +46,13 @@ void gather(const OpCall& call, const BatchGatherParams& params) {
     const T scale = static_cast<T>(params.scale), shift = static_cast<T>(params.shift);
     const bool convert_only = params.scale == 1 && params.shift == 0;
     const int64_t per_task = std::max<int64_t>(1, elements_per_task / size);
-    parallel_for((batch + per_task - 1) / per_task, [&](int64_t task) {
-        for (int64_t i = task * per_task; i < std::min(batch, (task + 1) * per_task); ++i) {
+    const int64_t tasks = divide_up(batch, per_task);
+    parallel_for(tasks, [&](int64_t task) {
+        const Range part = part_of(batch, tasks, task);
+        for (int64_t i = part.begin; i < part.end; ++i) {
             const int64_t from = read_index(index, i, samples) * size;
+            if (i + 1 < part.end) fetch(x, read_index(index, i + 1, samples) * size, size);
+            if (gather_bytes(x, from, out, i * size, size, scale, shift)) continue;
             for (int64_t start = 0; start < size; start += block_size) {
                 T values[block_size];
                 const int64_t n = std::min(block_size, size - start);

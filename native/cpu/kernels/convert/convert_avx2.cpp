@@ -82,10 +82,12 @@ void f32_to_bf16(const float* x, BFloat16* y, int64_t n) {
     memcpy(y + i, tail, static_cast<size_t>(n - i) * sizeof(BFloat16));
 }
 
+#include "cpu/kernels/convert/convert_bytes.h"
+
 }  // namespace
 
 void register_convert(KernelTable& table) {
-    table.convert = {&f16_to_f32, &f32_to_f16, &bf16_to_f32, &f32_to_bf16};
+    table.convert = {&f16_to_f32, &f32_to_f16, &bf16_to_f32, &f32_to_bf16, &u8_to_f32};
 }
 
 }  // namespace nativegrad::cpu::avx2

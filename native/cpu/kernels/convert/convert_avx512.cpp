@@ -43,10 +43,12 @@ void f32_to_bf16(const float* x, BFloat16* y, int64_t n) {
     });
 }
 
+#include "cpu/kernels/convert/convert_bytes.h"
+
 }  // namespace
 
 void register_convert(KernelTable& table) {
-    table.convert = {&f16_to_f32, &f32_to_f16, &bf16_to_f32, &f32_to_bf16};
+    table.convert = {&f16_to_f32, &f32_to_f16, &bf16_to_f32, &f32_to_bf16, &u8_to_f32};
 }
 
 }  // namespace nativegrad::cpu::avx512
