@@ -274,17 +274,25 @@ export class CapturedProgram<Result> {
         return replaceTensors(this.structure, outputs[Symbol.iterator]());
     }
 
-    /** Leaves gradients as the step does. */
+    /** Takes the gradients away that replays do not leave, where the step itself has run. */
+    dropGradients(): void {
+        for (const { leaf, anchor } of this.effects) {
+            if (anchor) continue;
+            leaf.storedGrad?.dispose();
+            leaf.storedGrad = null;
+        }
+    }
+
+    /** Leaves gradients as the step does, or none. */
     private applyEffects(): void {
+        this.dropGradients();
         for (const { leaf, anchor } of this.effects) {
             const present = leaf.storedGrad;
-            if (!anchor) {
-                leaf.storedGrad = null;
-                present?.dispose();
-            } else if (present === null || present.isDisposed || present.version !== anchor.version) {
+            if (!anchor) continue;
+            if (present === null || present.isDisposed || present.version !== anchor.version) {
                 leaf.storedGrad = keep(viewOf(anchor, anchor.shape, anchor.strides));
             }
-            if (anchor) anchor.version.value++;
+            anchor.version.value++;
         }
     }
 }
