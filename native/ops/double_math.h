@@ -20,6 +20,8 @@ inline double max(double a, double b) { return a > b ? a : b; }
 inline double abs(double a) { return ::fabs(a); }
 inline double round_even(double a) { return ::rint(a); }
 inline double sigmoid(double a) { return 1.0 / (1.0 + ::exp(-a)); }
+inline double exp_of_negative(double a) { return ::exp(a); }
+inline double erf_by_exp(double a, double) { return ::erf(a); }
 inline double remainder_of(double a, double b) { return ::fmod(a, b); }
 using ::ceil;
 using ::cos;

@@ -114,8 +114,9 @@ struct SiluBackward {
 struct GeluBackward {
     template <class T>
     static T apply(T dy, T x, T, T) {
-        const T cdf = T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
-        const T pdf = T(0.39894228040143267794) * exp(T(-0.5) * x * x);
+        const T z = x * T(0.70710678118654752440), e = exp_of_negative(-z * z);
+        const T cdf = T(0.5) * (T(1) + erf_by_exp(z, e));
+        const T pdf = T(0.39894228040143267794) * e;
         return dy * (cdf + x * pdf);
     }
 };
