@@ -18,28 +18,52 @@ inline void sum_columns(int64_t n, F32* totals, const Term& term) {
     }
 }
 
+// Columns of so few elements are kept in one place: neighbours that are a power of two apart would push each
+// other out of the first-level cache between the passes.
+constexpr int64_t most_kept = 64;
+
+// keeps: x is read once, and y written once.
+template <bool log_of, bool keeps, class Block>
+inline void softmax_column_block(Block block, const float* x, float* y, int64_t n, int64_t step) {
+    constexpr int count = Block::count;
+    F32 kept[keeps ? most_kept * count : 1], shift[count], last[count];
+    for (int j = 0; j < count; ++j) shift[j] = lowest();
+    for (int64_t k = 0; k < n; ++k) {
+        for (int j = 0; j < count; ++j) {
+            const F32 v = block.get(x + k * step, j);
+            if constexpr (keeps) kept[k * count + j] = v;
+            shift[j] = max(shift[j], v);
+        }
+    }
+    const auto score = [&](int64_t k, int j) {
+        return keeps ? kept[k * count + j] : block.get(x + k * step, j);
+    };
+    sum_columns<count>(n, last, [&](int64_t k, int j) {
+        const F32 e = exp_below_largest(score(k, j) - shift[j]);
+        if constexpr (keeps && !log_of) kept[k * count + j] = e;
+        if constexpr (!keeps && !log_of) block.put(y + k * step, j, e);
+        return e;
+    });
+    for (int j = 0; j < count; ++j) last[j] = log_of ? log(last[j]) : F32(1.0) / last[j];
+    for (int64_t k = 0; k < n; ++k) {
+        for (int j = 0; j < count; ++j) {
+            if constexpr (log_of) {
+                block.put(y + k * step, j, score(k, j) - shift[j] - last[j]);
+            } else {
+                const F32 e = keeps ? kept[k * count + j] : block.get(y + k * step, j);
+                block.put(y + k * step, j, e * last[j]);
+            }
+        }
+    }
+}
+
 template <bool log_of>
 void softmax_columns(const float* x, float* y, int64_t n, int64_t step, int64_t width) {
     each_column_block(width, [=](auto block, int64_t first) {
-        constexpr int count = decltype(block)::count;
-        F32 shift[count], last[count];
-        for (int j = 0; j < count; ++j) shift[j] = lowest();
-        for (int64_t k = 0; k < n; ++k) {
-            for (int j = 0; j < count; ++j) shift[j] = max(shift[j], block.get(x + k * step + first, j));
-        }
-        sum_columns<count>(n, last, [&](int64_t k, int j) {
-            const F32 e = exp_of_negative(block.get(x + k * step + first, j) - shift[j]);
-            if constexpr (!log_of) block.put(y + k * step + first, j, e);
-            return e;
-        });
-        for (int j = 0; j < count; ++j) last[j] = log_of ? log(last[j]) : F32(1.0) / last[j];
-        for (int64_t k = 0; k < n; ++k) {
-            const int64_t at = k * step + first;
-            for (int j = 0; j < count; ++j) {
-                block.put(
-                    y + at, j,
-                    log_of ? block.get(x + at, j) - shift[j] - last[j] : block.get(y + at, j) * last[j]);
-            }
+        if (n <= most_kept) {
+            softmax_column_block<log_of, true>(block, x + first, y + first, n, step);
+        } else {
+            softmax_column_block<log_of, false>(block, x + first, y + first, n, step);
         }
     });
 }
@@ -48,22 +72,37 @@ void softmax_columns_f32(const float* x, float* y, int64_t n, int64_t step, int6
     log ? softmax_columns<true>(x, y, n, step, width) : softmax_columns<false>(x, y, n, step, width);
 }
 
+template <bool log_of, bool keeps, class Block>
+inline void softmax_column_block_backward(Block block, const float* dy, const float* y, float* dx, int64_t n,
+                                          int64_t step) {
+    constexpr int count = Block::count, room = keeps ? most_kept / 2 * count : 1;
+    F32 gradients[room], results[room], total[count];
+    sum_columns<count>(n, total, [&](int64_t k, int j) {
+        const F32 g = block.get(dy + k * step, j), p = block.get(y + k * step, j);
+        if constexpr (keeps) {
+            gradients[k * count + j] = g;
+            results[k * count + j] = p;
+        }
+        return gradient_term<log_of>(g, p);
+    });
+    for (int64_t k = 0; k < n; ++k) {
+        for (int j = 0; j < count; ++j) {
+            const F32 g = keeps ? gradients[k * count + j] : block.get(dy + k * step, j);
+            const F32 p = keeps ? results[k * count + j] : block.get(y + k * step, j);
+            block.put(dx + k * step, j, softmax_gradient<log_of>(g, p, total[j]));
+        }
+    }
+}
+
 template <bool log_of>
 void softmax_columns_backward(const float* dy, const float* y, float* dx, int64_t n, int64_t step,
                               int64_t width) {
     each_column_block(width, [=](auto block, int64_t first) {
-        constexpr int count = decltype(block)::count;
-        F32 total[count];
-        sum_columns<count>(n, total, [&](int64_t k, int j) {
-            const int64_t at = k * step + first;
-            return gradient_term<log_of>(block.get(dy + at, j), block.get(y + at, j));
-        });
-        for (int64_t k = 0; k < n; ++k) {
-            const int64_t at = k * step + first;
-            for (int j = 0; j < count; ++j) {
-                block.put(dx + at, j,
-                          softmax_gradient<log_of>(block.get(dy + at, j), block.get(y + at, j), total[j]));
-            }
+        const auto at = [=](const float* from) { return from + first; };
+        if (n <= most_kept / 2) {
+            softmax_column_block_backward<log_of, true>(block, at(dy), at(y), dx + first, n, step);
+        } else {
+            softmax_column_block_backward<log_of, false>(block, at(dy), at(y), dx + first, n, step);
         }
     });
 }
