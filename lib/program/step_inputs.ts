@@ -12,7 +12,12 @@ export function signatureOf(samples: readonly Tensor[], places: readonly number[
 
 /** The first entry along the first axis, as the step sees it. */
 export function firstEntry(x: Tensor): Tensor {
-    return viewOf(x, x.shape.slice(1), x.strides.slice(1));
+    return entryAt(x, 0);
+}
+
+/** Entry `i` along the first axis. */
+export function entryAt(x: Tensor, i: number): Tensor {
+    return viewOf(x, x.shape.slice(1), x.strides.slice(1), i * (x.strides[0] ?? 0));
 }
 
 /** `count` entries from `first` on. */

@@ -1,5 +1,6 @@
 import { isDetectingAnomaly } from '../autograd/anomaly.js';
 import { scope } from '../autograd/scope.js';
+import { run } from '../native/call.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { ProgramCall } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
@@ -11,7 +12,7 @@ import { CapturedProgram, type ProgramRun, type RecordingOptions } from './captu
 import type { CaptureStatistics, RunOptions } from './options.js';
 import { ProgramCache, type FittingProgram } from './program_cache.js';
 import { replaceTensors, tensorsOf } from './results.js';
-import { checkInputs, entries, firstEntry } from './step_inputs.js';
+import { checkInputs, entries, entryAt, firstEntry } from './step_inputs.js';
 import { validate, validateAsync } from './validate.js';
 
 /** One native call of `run` takes about this long, so that a signal is heard in time. */
@@ -141,15 +142,13 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         options: RunOptions,
     ): Promise<{ steps: number; results: Result[] }> {
         for (const own of inputs) this.checkSteps(steps, own, options);
-        const runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
+        let runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
         let done = 0;
         while (done < steps && !options.signal?.aborted) {
-            if (runs.some(({ program }) => !program.isValid))
-                throw new Error(
-                    `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${done} steps`,
-                );
-            const count = Math.min(steps - done, options.chunk ?? this.chunkSteps());
-            await this.runChunk(runs, done, count);
+            const isChecked = runs.some((run) => run.isChecked);
+            const count = isChecked ? 1 : Math.min(steps - done, options.chunk ?? this.chunkSteps());
+            if (isChecked) runs = await this.checkStep(runs, inputs, done, done + 1 < steps);
+            else await this.runChunk(runs, done, count);
             done += count;
             options.onProgress?.(done);
         }
@@ -199,7 +198,33 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         });
     }
 
+    /** One of many steps, checked; gives what the next one runs, if there is `more`. */
+    private async checkStep(
+        runs: readonly Run<Result>[],
+        inputs: readonly Inputs[],
+        step: number,
+        more: boolean,
+    ): Promise<Run<Result>[]> {
+        const entry = (x: Tensor): Tensor => entryAt(x, step);
+        const views = new Map(runs.flatMap(({ given }) => given.map((x) => [x, entry(x)] as const)));
+        const viewsOf = (list: readonly Tensor[]): Tensor[] => list.map((x) => views.get(x) ?? x);
+        const own = inputs.map((list) => viewsOf(list) as readonly unknown[] as Inputs);
+        const fitting = runs.map((run) => ({ ...run, given: viewsOf(run.given) }));
+        const results = await this.exclusively(() => this.validateEach(fitting, own));
+        this.replays++;
+        for (const [i, { outputs }] of runs.entries())
+            storeResults(tensorsOf(results[i]), outputs.map(entry));
+        for (const view of views.values()) view.dispose();
+        if (!more) return [...runs];
+        const next = this.programsFor(inputs, firstEntry);
+        return runs.map(({ outputs }, i) => ({ ...at(next, i), outputs }));
+    }
+
     private async runChunk(runs: readonly Run<Result>[], first: number, count: number): Promise<void> {
+        if (runs.some(({ program }) => !program.isValid))
+            throw new Error(
+                `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${first} steps`,
+            );
         const begin = performance.now();
         const parts = runs.map((run) => ({
             ...run,
@@ -275,6 +300,14 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
 
 function resultsOf<Result>(runs: readonly Run<Result>[]): Result[] {
     return runs.map(({ program, outputs }) => program.resultOf(outputs));
+}
+
+/** Copies results, which may be tensors of the user's, to their places. */
+function storeResults(results: readonly Tensor[], places: readonly Tensor[]): void {
+    places.forEach((place, i) => {
+        run('copy', [at(results, i)], [place]);
+        place.dispose();
+    });
 }
 
 function at<Item>(list: readonly Item[], i: number): Item {

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { capture, CaptureMismatchError, manualSeed, ones, optim, type Tensor } from '../../lib/index.js';
+import {
+    capture,
+    CaptureMismatchError,
+    manualSeed,
+    ones,
+    optim,
+    stack,
+    type Tensor,
+} from '../../lib/index.js';
 import { cnnWithDropout, setup, batch, stateOf } from '../support/captured_setup.js';
 
 describe('capture with validate', () => {
@@ -48,6 +56,35 @@ describe('capture with validate', () => {
         rate = 10;
         assert.throws(() => run(ones([2])), /result 0/);
         assert.deepEqual(weight.toArray(), [-10, -10]);
+    });
+
+    it('checks the steps of a run as it checks calls', async () => {
+        manualSeed(1);
+        const batches = Array.from({ length: 5 }, () => batch(8, [1, 8, 8]));
+        const xs = stack(batches.map(([x]) => x));
+        const ys = stack(batches.map(([, y]) => y));
+        const runs = [];
+        for (const validate of [0, 3, true]) {
+            const made = setup(cnnWithDropout, (p: Tensor[]) => new optim.Adam(p));
+            const step = capture(made.step, { validate, fuse: false });
+            manualSeed(5);
+            const { result, steps } = await step.run(5, [xs, ys], { chunk: 2 });
+            runs.push({ losses: result.toArray(), steps, state: stateOf(made) });
+        }
+        assert.deepEqual(runs[1], runs[0]);
+        assert.deepEqual(runs[2], runs[0]);
+
+        let scale = 0;
+        const changing = capture((x: Tensor) => x.mul(++scale), { validate: true });
+        await assert.rejects(changing.run(3, [ones([3, 2])]), CaptureMismatchError);
+        const weight = ones([2]);
+        const same = capture((x: Tensor) => weight.add_(x), { validate: true });
+        const { result } = await same.run(2, [ones([2, 2])]);
+        assert.deepEqual(result.toArray(), [
+            [2, 2],
+            [3, 3],
+        ]);
+        assert.deepEqual(weight.toArray(), [3, 3]);
     });
 
     it('refuses other options', () => {
