@@ -137,6 +137,7 @@ describe('matrix product of two-byte floats', () => {
                 [70, 130, 2048],
                 [260, 140, 1024],
                 [64, 1030, 301],
+                [135, 1001, 530],
             ] as const) {
                 const a = operand(m, k, 'rows', 'bfloat16', uniform, 0);
                 const b = operand(k, n, 'rows', 'bfloat16', uniform, 0);

@@ -164,8 +164,11 @@ void gemm_bf16(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloa
         b = transposed(b);
     }
     Problem problem{kernel, k, a, b, 0, false};
-    problem.vectors = gemm_tuning::tile_vectors(kernel, m, divide_up(n, kernel.width));
-    problem.packs_a = a.column_stride != 1 || gemm_tuning::packs_rows(n, a.row_stride * 2, 2);
+    // Few rows to a tile in large products, as for float32: neither rows of A nor of C collide in the cache.
+    const bool large = gemm_tuning::is_blocked(m, n, k);
+    problem.vectors =
+        large ? gemm_most_vectors : gemm_tuning::tile_vectors(kernel, m, divide_up(n, kernel.width));
+    problem.packs_a = a.column_stride != 1 || (!large && gemm_tuning::packs_rows(n, a.row_stride * 2, 2));
     const Grid grid =
         choose_grid(m, n, k, problem.tile_columns(), problem.tile_rows(), gemm_tuning::bf16_row_block);
     const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
