@@ -179,8 +179,14 @@ Operand Workbench::place(const Shape& shape, DType dtype, Layout layout) {
     if (layout == Layout::any)
         layout = random_.pick({Layout::row_major, Layout::row_major, Layout::permuted, Layout::gapped});
     set_strides(view, layout);
-    int64_t last = 0;
-    for (int32_t axis = 0; axis < view.rank; ++axis) last += (view.shape[axis] - 1) * view.strides[axis];
+    const auto last_offset = [&] {
+        int64_t last = 0;
+        for (int32_t axis = 0; axis < view.rank; ++axis) last += (view.shape[axis] - 1) * view.strides[axis];
+        return last;
+    };
+    // Gaps in every axis of many can make much of little.
+    if (last_offset() > int64_t{400000}) set_row_major_strides(view);
+    const int64_t last = last_offset();
     const int64_t elements = element_count(view) == 0 ? 0 : last + 1;
     const size_t bytes = static_cast<size_t>(elements) * item_size(dtype);
     made.memory = &next_memory();
