@@ -35,7 +35,7 @@ struct Windows {
     }
 };
 
-// Position of the maximum: the first of equal ones, or the first NaN.
+// Position of the maximum: the first of equal ones, or the last NaN, as in PyTorch.
 int64_t position(const Windows& w, const std::vector<double>& x, int64_t y_index) {
     int64_t best = -1;
     double largest = -INFINITY;
@@ -43,7 +43,7 @@ int64_t position(const Windows& w, const std::vector<double>& x, int64_t y_index
         const int64_t at = w.tap(y_index, k);
         if (at < 0) continue;
         const double value = x[static_cast<size_t>(at)];
-        if (best < 0 || value > largest || (std::isnan(value) && !std::isnan(largest))) {
+        if (best < 0 || value > largest || std::isnan(value)) {
             best = k;
             largest = value;
         }
