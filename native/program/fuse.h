@@ -15,6 +15,9 @@ void fuse_calls(Program& program);
 // in place of the pixels, and a convolution joins its statistics in another order.
 void fuse_batch_norms(Rewrite& rewrite);
 
+// A convolution with the relu behind it. The bits are those of the single calls.
+void fuse_convolutions(Rewrite& rewrite);
+
 // A linear layer with the activation behind it; its input gradient with the activation's backward pass; its
 // weight gradient with the sums that are its bias gradient. The bits are those of the single calls.
 void fuse_linear_layers(Rewrite& rewrite);

@@ -146,6 +146,8 @@ const shapes: Case[] = [
         w: [70, 1, 3, 3],
         geometry: { groups: 70, padding: [1, 1] },
     },
+    // A single column of the kernel meets the image: products with that one, not with the first.
+    { name: 'one pixel of a wide kernel', x: [5, 17, 4, 1], w: [9, 17, 1, 4], geometry: { stride: [1, 3], padding: [0, 2], dilation: [3, 1] } },
     { name: 'one channel, padded', x: [3, 1, 9, 7], w: [32, 1, 3, 3], geometry: { padding: [1, 1] } },
     { name: 'several bands', x: [1, 64, 40, 30], w: [5, 64, 3, 3], geometry: { padding: [1, 1] } },
     {

@@ -33,13 +33,15 @@ describe('capture puts calls together', () => {
                 'batch_norm_relu_backward',
             ],
         ],
+        ['a convolution and relu', () => network(400, new nn.ReLU()), ['conv2d_relu']],
+        ['nothing of a convolution and another activation', () => network(400, new nn.Tanh()), ['conv2d']],
         [
             'nothing around another activation',
             () => network(100, new nn.BatchNorm2d(4), new nn.Tanh(), new nn.MaxPool2d(2)),
             ['conv2d_statistics', 'batch_norm', 'max_pool2d', 'max_pool2d_backward', 'batch_norm_backward'],
         ],
     ];
-    const interesting = /norm|pool|conv2d(_statistics)?$/;
+    const interesting = /norm|pool|conv2d(_statistics|_relu)?$/;
 
     for (const [name, makeModel, expected] of cases) {
         it(`${name}: fewer calls, the results of the step`, () => {
@@ -73,6 +75,29 @@ describe('capture puts calls together', () => {
             });
         });
     }
+
+    it('a convolution and relu only where nobody sees what lies between', () => {
+        const conv = new nn.Conv2d(2, 3, 3);
+        const x = randn([2, 2, 5, 5]);
+        const kept = randn([2, 3, 3, 3]);
+        const steps: [string, (x: Tensor) => Tensor[]][] = [
+            ['conv2d_relu', (x) => [conv.forward(x).relu()]],
+            ['conv2d', (x) => [conv.forward(x)].flatMap((y) => [y, y.relu()])],
+            ['conv2d', (x) => [conv.forward(x)].flatMap((y) => [y.relu(), y.mul(2)])],
+            ['conv2d', (x) => [conv.forward(x).slice(2, 1, 3).relu()]],
+            ['conv2d', (x) => [conv.forward(x)].flatMap((y) => [y.add(kept), kept.copy_(y.relu())])],
+        ];
+        for (const [op, step] of steps) {
+            const before = kept.clone();
+            const run = capture(step);
+            const got = noGrad(() => run(x)).map((item) => item.toArray());
+            const calls = noGrad(() => run.profile(1, x)).map((call) => call.op);
+            assert.ok(calls.includes(op), `${op} in ${calls.join(', ')}`);
+            kept.copy_(before);
+            const wanted = noGrad(() => step(x)).map((item) => item.toArray());
+            assert.deepEqual(got, wanted);
+        }
+    });
 
     it('only where nobody sees what lies between', () => {
         const norm = new nn.BatchNorm2d(2);

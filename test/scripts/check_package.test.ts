@@ -32,12 +32,12 @@ describe('npm pack', function () {
         );
         assert.match(
             empty.stderr,
-            /^nativegrad: not packed: dist\/index\.js is missing; run `npm run build:dist`/m,
+            /^nativegrad: not packed: dist\/js\/index\.js is missing; run `npm run build:dist`/m,
         );
         assert.deepEqual(empty.packed, []);
 
-        mkdirSync(join(folder(), 'dist'));
-        writeFileSync(join(folder(), 'dist', 'index.js'), '');
+        mkdirSync(join(folder(), 'dist', 'js'), { recursive: true });
+        writeFileSync(join(folder(), 'dist', 'js', 'index.js'), '');
         mkdirSync(join(folder(), 'prebuilds', 'linux-x64'), { recursive: true });
         const half = pack();
         assert.notEqual(half.status, 0);

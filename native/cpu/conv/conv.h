@@ -17,7 +17,7 @@ struct ConvWeights {
 
 // Called by the thread that has just made these rows of out, of one image and all channels.
 template <class T>
-using BandDone = std::function<void(int64_t image, int64_t first_row, int64_t rows, const T* made)>;
+using BandDone = std::function<void(int64_t image, int64_t first_row, int64_t rows, T* made)>;
 
 // image [N, H, W, C], bias [O] or null -> out [N, H', W', O]: forward and the gradient of the input;
 // `done` only for plans of one phase

@@ -188,9 +188,12 @@ bool is_pointwise(const ConvPlan& plan) {
 void pointwise_gather(const ConvPlan& plan, const float* image, const ConvWeights<float>& w,
                       const float* bias, float* out, const BandDone<float>& done) {
     const int64_t ins = plan.channels, outs = plan.out_channels, bands = plan.bands();
+    // The kernel may have more columns, of which the others never meet the image.
+    const ConvTap& tap = plan.phases[0].taps[0];
+    const float* const from = w.data + tap.kernel_row * w.row + tap.kernel_column * w.column;
     WorkBuffer<float> weights(ins * outs);
     for (int64_t c = 0; c < ins; ++c) {
-        for (int64_t o = 0; o < outs; ++o) weights.data()[c * outs + o] = w.data[c * w.in + o * w.out];
+        for (int64_t o = 0; o < outs; ++o) weights.data()[c * outs + o] = from[c * w.in + o * w.out];
     }
     parallel_for(plan.images * bands, [&](int64_t task) {
         const int64_t index = task / bands, first = task % bands * plan.band;

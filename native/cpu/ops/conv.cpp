@@ -8,6 +8,7 @@
 #include "cpu/kernel_table.h"
 #include "cpu/ops/channel_norm.h"
 #include "cpu/ops/dense_images.h"
+#include "cpu/ops/linear_parts.h"
 #include "cpu/ops/operands.h"
 
 namespace nativegrad::cpu {
@@ -183,6 +184,21 @@ void conv2d_statistics(const OpCall& call, const ConvParams& params) {
             write_one(call.outputs[1], o, total.mean[static_cast<size_t>(o)]);
             write_one(call.outputs[2], o, total.squares[static_cast<size_t>(o)]);
         }
+    });
+}
+
+// x [N, C, H, W], w [O, C / groups, kH, kW], (bias [O]) -> y [N, O, H', W'] = relu of the convolution
+void conv2d_relu(const OpCall& call, const ConvParams& params) {
+    expect_operands(call, call.input_count == 3 ? 3 : 2, 1);
+    const TensorView &x = call.inputs[0], &w = call.inputs[1], &y = call.outputs[0];
+    if (element_count(y) == 0) return;
+    const ConvPlan plan = plan_forward(params, x, w, y);
+    with_one_float(call, [&](auto type) {
+        using T = decltype(type);
+        const auto relu = elementwise_of(T{}).unary[static_cast<int32_t>(UnaryFunction::relu)];
+        forward<T>(call, plan, [&](int64_t, int64_t, int64_t rows, T* made) {
+            relu(made, made, rows * plan.out_width * plan.out_channels, 0, 0);
+        });
     });
 }
 
