@@ -17,7 +17,7 @@ const RATE = { min: 0, max: 1, belowMax: true };
 /** Every flag of `train`; the order is that of the help. */
 export const TRAIN_FLAGS = {
     preset: choiceFlag<'fast', undefined>(
-        'values for all flags that are not given; fast: a small convolutional network, 99.0 % in two passes',
+        'values for all flags that are not given; fast: a convolutional network with 16 and 16 channels, batch norm and 64 hidden units, AdamW with one cycle up to 0.01, batches of 64, 2 epochs, no validation: about 99.0 %',
         undefined,
         ['fast'],
     ),

@@ -86,8 +86,7 @@ function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: nu
             );
         case 'one_cycle': {
             const cycleMomentum = config.optimizer.startsWith('adam') || config.momentum > 0;
-            // The trainer steps the schedule behind the last batch as well.
-            const options = { maxLr: config.learningRate, totalSteps: total + 1, cycleMomentum };
+            const options = { maxLr: config.learningRate, totalSteps: total, cycleMomentum };
             return byStep(new optim.OneCycleLR(optimizer, options));
         }
     }

@@ -50,6 +50,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
         // Parameters that sat out some steps have a bias correction of their own.
         for (const [state, share] of groupBySteps(updates)) {
             const step = perStep(() => state.step);
+            guard(() => share.every((update) => update.state.step === state.step));
             const flags = [this.decoupled ? 1 : 0, amsgrad ? 1 : 0];
             this.runGroups('adam_step', share, this.stateNames(group), [...moments, step, ...flags]);
         }

@@ -35,7 +35,7 @@ interface MomentumGroup {
 
 /**
  * One cycle (Smith and Topin 2018), as in PyTorch: the rate rises from maxLr / divFactor to maxLr and falls to almost nothing,
- * while momentum falls and rises. Call `step()` after every batch, `totalSteps - 1` times.
+ * while momentum falls and rises. Call `step()` after every batch, `totalSteps` times.
  *
  * @throws RangeError when stepped further than `totalSteps`.
  */
@@ -106,8 +106,11 @@ export class OneCycleLR extends Schedule {
 
     private at(step: number, peak: number): { rate: number; momentum: number } {
         const { totalSteps, annealStrategy } = this.settings;
-        if (step >= totalSteps)
-            throw new RangeError(`[OneCycleLR] step ${step + 1} of a cycle of ${totalSteps}`);
+        // One more is let through, as in PyTorch: loops step behind the last batch, whose rate nobody uses.
+        if (step > totalSteps)
+            throw new RangeError(
+                `[OneCycleLR] step ${step} of a cycle of ${totalSteps}; totalSteps is epochs * batches of an epoch`,
+            );
         const phases = this.phases(peak);
         const index = phases.findIndex(({ end }, i) => step <= end || i === phases.length - 1);
         const phase = phases[index];

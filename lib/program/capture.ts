@@ -1,4 +1,5 @@
 import type { ProgramCall } from '../native/program.js';
+import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
@@ -103,6 +104,10 @@ export function runnerOptions<Inputs extends readonly Tensor[], Result>(
         throw new RangeError(
             `[capture] validate must be a boolean or a count of calls, got ${String(checked)}`,
         );
+    for (const [name, value] of Object.entries({ fuse, gradients })) {
+        if (typeof value !== 'boolean')
+            throw new TypeError(`[capture] ${name} must be true or false, got ${describeValue(value)}`);
+    }
     const validatedUses = typeof checked === 'number' ? checked : checked ? Infinity : 0;
     return { validatedUses, recording: { fuse, gradients }, inParts };
 }

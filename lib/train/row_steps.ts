@@ -28,6 +28,8 @@ export interface RowParts {
     readonly learningRate: () => number;
     /** Leave gradients in `.grad`. */
     readonly gradients: boolean;
+    /** Replays of each program that are checked against the step itself, one at a time. */
+    readonly checks: number;
 }
 
 /** What a step leaves. */
@@ -38,9 +40,6 @@ export interface Counted {
 
 /** One native call runs about this long, so that an end of the fit is heard in time. */
 const stretchMilliseconds = 20;
-
-/** Replays of each program that are checked against the step itself, one at a time. */
-export const checkedReplays = 2;
 
 /**
  * Steps of an epoch from the numbers of their samples: gather, step, count of right answers and schedule are one captured
@@ -55,7 +54,7 @@ export class RowSteps {
 
     constructor(private readonly parts: RowParts) {
         this.captured = captureInParts((index: Tensor) => this.whole(index), {
-            validate: checkedReplays,
+            validate: parts.checks,
             gradients: parts.gradients,
             inParts: (index) => this.inParts(index),
         });
@@ -66,7 +65,7 @@ export class RowSteps {
         const [steps = 0, size = 0] = rows.shape;
         const done = this.done.get(size) ?? 0;
         const fitting = Math.max(1, Math.floor(stretchMilliseconds / this.milliseconds));
-        const count = done < checkedReplays ? 1 : Math.min(steps, fitting);
+        const count = done < this.parts.checks ? 1 : Math.min(steps, fitting);
         this.rates = [];
         const begin = performance.now();
         const figures = this.read(await this.replay(rows, count));
@@ -98,6 +97,7 @@ export class RowSteps {
     /** One step op by op; its figures begin anew. */
     async inParts(index: Tensor): Promise<Counted> {
         const scope = new Scope();
+        this.rates = [];
         try {
             const batch = scope.run(() => this.parts.gather(index));
             const { loss, outputs } = await this.parts.inParts(batch, scope);

@@ -12,7 +12,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { TrainableModel } from './callback.js';
 import { hookReason } from './evaluation_step.js';
 import type { Execution } from './history.js';
-import { checkedReplays, RowSteps, type Counted, type StepFigures } from './row_steps.js';
+import { RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
 import { requireLoss } from './trainer_checks.js';
 
@@ -44,10 +44,14 @@ type Captured = CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }
 /** Steps that take longer than this run on another thread, so that timers are served meanwhile. */
 const blockingMilliseconds = 4;
 
+/** Replays of each program that are checked against the step itself, so that no number from JavaScript is baked in unseen. */
+const checkedReplays = 2;
+
 /** Forward, loss, backward, update: as a captured program where that is possible, else op by op. */
 export class TrainStep {
     private captured: Captured | null = null;
     private rowSteps: RowSteps | null = null;
+    private checks = 0;
     private milliseconds = Infinity;
     private reason: string | undefined;
 
@@ -59,13 +63,26 @@ export class TrainStep {
     ) {
         this.reason = mode === false ? 'capture is off' : reasonAgainst(parts);
         if (mode === true && this.reason) throw new CaptureError(`[Trainer] ${this.reason}`);
-        if (!this.reason) {
-            this.captured = captureInParts((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
-                validate: checkedReplays,
-                gradients: parts.gradients ?? false,
-                inParts: (inputs, targets) => this.inParts([inputs, targets]),
-            });
-        }
+        if (!this.reason) this.capture(checkedReplays);
+    }
+
+    private capture(validate: number): void {
+        this.checks = validate;
+        this.rowSteps = null;
+        this.captured = captureInParts((inputs: Tensor, targets: Tensor) => this.whole(inputs, targets), {
+            validate,
+            gradients: this.parts.gradients ?? false,
+            inParts: (inputs, targets) => this.inParts([inputs, targets]),
+        });
+    }
+
+    /**
+     * The steps of an epoch follow. They are captured anew: what the loss or `beforeStep` reads in JavaScript may have changed
+     * with the epoch. The first epoch's checks are enough to find what changes from step to step.
+     */
+    beginEpoch(epoch: number): void {
+        if (!this.captured || epoch === 1) return;
+        this.capture(0);
     }
 
     get execution(): Execution {
@@ -120,6 +137,7 @@ export class TrainStep {
             inParts: (batch, scope) => this.eager(batch, scope),
             learningRate: () => this.parts.optimizer.learningRate,
             gradients: this.parts.gradients ?? false,
+            checks: this.checks,
         });
     }
 

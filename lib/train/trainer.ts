@@ -40,7 +40,10 @@ export interface TrainerOptions {
     schedule?: StepSchedule;
     /** When the schedule steps. Default: epoch. */
     scheduleInterval?: 'step' | 'epoch';
-    /** Runs between backward and the optimizer's step, e.g. to clip gradients. */
+    /**
+     * Runs between backward and the optimizer's step, e.g. to clip gradients. Captured steps run it once an epoch, when they are
+     * captured: its ops are part of every step, its JavaScript may depend on the epoch, not on the step.
+     */
     beforeStep?: () => void;
     /**
      * 'bfloat16' runs forward and loss under `autocast`; parameters, gradients and optimizer stay in their own dtype, and
@@ -77,6 +80,9 @@ export interface Evaluation {
     readonly samples: number;
 }
 
+/** Batches of an evaluation from which on a captured program saves more than it costs. */
+const worthCapturing = 8;
+
 interface LoaderRows extends RowSource {
     readonly loader: DataLoader;
 }
@@ -110,16 +116,11 @@ export class Trainer {
     > &
         TrainerOptions;
     private readonly breather = new Breather();
-    private readonly evaluation: EvaluationStep;
     private running = false;
 
     constructor(options: TrainerOptions) {
         checkTrainerOptions(options);
         this.options = { scheduleInterval: 'epoch', ...options };
-        const { model, loss: lossOf } = options;
-        const loss = (outputs: Tensor, targets: Tensor): Tensor =>
-            requireLoss('evaluate', lossOf(outputs, targets));
-        this.evaluation = new EvaluationStep({ model, loss }, options.capture !== false);
     }
 
     /**
@@ -172,6 +173,7 @@ export class Trainer {
         const { model, optimizer, schedule, scheduleInterval } = this.options;
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
         model.train();
+        run.step.beginEpoch(epoch);
         const steps = new EpochSteps(epoch, run);
         const { totals } = steps;
         if (rows && run.step.execution.mode === 'captured') await this.runRows(rows, steps, run);
@@ -241,11 +243,23 @@ export class Trainer {
     /** Mean loss and accuracy, in evaluation mode and without recording. */
     async evaluate(batches: Batches): Promise<Evaluation> {
         const totals = new EpochTotals();
+        const step = this.newEvaluation(batches);
         await this.eachEvaluated(batches, (inputs, targets) => {
-            const { loss, outputs } = this.evaluation.run(inputs, targets);
+            const { loss, outputs } = step.run(inputs, targets);
             totals.add(loss.item(), outputs, targets);
         });
         return { loss: totals.loss, accuracy: totals.accuracy, samples: totals.samples };
+    }
+
+    /** Captured anew each time, since the loss may read JavaScript that has changed, and only where that pays. */
+    private newEvaluation(batches: Batches): EvaluationStep {
+        const { model, loss: lossOf, capture } = this.options;
+        const loss = (outputs: Tensor, targets: Tensor): Tensor =>
+            requireLoss('evaluate', lossOf(outputs, targets));
+        return new EvaluationStep(
+            { model, loss },
+            capture !== false && (batches.length ?? 0) >= worthCapturing,
+        );
     }
 
     /** The model's outputs for all batches, [samples, ...], in evaluation mode and without recording. */

@@ -82,6 +82,7 @@ class UpdateRules {
             return operand.buffer >= 0 && operand.view.dtype == DType::float32;
         };
         if (!std::all_of(taken.begin(), taken.end(), is_float) || x.view.strides[1] != 1) return;
+        if (!pays(dy.view.shape[0], dy.view.shape[1], x.view.shape[1])) return;
         taken.resize(taken.size() - 2);
         if (!std::all_of(taken.begin(), taken.end(), [](const Operand& t) { return is_row_major(t.view); }))
             return;
@@ -93,6 +94,14 @@ class UpdateRules {
         if (std::any_of(taken.begin(), taken.end(), comes_too_early)) return;
         r_.replace(product, kind.fused, {dy, x}, taken, r_.calls[update]);
         drop(update, std::move(groups), kind.size);
+    }
+
+    // Of dy [m, n] and x [m, k]. Large products share packed operands, and few rows of the gradient cannot be
+    // divided among threads: there two calls are faster.
+    static bool pays(int64_t m, int64_t n, int64_t k) {
+        const bool is_large = m >= 128 && n * k > (int64_t{1} << 17);
+        const bool has_few_rows = n < 64 && n * k > (int64_t{1} << 14);
+        return !is_large && !has_few_rows;
     }
 
     void drop(size_t update, std::vector<size_t> groups, size_t size) {

@@ -12,6 +12,7 @@ describe('bench rows', () => {
         assert.deepEqual(namesOf(chooseRows(BENCHMARKS, ['gemm_f32_512'])), ['gemm_f32_512']);
         assert.deepEqual(namesOf(chooseRows(BENCHMARKS, ['cnn_f32_b128', 'mlp', 'mlp_f32_b64'])), [
             'mlp_f32_b64',
+            'mlp_bf16_b64',
             'mlp_f32_b64_eager',
             'cnn_f32_b128',
         ]);

@@ -273,6 +273,11 @@ describe('capture', () => {
                 () => capture((x: Tensor) => x.nonzero())(ones([2])),
                 /capture\.test\.ts:\d+/,
             ],
+            [
+                'options of another type',
+                () => capture((x: Tensor) => x, { fuse: 'no' } as never),
+                /\[capture\] fuse must be true or false, got/,
+            ],
             ['a number as result', () => capture(() => 3)(), /returned 3; return tensors/],
             [
                 'a promise',

@@ -164,6 +164,33 @@ describe('a captured step and what is around it', () => {
         assert.deepEqual(runs[1], runs[0]);
     });
 
+    for (const make of [
+        (p: Tensor[]) => new optim.Adam(p, { lr: 0.1 }),
+        (p: Tensor[]) => new optim.AdamW(p, { lr: 0.1 }),
+        (p: Tensor[]) => new optim.SGD(p, { lr: 0.1, momentum: 0.9 }),
+    ]) {
+        it(`follows a parameter that sits out some steps and comes back: ${make([ones([1], { requiresGrad: true })]).constructor.name}`, () => {
+            const [captured, eager] = [true, false].map((isCaptured) => {
+                const [a, b] = [0.5, 0.25].map((value) => tensor([value], { requiresGrad: true }));
+                const optimizer = make([a, b]);
+                const step = (x: Tensor): Tensor => {
+                    optimizer.zeroGrad();
+                    const loss = a.add(b).mul(x).square().mean();
+                    loss.backward();
+                    optimizer.step();
+                    return loss;
+                };
+                const run = isCaptured ? capture(step, { fuse: false }) : step;
+                for (let i = 1; i <= 9; i++) {
+                    a.requiresGrad = i < 3 || i > 5;
+                    run(tensor([i / 3]));
+                }
+                return [a.item(), b.item()];
+            });
+            assert.deepEqual(captured, eager);
+        });
+    }
+
     it('refuses a stack of no entries', async () => {
         const captured = capture((x: Tensor) => x.sum());
         await assert.rejects(captured.run(0, [zeros([0, 3])]), /too few entries/);

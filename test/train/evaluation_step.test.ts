@@ -25,7 +25,7 @@ describe('evaluation in captured steps', () => {
     });
 
     const loader = (): data.DataLoader =>
-        new data.DataLoader(new data.TensorDataset(images, labels), { batchSize: 16 });
+        new data.DataLoader(new data.TensorDataset(images, labels), { batchSize: 6 });
 
     it('gives what it gives op by op, also after more training', async () => {
         const model = network();
@@ -39,6 +39,13 @@ describe('evaluation in captured steps', () => {
             assert.deepEqual(await captured.evaluate(loader()), await eager.evaluate(loader()));
             await eager.fit(loader(), { epochs: 1 });
         }
+        let calls = 0;
+        const removeHook = model.at(2).registerForwardHook(() => {
+            calls++;
+        });
+        await captured.evaluate(loader());
+        assert.equal(calls, 9);
+        removeHook();
         const score = await train.scoreClassifier(model, loader(), nn.crossEntropy, 3);
         const { loss, accuracy } = await eager.evaluate(loader());
         assert.ok(Math.abs(score.loss - loss) < 1e-6);

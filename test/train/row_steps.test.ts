@@ -140,6 +140,76 @@ describe('Trainer that runs steps at once', () => {
         assert.equal(loader.epoch, 2);
     });
 
+    const byEpoch: [
+        string,
+        (epoch: () => number, model: () => nn.Module) => Partial<train.TrainerOptions>,
+    ][] = [
+        [
+            'the loss',
+            (epoch) => ({
+                loss: (outputs, targets) =>
+                    nn.crossEntropy(outputs, targets).add(
+                        outputs
+                            .square()
+                            .mean()
+                            .mul(0.1 * epoch()),
+                    ),
+            }),
+        ],
+        [
+            'the ops of the loss',
+            (epoch) => ({
+                loss: (outputs, targets) => {
+                    const loss = nn.crossEntropy(outputs, targets);
+                    return epoch() > 1 ? loss.add(outputs.abs().mean()) : loss;
+                },
+            }),
+        ],
+        [
+            'what runs before the update',
+            (epoch, model) => ({
+                beforeStep: () => {
+                    if (epoch() > 1) optim.clipGradNorm(model().parameters(), 0.01);
+                },
+            }),
+        ],
+    ];
+    for (const [name, changesOf] of byEpoch) {
+        it(`notices that ${name} changed with the epoch`, async () => {
+            const runs: unknown[] = [];
+            for (const capture of ['auto', false] as const) {
+                manualSeed(2);
+                const model = new nn.Linear(6, 3);
+                const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
+                let now = 0;
+                const changes = changesOf(
+                    () => now,
+                    () => model,
+                );
+                const trainer = new train.Trainer({
+                    model,
+                    optimizer,
+                    loss: nn.crossEntropy,
+                    capture,
+                    ...changes,
+                });
+                const { epochs, execution } = await trainer.fit(shuffled(classes()), {
+                    epochs: 3,
+                    callbacks: [
+                        {
+                            onEpochBegin: (epoch) => {
+                                now = epoch;
+                            },
+                        },
+                    ],
+                });
+                assert.equal(execution.mode, capture === 'auto' ? 'captured' : 'eager');
+                runs.push([epochs.map(({ loss }) => loss), model.weight.toArray()]);
+            }
+            assert.deepEqual(runs[0], runs[1]);
+        });
+    }
+
     it('ends at the step whose loss is no number', async () => {
         const { inputs, targets } = classes();
         inputs.slice(0, 100, 101).fill_(NaN);

@@ -62,7 +62,7 @@ batch, per_epoch = recipe["batch"], len(x) // recipe["batch"]
 steps = max(1, round(recipe["epochs"] * per_epoch))
 schedule = None
 if recipe["schedule"] == "one_cycle":
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe["rate"], total_steps=steps + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe["rate"], total_steps=steps)
 done = 0
 for _ in range(math.ceil(steps / per_epoch)):
     for rows in torch.randperm(len(x)).split(batch)[: min(per_epoch, steps - done)]:
