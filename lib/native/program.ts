@@ -77,6 +77,11 @@ function start<Result>(run: RunPrograms<Result>, replays: Replays): Result {
     return run(programs, replay.steps, joined(replays.map((each) => each.replay.rows)), replay.stacked);
 }
 
+/** How many whole steps each of the programs did before a replay failed with `error`; empty when it did not start. */
+export function stepsDoneBefore(error: unknown): readonly number[] {
+    return error instanceof Error && 'stepsDone' in error ? (error.stepsDone as readonly number[]) : [];
+}
+
 /** Runs programs now, side by side. */
 export function replay(replays: Replays): void {
     start(native.replay, replays);

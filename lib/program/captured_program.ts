@@ -11,6 +11,7 @@ import {
     programSize,
     replay,
     replayAsync,
+    stepsDoneBefore,
     timed,
     type ProgramCall,
     type ProgramSize,
@@ -47,7 +48,14 @@ export interface RecordingOptions {
 }
 
 /** One replay, or several in a row, ready to go. */
-export type PreparedReplay = Replay;
+export interface PreparedReplay extends Replay {
+    /** Brings back the JavaScript state from before the steps. */
+    readonly restore: () => void;
+    /** Does the JavaScript part of the first `count` steps. */
+    readonly act: (count: number) => void;
+}
+
+type FormOf = (program: CapturedProgram<unknown>) => NativeProgram;
 
 /** A program and what it is to run. */
 export interface ProgramRun {
@@ -184,7 +192,7 @@ export class CapturedProgram<Result> {
         );
     }
 
-    /** Does the JavaScript part of the steps. */
+    /** Does the JavaScript part of the steps; where that throws, nothing has changed. */
     prepare(
         steps: number,
         inputs: readonly Tensor[],
@@ -195,43 +203,81 @@ export class CapturedProgram<Result> {
         const rows = new Float64Array(steps * slots.length);
         // Before the actions: a call that is refused changes nothing.
         checkReplay([{ program: this.native, replay: { steps, rows, inputs, outputs, stacked } }]);
-        for (let step = 0, place = 0; step < steps; step++) {
-            for (const action of actions) action();
-            for (const { slot } of slots) rows[place++] = slot.value;
+        const restore = this.saveStates();
+        const act = (count: number): void => {
+            for (let step = 0, place = 0; step < count; step++) {
+                for (const action of actions) action();
+                for (const { slot } of slots) rows[place++] = slot.value;
+            }
+        };
+        try {
+            act(steps);
+        } catch (error) {
+            restore();
+            throw error;
         }
         for (const tensor of this.written) tensor.version.value++;
-        return { steps, rows, inputs, outputs, stacked };
+        return { steps, rows, inputs, outputs, stacked, restore, act };
+    }
+
+    /** Prepares programs to run side by side: all of them, or none where one throws. */
+    static prepareTogether(parts: readonly (() => ProgramRun)[]): ProgramRun[] {
+        const runs: ProgramRun[] = [];
+        try {
+            for (const part of parts) runs.push(part());
+        } catch (error) {
+            goBack(runs, []);
+            throw error;
+        }
+        return runs;
     }
 
     runNow(prepared: PreparedReplay): void {
-        replay([{ program: this.native, replay: prepared }]);
-        this.applyEffects();
+        CapturedProgram.runTogether([{ program: this, prepared }]);
     }
 
-    /** Runs programs side by side. */
+    /** Runs programs side by side. After an error the JavaScript state is that of the whole steps of each. */
     static runTogether(runs: readonly ProgramRun[]): void {
-        replay(runs.map(({ program, prepared }) => ({ program: program.native, replay: prepared })));
-        for (const { program } of runs) program.applyEffects();
+        CapturedProgram.replayNow(runs, ({ native }) => native);
     }
 
     static async runTogetherAsync(runs: readonly ProgramRun[]): Promise<void> {
-        const done = replayAsync(
-            runs.map(({ program, prepared }) => ({ program: program.native, replay: prepared })),
-        );
-        for (const { program } of runs) program.applyEffects();
-        await done;
+        await CapturedProgram.replayLater(runs, ({ native }) => native);
     }
 
     /** As `runNow`, with the calls as they were recorded. */
     runExactly(prepared: PreparedReplay): void {
-        replay([{ program: this.exact ?? this.native, replay: prepared }]);
-        this.applyEffects();
+        CapturedProgram.replayNow([{ program: this, prepared }], ({ exact, native }) => exact ?? native);
     }
 
     async runExactlyAsync(prepared: PreparedReplay): Promise<void> {
-        const done = replayAsync([{ program: this.exact ?? this.native, replay: prepared }]);
-        this.applyEffects();
-        await done;
+        await CapturedProgram.replayLater(
+            [{ program: this, prepared }],
+            ({ exact, native }) => exact ?? native,
+        );
+    }
+
+    private static replayNow(runs: readonly ProgramRun[], form: FormOf): void {
+        try {
+            replay(runs.map(({ program, prepared }) => ({ program: form(program), replay: prepared })));
+        } catch (error) {
+            goBack(runs, stepsDoneBefore(error));
+            throw error;
+        }
+        for (const { program } of runs) program.applyEffects();
+    }
+
+    private static async replayLater(runs: readonly ProgramRun[], form: FormOf): Promise<void> {
+        try {
+            const done = replayAsync(
+                runs.map(({ program, prepared }) => ({ program: form(program), replay: prepared })),
+            );
+            for (const { program } of runs) program.applyEffects();
+            await done;
+        } catch (error) {
+            goBack(runs, stepsDoneBefore(error));
+            throw error;
+        }
     }
 
     /**
@@ -295,6 +341,15 @@ export class CapturedProgram<Result> {
             anchor.version.value++;
         }
     }
+}
+
+/**
+ * Brings the JavaScript state to where it is after so many steps of each. The last ones first: what several programs share
+ * (the default generator) was noted first by the first of them.
+ */
+function goBack(runs: readonly ProgramRun[], stepsDone: readonly number[]): void {
+    for (const { prepared } of [...runs].reverse()) prepared.restore();
+    runs.forEach(({ prepared }, i) => prepared.act(stepsDone[i] ?? 0));
 }
 
 /** A tensor with memory whose elements do not matter yet. */

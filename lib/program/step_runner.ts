@@ -282,10 +282,12 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     private prepared(runs: readonly Run<Result>[], steps: number, stacked: boolean): ProgramRun[] {
-        return runs.map(({ program, given, outputs }) => ({
-            program,
-            prepared: program.prepare(steps, given, outputs, stacked),
-        }));
+        return CapturedProgram.prepareTogether(
+            runs.map(({ program, given, outputs }) => () => ({
+                program,
+                prepared: program.prepare(steps, given, outputs, stacked),
+            })),
+        );
     }
 
     get statistics(): CaptureStatistics {

@@ -115,8 +115,9 @@ void ProgramThread::settle(napi_env env, Job& job) {
         return;
     }
     guarded(env, [&]() -> napi_value { throw Error(job.status, job.message); });
-    if (napi_get_and_clear_last_exception(env, &result) == napi_ok)
-        napi_reject_deferred(env, job.deferred, result);
+    if (napi_get_and_clear_last_exception(env, &result) != napi_ok) return;
+    note_steps_done(env, result, job.replays);
+    napi_reject_deferred(env, job.deferred, result);
 }
 
 // The end of the environment: its promises are settled no more.

@@ -6,8 +6,12 @@
 
 namespace nativegrad {
 
-void Replay::run(const std::atomic<bool>* stop) {
-    program->replay(steps, rows.data(), inputs, outputs, stop);
+void Replay::run(const std::atomic<bool>* stop) noexcept {
+    try {
+        program->replay(steps, rows.data(), inputs, outputs, steps_done, stop);
+    } catch (...) {
+        failure = std::current_exception();
+    }
 }
 
 void Replay::begin_use() {
@@ -92,7 +96,7 @@ Replays read_replays(napi_env env, napi_callback_info info) {
         const int64_t values = steps * static_cast<int64_t>(program->changing_slots.size());
         if (values > end - row) fail("[capture] expected %zu values a step", program->changing_slots.size());
         require_usable(environment, *program);
-        replays.push_back({std::move(program), steps, {row, row + values}, {}, {}});
+        replays.push_back({std::move(program), steps, {row, row + values}, {}, {}, 0, nullptr});
         row += values;
         read_inputs(environment, reader, stacked, replays.back());
         read_results(environment, reader, replays.back());
@@ -102,18 +106,37 @@ Replays read_replays(napi_env env, napi_callback_info info) {
 }
 
 void run_replays(Replays& replays, const std::atomic<bool>* stop) {
-    if (replays.size() == 1) return replays[0].run(stop);
-    std::vector<size_t> groups;
-    for (size_t i = 0; i < replays.size(); ++i) {
-        const bool follows = i > 0 && replays[i].program->arena_bytes > 0 &&
-                             replays[i].program->arena.get() == replays[i - 1].program->arena.get();
-        if (!follows) groups.push_back(i);
+    if (replays.size() == 1) {
+        replays[0].run(stop);
+    } else {
+        std::vector<size_t> groups;
+        for (size_t i = 0; i < replays.size(); ++i) {
+            const bool follows = i > 0 && replays[i].program->arena_bytes > 0 &&
+                                 replays[i].program->arena.get() == replays[i - 1].program->arena.get();
+            if (!follows) groups.push_back(i);
+        }
+        groups.push_back(replays.size());
+        cpu::parallel_for(static_cast<int64_t>(groups.size()) - 1, [&](int64_t group) {
+            const size_t at = static_cast<size_t>(group);
+            for (size_t i = groups[at]; i < groups[at + 1]; ++i) replays[i].run(stop);
+        });
     }
-    groups.push_back(replays.size());
-    cpu::parallel_for(static_cast<int64_t>(groups.size()) - 1, [&](int64_t group) {
-        const size_t at = static_cast<size_t>(group);
-        for (size_t i = groups[at]; i < groups[at + 1]; ++i) replays[i].run(stop);
-    });
+    for (const Replay& replay : replays) {
+        if (replay.failure != nullptr) std::rethrow_exception(replay.failure);
+    }
+}
+
+void note_steps_done(napi_env env, napi_value error, const Replays& replays) {
+    napi_value list, steps;
+    if (napi_create_array_with_length(env, replays.size(), &list) != napi_ok) return;
+    for (size_t i = 0; i < replays.size(); ++i) {
+        if (napi_create_int64(env, replays[i].steps_done, &steps) != napi_ok ||
+            napi_set_element(env, list, static_cast<uint32_t>(i), steps) != napi_ok)
+            return;
+    }
+    const napi_property_descriptor property{"stepsDone", nullptr, nullptr,      nullptr,
+                                            nullptr,     list,    napi_default, nullptr};
+    napi_define_properties(env, error, 1, &property);
 }
 
 }  // namespace nativegrad

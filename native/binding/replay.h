@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <vector>
 
 #include "binding/program_access.h"
@@ -14,9 +15,11 @@ struct Replay {
     std::vector<double> rows;
     std::vector<ProgramInput> inputs;
     std::vector<ProgramOutput> outputs;
+    int64_t steps_done = 0;
+    std::exception_ptr failure = nullptr;
 
-    // Ends after the running step once `stop` is set.
-    void run(const std::atomic<bool>* stop = nullptr);
+    // Keeps what was thrown in `failure`. Ends after the running step once `stop` is set.
+    void run(const std::atomic<bool>* stop = nullptr) noexcept;
     // While in use, access to the tensors from elsewhere waits or is refused.
     void begin_use();
     void end_use();
@@ -26,7 +29,12 @@ struct Replay {
 // neighbours; they run one after the other.
 using Replays = std::vector<Replay>;
 
+// Runs all of them to their ends, whatever becomes of the others; throws what the first one that failed
+// threw.
 void run_replays(Replays& replays, const std::atomic<bool>* stop = nullptr);
+
+// The error that the replays ended with, with how many whole steps each of them did as the list `stepsDone`.
+void note_steps_done(napi_env env, napi_value error, const Replays& replays);
 
 // Arguments (program or a list of them, steps, rows, stacked); for each program, rows holds the values of its
 // slots step by step, and the block the number of inputs and their handles, then the number of tensors for

@@ -19,13 +19,23 @@ napi_value check_replay(napi_env env, napi_callback_info info) {
     });
 }
 
-// replay(programs, steps, rows, stacked): runs at once
+// replay(programs, steps, rows, stacked): runs at once; an error says in `stepsDone` how many whole steps
+// each program did
 napi_value replay_now(napi_env env, napi_callback_info info) {
-    return guarded(env, [&]() -> napi_value {
-        Replays replays = read_replays(env, info);
+    Replays replays;
+    guarded(env, [&]() -> napi_value {
+        replays = read_replays(env, info);
         run_replays(replays);
         return undefined();
     });
+    bool has_failed = false;
+    napi_value error;
+    if (napi_is_exception_pending(env, &has_failed) == napi_ok && has_failed &&
+        napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+        note_steps_done(env, error, replays);
+        napi_throw(env, error);
+    }
+    return undefined();
 }
 
 // replayAsync(programs, steps, rows, stacked): as replay, on the program thread; returns a promise

@@ -84,9 +84,10 @@ bool Program::share_arena(const Program& other) {
 }
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
-                     const std::vector<ProgramOutput>& wanted, const std::atomic<bool>* stop) {
+                     const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
     const BackendTable& backend = *backend_at(0);
-    for (int64_t step = 0; step < steps; ++step) {
+    done = 0;
+    for (int64_t step = 0; step < steps; ++step, ++done) {
         if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
         for (size_t i = 0; i < changing_slots.size(); ++i)
             slots[static_cast<size_t>(changing_slots[i])] = *rows++;

@@ -86,9 +86,11 @@ class Program {
     bool share_arena(const Program& other);
 
     // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
-    // step and the op; what was written until then stays. Ends between two steps once `stop` is set.
+    // step and the op; what was written until then stays. Ends between two steps once `stop` is set. `done`
+    // is how many steps have ended, also after an error.
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
-                const std::vector<ProgramOutput>& wanted, const std::atomic<bool>* stop = nullptr);
+                const std::vector<ProgramOutput>& wanted, int64_t& done,
+                const std::atomic<bool>* stop = nullptr);
 
     // While set, replays add up what each call takes, in nanoseconds; off is free.
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
