@@ -61,6 +61,9 @@ class LinearRules {
         Operand activated = r_.output(*activation, 0);
         if (!r_.is_in_arena(activated) || !r_.is_written_once(activated) || activated.buffer == sums.buffer)
             return;
+        const std::vector<Operand>& operands = r_.calls[linear].operands;
+        const auto is_result = [&](const Operand& x) { return x.buffer == activated.buffer; };
+        if (std::any_of(operands.begin(), operands.end(), is_result)) return;
         activated.view.rank = sums.view.rank;
         std::copy_n(sums.view.shape, sums.view.rank, activated.view.shape);
         std::copy_n(sums.view.strides, sums.view.rank, activated.view.strides);
@@ -86,7 +89,7 @@ class LinearRules {
             !is_row_major(masked.view) || element_count(kept.view) != element_count(gradient.view) ||
             element_count(masked.view) != element_count(gradient.view) ||
             !r_.is_unwritten(kept, product, mask) || !r_.is_untouched(masked, product, mask) ||
-            overlaps_inputs(product, masked))
+            overlaps_inputs(product, masked) || masked.buffer == kept.buffer)
             return;
         Operand kept_rows = gradient;
         kept_rows.buffer = kept.buffer;
