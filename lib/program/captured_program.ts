@@ -87,6 +87,9 @@ export class CapturedProgram<Result> {
     private readonly known: readonly Known[];
     /** Tensors from outside that the step changes. */
     readonly written: readonly Tensor[];
+    /** Version counters stand for memory: views share that of their base. */
+    private readonly writtenMemory: ReadonlySet<Tensor['version']>;
+    private readonly gradientMemory: ReadonlySet<Tensor['version']>;
     private readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly before: Tensor | null }[];
     private readonly resultTypes: readonly { readonly shape: Shape; readonly dtype: DType }[];
 
@@ -97,13 +100,17 @@ export class CapturedProgram<Result> {
         private readonly tracer: ProgramTracer,
         private readonly structure: Result,
         private readonly effects: readonly GradientEffect[],
+        /** An input of the capture shared memory with what the step writes. */
+        private readonly sharesInputs: boolean,
     ) {
         this.known = [...tracer.outside].map((tensor) => ({
             tensor,
             id: tensor.id,
             needsGrad: tensor.needsGrad,
         }));
-        this.written = [...tracer.written];
+        this.written = tracer.written;
+        this.writtenMemory = new Set(this.written.map(({ version }) => version));
+        this.gradientMemory = new Set(effects.flatMap(({ anchor }) => (anchor ? [anchor.version] : [])));
         this.gradientsBefore = [...tracer.gradients.values()].filter(
             ({ dependsOnBefore }) => dependsOnBefore,
         );
@@ -133,11 +140,15 @@ export class CapturedProgram<Result> {
             exchangeTracer(outer);
             const kept = keptGradients(tracer, gradients);
             const slots = tracer.slots.map(({ index }) => index);
+            const written = new Set(tracer.written.map(({ version }) => version));
+            // The rules that put calls together take inputs for memory that nobody writes.
+            const sharesInputs = inputs.some(({ version }) => written.has(version));
+            const isFused = fuse && !sharesInputs;
             const programs = endRecording(
                 results,
                 kept.map(({ gradient }) => gradient),
                 slots,
-                { exact: exact || !fuse, fused: fuse },
+                { exact: exact || !isFused, fused: isFused },
             );
             isDone = true;
             const [first, last] = [programs[0], programs.at(-1)];
@@ -148,7 +159,8 @@ export class CapturedProgram<Result> {
                 anchor: anchors.get(leaf) ?? null,
             }));
             for (const old of tracer.discarded) old.dispose();
-            return new CapturedProgram(first === last ? null : first, last, tracer, structure, effects);
+            const calls = first === last ? null : first;
+            return new CapturedProgram(calls, last, tracer, structure, effects, sharesInputs);
         } finally {
             exchangeTracer(outer);
             if (!isDone) {
@@ -166,6 +178,17 @@ export class CapturedProgram<Result> {
         for (const { leaf, before } of this.gradientsBefore) if (leaf.storedGrad !== before) return false;
         for (const holds of this.tracer.guards) if (!holds()) return false;
         return true;
+    }
+
+    /**
+     * True where these inputs share memory with what the step writes exactly if those of the capture did: calls are put
+     * together only where they do not. Gradients of an earlier replay are never fit, since the next one overwrites them.
+     */
+    fits(inputs: readonly Tensor[]): boolean {
+        return (
+            inputs.some(({ version }) => this.writtenMemory.has(version)) === this.sharesInputs &&
+            !inputs.some(({ version }) => this.gradientMemory.has(version))
+        );
     }
 
     /** Gradients that the step leaves on leaves. */
@@ -243,6 +266,11 @@ export class CapturedProgram<Result> {
 
     static async runTogetherAsync(runs: readonly ProgramRun[]): Promise<void> {
         await CapturedProgram.replayLater(runs, ({ native }) => native);
+    }
+
+    /** Replays run other calls than those that were recorded, and those are still there. */
+    get isFused(): boolean {
+        return this.exact !== null;
     }
 
     /** As `runNow`, with the calls as they were recorded. */

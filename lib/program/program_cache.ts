@@ -41,7 +41,9 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         const places = inputs.map((input) => given.indexOf(input));
         const samples = given.map(sampleOf);
         const signature = signatureOf(samples, places);
-        const at = this.entries.findIndex((entry) => entry.signature === signature && entry.program.isValid);
+        const at = this.entries.findIndex(
+            (entry) => entry.signature === signature && entry.program.isValid && entry.program.fits(samples),
+        );
         const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
         const entry = found ?? { signature, program: this.record(samples, places), uses: 0 };
         entry.uses++;

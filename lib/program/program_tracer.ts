@@ -18,9 +18,10 @@ export class ProgramTracer implements Tracer {
     readonly states = new Set<StepState>();
     readonly guards: (() => boolean)[] = [];
     readonly slots: { readonly slot: SlotValue; readonly index: number }[] = [];
-    /** Tensors from outside that the step reads or writes, and those that it writes. */
+    /** Tensors from outside that the step reads or writes. */
     readonly outside = new Set<Tensor>();
-    readonly written = new Set<Tensor>();
+    /** The version counters, one for each storage, of what it writes in place: tensors from outside, views of them, its own. */
+    private readonly writtenVersions = new Set<Tensor['version']>();
     readonly gradients = new Map<Tensor, GradientChange>();
     readonly discarded: { dispose(): void }[] = [];
     private readonly created = new Set<TensorRecord>();
@@ -44,8 +45,13 @@ export class ProgramTracer implements Tracer {
         for (const input of inputs) this.note(input);
         for (const output of written) {
             this.note(output);
-            if (output instanceof Tensor && this.isFromOutside(output)) this.written.add(output);
+            if (output instanceof Tensor) this.writtenVersions.add(output.version);
         }
+    }
+
+    /** Tensors from outside whose memory the step writes. */
+    get written(): Tensor[] {
+        return [...this.outside].filter(({ version }) => this.writtenVersions.has(version));
     }
 
     private note(record: TensorRecord | number): void {
