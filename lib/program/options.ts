@@ -13,13 +13,17 @@ export interface CaptureStatistics {
 
 export interface CaptureOptions {
     /**
-     * So many calls of each program are checked against the step itself, bit for bit; true for all of them. Costs the time of
-     * both. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
+     * So many calls of each program are checked against the step itself, bit for bit; true for all of them. With `fuse`, the
+     * calls that were put together run, too, and their results, the tensors that they write and their gradients must be those
+     * of single calls up to rounding. Costs the time of all of these. Finds numbers that the step took from JavaScript and
+     * that have changed since. Default: 0.
      */
     readonly validate?: number | boolean;
     /**
      * Put calls together that need fewer passes over memory that way: linear layers with activations, their gradients with
-     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling, chains of elementwise functions. Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Default: true.
+     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling, chains of elementwise functions.
+     * Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Where
+     * an input shares memory with a tensor that the step writes, calls stay as they are. Default: true.
      */
     readonly fuse?: boolean;
     /**

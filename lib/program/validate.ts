@@ -3,7 +3,8 @@ import { run } from '../native/call.js';
 import { Scope, scope } from '../autograd/scope.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, type TensorData } from '../tensor/tensor.js';
-import type { CapturedProgram, PreparedReplay } from './captured_program.js';
+import { CapturedProgram, type PreparedReplay } from './captured_program.js';
+import { roundingDifference } from './rounding.js';
 import { tensorsOf } from './results.js';
 
 /** A step and its program disagree: the step depends on JavaScript that changes from call to call. */
@@ -64,17 +65,27 @@ function firstOf<Item>(
 
 type Copies = readonly (readonly [tensor: Tensor, copy: Tensor])[];
 
+/** What a program has computed. */
+interface Outcome {
+    readonly results: readonly Tensor[];
+    readonly written: Copies;
+    readonly gradients: Copies;
+}
+
 /**
- * One check: the program runs, everything is taken back, the step itself runs, and what both computed is compared: results,
- * every tensor that was written, gradients. The state afterwards, and the result, are those of the step itself, also where
- * they disagree.
+ * One check: the program runs with the calls as recorded and, where there are any, with those that were put together; after
+ * each, everything is taken back. Then the step itself runs, and what they computed is compared: results, every tensor that
+ * was written, gradients. The state afterwards, and the result, are those of the step itself, also where they disagree.
  */
 class Validation<Result> {
     private readonly scope = new Scope();
-    private readonly outputs: readonly Tensor[];
     private readonly before: Copies;
     private readonly restoreStates: () => void;
-    readonly prepared: PreparedReplay;
+    private exact: Outcome | undefined;
+    private fused: Outcome | undefined;
+    /** The same numbers for both, since noting them moves counters on. */
+    private readonly prepared: PreparedReplay;
+    private readonly outputs: readonly Tensor[];
 
     constructor(
         private readonly program: CapturedProgram<Result>,
@@ -82,47 +93,108 @@ class Validation<Result> {
     ) {
         this.restoreStates = program.saveStates();
         this.before = this.copies(program.written);
-        this.outputs = this.scope.run(() => program.newOutputs(1, false));
+        this.outputs = this.newOutputs();
         this.prepared = program.prepare(1, inputs, this.outputs, false);
+    }
+
+    private newOutputs(): Tensor[] {
+        return this.scope.run(() => this.program.newOutputs(1, false));
     }
 
     private copies(tensors: readonly Tensor[]): Copies {
         return this.scope.run(() => tensors.map((x) => [x, copyOf(x)] as const));
     }
 
-    /** After the program ran: notes what it did, and takes it back; the function that it returns compares. */
-    takeBack(): (result: Result) => Result {
+    /** Notes what the program did, and takes it back. */
+    private takeBack(results: readonly Tensor[]): Outcome {
         const { program, scope } = this;
         const written = this.copies(program.written);
         const gradients = program.leafGradients.map(({ leaf, gradient }) => {
             return [leaf, scope.run(() => copyOf(gradient))] as const;
         });
         for (const [x, copy] of this.before) run('copy', [copy], [x]);
+        return { results, written, gradients };
+    }
+
+    runNow(): void {
+        const { program, prepared, outputs } = this;
+        program.runExactly(prepared);
+        this.exact = this.takeBack(outputs);
+        if (program.isFused) {
+            const fusedOutputs = this.newOutputs();
+            const again = { ...prepared, outputs: fusedOutputs };
+            program.runNow(again);
+            this.fused = this.takeBack(fusedOutputs);
+        }
         this.restoreStates();
-        return (result) => this.compare(result, written, gradients);
+    }
+
+    async runInBackground(): Promise<void> {
+        const { program, prepared, outputs } = this;
+        await program.runExactlyAsync(prepared);
+        this.exact = this.takeBack(outputs);
+        if (program.isFused) {
+            const fusedOutputs = this.newOutputs();
+            const again = { ...prepared, outputs: fusedOutputs };
+            await CapturedProgram.runTogetherAsync([{ program, prepared: again }]);
+            this.fused = this.takeBack(fusedOutputs);
+        }
+        this.restoreStates();
     }
 
     /** The step's own result, if the program has come to the same. */
-    private compare(result: Result, written: Copies, gradients: Copies): Result {
-        const direct = tensorsOf(result);
-        const found =
-            firstOf(this.outputs, (x, i) => difference(`result ${i}`, x, direct[i] ?? null)) ??
-            firstOf(written, ([x, copy]) => difference('a tensor that it writes', copy, x)) ??
-            firstOf(gradients, ([leaf, copy]) => difference('a gradient', copy, leaf.storedGrad));
-        if (found === undefined) {
-            this.program.dropGradients();
-            return result;
-        }
-        throw new CaptureMismatchError(
-            `[capture] the step and its captured program disagree: ${found}; the step depends on JavaScript that changes ` +
-                'from call to call: pass it in as a 0-d tensor, or call the step itself',
-            result,
+    compare(result: Result): Result {
+        const changed = this.exact && differenceFromStep(this.exact, tensorsOf(result));
+        if (changed !== undefined)
+            throw new CaptureMismatchError(
+                `[capture] the step and its captured program disagree: ${changed}; the step depends on JavaScript that ` +
+                    'changes from call to call: pass it in as a 0-d tensor, or call the step itself',
+                result,
+            );
+        const fused = this.exact && this.fused && this.differenceOfFused(this.exact, this.fused);
+        if (fused !== undefined)
+            throw new CaptureMismatchError(
+                `[capture] fused calls differ from the step by more than rounding: ${fused}; capture it with fuse: false, ` +
+                    'and please report the step',
+                result,
+            );
+        this.program.dropGradients();
+        return result;
+    }
+
+    private differenceOfFused(exact: Outcome, fused: Outcome): string | undefined {
+        const pairs = (a: Copies, b: Copies): { exact: Tensor; fused: Tensor }[] =>
+            a.flatMap(([, copy], i) => {
+                const other = b[i]?.[1];
+                return other ? [{ exact: copy, fused: other }] : [];
+            });
+        const results = exact.results.flatMap((x, i) => {
+            const other = fused.results[i];
+            return other ? [{ exact: x, fused: other }] : [];
+        });
+        const written = pairs(exact.written, fused.written);
+        return (
+            roundingDifference('result', results) ??
+            roundingDifference('gradient', pairs(exact.gradients, fused.gradients), { together: true }) ??
+            roundingDifference(
+                'written tensor',
+                written.map((pair, i) => ({ ...pair, before: this.before[i]?.[1] })),
+            )
         );
     }
 
     dispose(): void {
         this.scope.dispose();
     }
+}
+
+/** What the calls as recorded have computed against what the step has. */
+function differenceFromStep(exact: Outcome, direct: readonly Tensor[]): string | undefined {
+    return (
+        firstOf(exact.results, (x, i) => difference(`result ${i}`, x, direct[i] ?? null)) ??
+        firstOf(exact.written, ([x, copy]) => difference('a tensor that it writes', copy, x)) ??
+        firstOf(exact.gradients, ([leaf, copy]) => difference('a gradient', copy, leaf.storedGrad))
+    );
 }
 
 /**
@@ -137,9 +209,8 @@ export function validate<Result>(
 ): Result {
     const validation = new Validation(program, inputs);
     try {
-        program.runExactly(validation.prepared);
-        const compare = validation.takeBack();
-        return compare(scope(step));
+        validation.runNow();
+        return validation.compare(scope(step));
     } finally {
         validation.dispose();
     }
@@ -153,9 +224,8 @@ export async function validateAsync<Result>(
 ): Promise<Result> {
     const validation = new Validation(program, inputs);
     try {
-        await program.runExactlyAsync(validation.prepared);
-        const compare = validation.takeBack();
-        return compare(await step());
+        await validation.runInBackground();
+        return validation.compare(await step());
     } finally {
         validation.dispose();
     }

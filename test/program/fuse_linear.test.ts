@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { autocast, capture, manualSeed, nn, noGrad, optim, randn, type Tensor } from '../../lib/index.js';
 import type { CaptureOptions } from '../../lib/index.js';
+import { CapturedProgram } from '../../lib/program/captured_program.js';
+import { validate } from '../../lib/program/validate.js';
 import { batch, setup, stateOf, type MakeOptimizer } from '../support/captured_setup.js';
 
 const adam: MakeOptimizer = (p) => new optim.Adam(p, { lr: 1e-2, weightDecay: 0.01 });
@@ -125,13 +127,49 @@ describe('capture puts the calls of linear layers together', () => {
     });
 
     it('checks what it has put together against the step', () => {
+        const [x, y] = batch(8, [12]);
+        const trainedWith = (validate: boolean): { losses: number[]; state: unknown } => {
+            manualSeed(6);
+            const made = setup(
+                layers(() => new nn.ReLU()),
+                adam,
+            );
+            const run = capture(made.step, { gradients: false, validate });
+            return { losses: [1, 2, 3].map(() => run(x, y).item()), state: stateOf(made) };
+        };
+        assert.deepEqual(trainedWith(true), trainedWith(false));
+    });
+
+    it('finds fused calls that leave other numbers', () => {
+        const [x, y] = batch(8, [12]);
         const made = setup(
             layers(() => new nn.ReLU()),
             adam,
         );
-        const run = capture(made.step, { gradients: false, validate: true });
-        const [x, y] = batch(8, [12]);
-        for (let i = 0; i < 3; i++) run(x, y);
+        const step = (...given: Tensor[]): Tensor => made.step(given[0] ?? x, given[1] ?? y);
+        const options = { fuse: true, gradients: false };
+        const program = CapturedProgram.record(step, [x, y], options, true);
+        assert.ok(program.isFused);
+        validate(program, () => step(x, y), [x, y]);
+        const runNow = program.runNow.bind(program);
+        program.runNow = (prepared) => {
+            runNow(prepared);
+            noGrad(() => made.model.parameters()[0]?.add_(0.5));
+        };
+        const wanted = noGrad(() => made.model.parameters()[0]?.clone());
+        assert.throws(
+            () => validate(program, () => step(x, y), [x, y]),
+            /fused calls differ .*written tensor \d+ of shape \[70, 12\] differs by up to 0\.5/,
+        );
+        const moved = noGrad(() =>
+            made.model
+                .parameters()[0]
+                ?.sub(wanted ?? 0)
+                .abs()
+                .max()
+                .item(),
+        );
+        assert.ok(moved !== undefined && moved < 0.1, `what the check did is taken back, moved by ${moved}`);
     });
 });
 

@@ -3,6 +3,7 @@ import {
     capture,
     CaptureMismatchError,
     manualSeed,
+    nn,
     ones,
     optim,
     stack,
@@ -27,6 +28,26 @@ describe('capture with validate', () => {
             assert.deepEqual(runs[1], runs[0]);
             assert.deepEqual(runs[2], runs[0]);
         }
+    });
+
+    it('takes rounding of fused calls for what it is, also where an optimizer amplifies it', () => {
+        manualSeed(2);
+        const made = setup(
+            () =>
+                new nn.Sequential(
+                    new nn.Conv2d(1, 6, 3),
+                    new nn.BatchNorm2d(6),
+                    new nn.ReLU(),
+                    new nn.MaxPool2d(2),
+                    new nn.Flatten(),
+                    new nn.Linear(6 * 9, 10),
+                ),
+            (p: Tensor[]) => new optim.Adam(p, { lr: 0.01 }),
+        );
+        const run = capture(made.step, { validate: true });
+        for (let i = 0; i < 12; i++) run(...batch(8, [1, 8, 8]));
+        const [x, y] = batch(8, [1, 8, 8]);
+        assert.ok(run.profile(1, x, y).some(({ op }) => op.startsWith('batch_norm')));
     });
 
     it('finds a number that the step took from JavaScript', () => {
