@@ -72,7 +72,6 @@ void ProgramThread::free_tensors(Job& job) {
 }
 
 void ProgramThread::work() {
-    cpu::bind_calling_thread();
     for (;;) {
         Job* job = nullptr;
         {
@@ -82,6 +81,7 @@ void ProgramThread::work() {
             job = queue_.front();
             queue_.pop_front();
         }
+        cpu::bind_calling_thread();
         try {
             run_replays(job->replays, &stopping_);
         } catch (const Error& error) {

@@ -197,6 +197,7 @@ struct Shared {
     std::unique_ptr<Pool> pool;
     std::mutex reading;  // options change under both
     ThreadOptions options{0};
+    std::atomic<uint64_t> changes{0};  // of the options
     std::atomic<int32_t> threads{0};
 };
 
@@ -207,6 +208,27 @@ Shared& shared() {
 }
 
 thread_local bool inside_task = false;
+
+// Where a thread that is none of the pool's is bound to.
+struct Binding {
+    uint64_t changes = 0;  // of the options, when it followed them last
+#if defined(__linux__)
+    bool is_bound = false;
+    cpu_set_t free;  // where it may run while it is not bound
+
+    void follow(const std::vector<int32_t>& processors) {
+        const pthread_t thread = pthread_self();
+        if (!processors.empty()) {
+            if (!is_bound && pthread_getaffinity_np(thread, sizeof free, &free) != 0) return;
+            is_bound = bind_to(processors[0]) || is_bound;
+        } else if (is_bound) {
+            is_bound = pthread_setaffinity_np(thread, sizeof free, &free) != 0;
+        }
+    }
+#else
+    void follow(const std::vector<int32_t>&) {}
+#endif
+};
 
 void require_processor(int32_t processor) {
 #if defined(__linux__)
@@ -252,12 +274,16 @@ void set_thread_options(const ThreadOptions& options) {
     std::lock_guard<std::mutex> writing(s.reading);
     s.options = options;
     s.threads.store(options.count);
+    s.changes.fetch_add(1);
     s.pool.reset();
 }
 
 void bind_calling_thread() {
-    const ThreadOptions options = thread_options();
-    if (!options.processors.empty()) bind_to(options.processors[0]);
+    thread_local Binding binding;
+    const uint64_t changes = shared().changes.load();
+    if (binding.changes == changes) return;
+    binding.changes = changes;
+    binding.follow(thread_options().processors);
 }
 
 void run_tasks(int64_t count, Task task, void* context) {

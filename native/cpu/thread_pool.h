@@ -34,7 +34,8 @@ ThreadOptions thread_options();
 void set_thread_options(const ThreadOptions& options);
 int32_t default_thread_count();
 
-// Binds the calling thread to the first of the processors of the options, where there are any.
+// Binds the calling thread to the first of the processors of the options; where there are none any more, it
+// may run again where it could before. Costs next to nothing while the options stay.
 void bind_calling_thread();
 
 }  // namespace nativegrad::cpu

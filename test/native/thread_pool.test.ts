@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { setThreads, threads } from '../../lib/index.js';
+import { capture, setThreads, threads, zeros, type Tensor } from '../../lib/index.js';
 import { native } from '../../lib/native/addon.js';
 import { checksums } from './thread_pool_work.js';
 
@@ -73,6 +74,28 @@ describe('thread pool', function () {
         assert.deepEqual(checksums(4), expected);
         const bound = threadAffinities().filter((list) => list === String(processor));
         assert.ok(bound.length >= 2, `two workers on processor ${processor}, found ${bound.length}`);
+    });
+
+    it('binds the thread of captured programs where the options say, also when they change', async () => {
+        if (process.platform !== 'linux' || availableParallelism() < 2) return;
+        const [processor = 0] = allowedProcessors();
+        const bound = (): number =>
+            threadAffinities().filter((list) => list === String(processor)).length;
+        const step = capture((x: Tensor) => x.add(1));
+        const x = zeros([4]);
+        setThreads(1);
+        await step.async(x);
+        const others = bound();
+        for (const [options, count] of [
+            [{ processors: [processor] }, 1],
+            [{}, 0],
+            [{ processors: [processor] }, 1],
+            [{}, 0],
+        ] as const) {
+            setThreads(1, options);
+            await step.async(x);
+            assert.equal(bound() - others, count);
+        }
     });
 
     it('refuses options that make no sense, and keeps what was set', () => {
