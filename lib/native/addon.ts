@@ -55,7 +55,7 @@ export interface Addon {
     readonly checkReplay: RunPrograms<void>;
     readonly replay: RunPrograms<void>;
     readonly replayAsync: RunPrograms<Promise<void>>;
-    joinPrograms(programs: readonly NativeProgram[]): void;
+    joinPrograms(programs: readonly NativeProgram[]): number;
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;

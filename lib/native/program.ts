@@ -103,9 +103,9 @@ export function checkReplay(replays: Replays): void {
     if (running.size > 0) start(native.checkReplay, replays);
 }
 
-/** Prepares programs of one kind for replays side by side. */
-export function joinPrograms(programs: readonly NativeProgram[]): void {
-    native.joinPrograms(programs);
+/** Prepares programs of one kind for replays side by side; returns how many groups of them can run at once. */
+export function joinPrograms(programs: readonly NativeProgram[]): number {
+    return native.joinPrograms(programs);
 }
 
 /** Resolves when no program is running on another thread. */

@@ -309,11 +309,11 @@ export class CapturedProgram<Result> {
     }
 
     /**
-     * Prepares programs of models of one kind for `runTogether`.
+     * Prepares programs of models of one kind for `runTogether`; returns how many groups of them can run at once.
      *
      * @throws CaptureError where they are not of one kind; Error where one writes what another uses.
      */
-    static join(programs: readonly CapturedProgram<unknown>[]): void {
+    static join(programs: readonly CapturedProgram<unknown>[]): number {
         const [first] = programs.map(({ native }) => callTexts(native));
         programs.forEach(({ native }, model) => {
             const calls = callTexts(native);
@@ -327,7 +327,7 @@ export class CapturedProgram<Result> {
                 );
             }
         });
-        joinPrograms(programs.map(({ native }) => native));
+        return joinPrograms(programs.map(({ native }) => native));
     }
 
     /** Gives up the program with the calls as recorded, once no check is to come. */

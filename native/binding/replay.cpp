@@ -1,5 +1,7 @@
 #include "binding/replay.h"
 
+#include <map>
+
 #include "binding/argument_reader.h"
 #include "binding/arguments.h"
 #include "cpu/thread_pool.h"
@@ -105,20 +107,28 @@ Replays read_replays(napi_env env, napi_callback_info info) {
     return replays;
 }
 
+std::vector<std::vector<size_t>> groups_apart(const std::vector<const Program*>& programs) {
+    std::vector<std::vector<size_t>> groups;
+    std::map<const Storage*, size_t> group_of;
+    for (size_t i = 0; i < programs.size(); ++i) {
+        size_t group = groups.size();
+        if (programs[i]->arena_bytes > 0)
+            group = group_of.emplace(programs[i]->arena.get(), group).first->second;
+        if (group == groups.size()) groups.emplace_back();
+        groups[group].push_back(i);
+    }
+    return groups;
+}
+
 void run_replays(Replays& replays, const std::atomic<bool>* stop) {
     if (replays.size() == 1) {
         replays[0].run(stop);
     } else {
-        std::vector<size_t> groups;
-        for (size_t i = 0; i < replays.size(); ++i) {
-            const bool follows = i > 0 && replays[i].program->arena_bytes > 0 &&
-                                 replays[i].program->arena.get() == replays[i - 1].program->arena.get();
-            if (!follows) groups.push_back(i);
-        }
-        groups.push_back(replays.size());
-        cpu::parallel_for(static_cast<int64_t>(groups.size()) - 1, [&](int64_t group) {
-            const size_t at = static_cast<size_t>(group);
-            for (size_t i = groups[at]; i < groups[at + 1]; ++i) replays[i].run(stop);
+        std::vector<const Program*> programs;
+        for (const Replay& replay : replays) programs.push_back(replay.program.get());
+        const std::vector<std::vector<size_t>> groups = groups_apart(programs);
+        cpu::parallel_for(static_cast<int64_t>(groups.size()), [&](int64_t group) {
+            for (const size_t i : groups[static_cast<size_t>(group)]) replays[i].run(stop);
         });
     }
     for (const Replay& replay : replays) {

@@ -25,8 +25,11 @@ struct Replay {
     void end_use();
 };
 
-// Replays of several programs, side by side on the threads of the pool. Those that share an arena must be
-// neighbours; they run one after the other.
+// Positions of the programs in groups that can run side by side; those that share an arena are in one group,
+// which runs one after the other.
+std::vector<std::vector<size_t>> groups_apart(const std::vector<const Program*>& programs);
+
+// Replays of several programs, side by side on the threads of the pool where they can.
 using Replays = std::vector<Replay>;
 
 // Runs all of them to their ends, whatever becomes of the others; throws what the first one that failed

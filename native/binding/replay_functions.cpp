@@ -1,6 +1,7 @@
 // Functions that run captured programs: at once, or on the program thread.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "binding/arguments.h"
 #include "binding/program_thread.h"
@@ -72,8 +73,25 @@ void require_apart(const std::vector<ProgramRef>& programs) {
     });
 }
 
-// joinPrograms(programs): prepares them for replays side by side. Neighbours that one thread will run share
-// an arena, which then stays in its cache.
+// Neighbours that one thread will run share an arena, which then stays in its cache; no two threads' programs
+// do, also where an earlier grouping put them together.
+void share_arenas(Environment& environment, const std::vector<ProgramRef>& programs, size_t groups) {
+    std::set<const Storage*> taken;
+    for (size_t i = 0, first = 0; i < programs.size(); ++i) {
+        const bool begins_group =
+            i == 0 || i * groups / programs.size() != (i - 1) * groups / programs.size();
+        if (!begins_group && programs[i]->share_arena(*programs[first])) continue;
+        first = i;
+        Program& program = *programs[i];
+        if (program.arena_bytes == 0) continue;
+        if (taken.count(program.arena.get()) != 0)
+            program.use_arena(environment.handles.allocate(0, program.arena_bytes));
+        taken.insert(program.arena.get());
+    }
+}
+
+// joinPrograms(programs): prepares them for replays side by side; returns how many groups of them can run at
+// once.
 napi_value join_programs(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         const Arguments arguments(env, info, 1, "joinPrograms takes a list of programs");
@@ -81,12 +99,13 @@ napi_value join_programs(napi_env env, napi_callback_info info) {
         require_apart(programs);
         const size_t threads =
             static_cast<size_t>(std::max(cpu::thread_count(), cpu::default_thread_count()));
-        const size_t groups = std::min(programs.size(), threads);
-        for (size_t i = 1, first = 0; i < programs.size(); ++i) {
-            const bool begins_group = i * groups / programs.size() != (i - 1) * groups / programs.size();
-            if (begins_group || !programs[i]->share_arena(*programs[first])) first = i;
-        }
-        return undefined();
+        share_arenas(environment_of(env), programs, std::min(programs.size(), threads));
+        std::vector<const Program*> joined;
+        for (const ProgramRef& program : programs) joined.push_back(program.get());
+        napi_value groups;
+        if (napi_create_uint32(env, static_cast<uint32_t>(groups_apart(joined).size()), &groups) != napi_ok)
+            throw Error(Status::internal, "[capture] no number");
+        return groups;
     });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "backend/error.h"
 
@@ -78,9 +79,13 @@ void Program::point_at_buffers() {
 
 bool Program::share_arena(const Program& other) {
     if (other.arena_bytes < arena_bytes) return false;
-    arena = other.arena;
-    point_at_buffers();
+    use_arena(other.arena);
     return true;
+}
+
+void Program::use_arena(StorageRef memory) {
+    arena = std::move(memory);
+    point_at_buffers();
 }
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,

@@ -84,6 +84,8 @@ class Program {
     // Takes the arena of another program in place of its own; the two must not run at once then. False where
     // that one is too small.
     bool share_arena(const Program& other);
+    // Takes memory of at least `arena_bytes` in place of its arena.
+    void use_arena(StorageRef memory);
 
     // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
     // step and the op; what was written until then stays. Ends between two steps once `stop` is set. `done`

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import {
     capture,
     CaptureError,
@@ -14,6 +15,7 @@ import {
     threads,
     type Tensor,
 } from '../../lib/index.js';
+import { CapturedProgram } from '../../lib/program/captured_program.js';
 
 type Step = (x: Tensor, y: Tensor) => Tensor;
 
@@ -152,6 +154,31 @@ describe('captureModels', () => {
         assert.deepEqual(weights(made[1]), dropped);
         assert.throws(() => train.drop(3), /model 3 is none of those that go on: 0, 2, 4/);
         assert.throws(() => train.drop(0, 2, 4), /at least one model must go on/);
+    });
+
+    it('shares temporaries within the group of a thread only, also after others were dropped', () => {
+        const before = threads();
+        const groups = Math.max(2, availableParallelism());
+        setThreads(groups);
+        try {
+            const [x, y] = [xs.select(0, 0), ys.select(0, 0)];
+            const programs = Array.from({ length: 2 * groups }, (_, seed) =>
+                CapturedProgram.record(
+                    (...inputs) => dense(seed % 8).step(inputs[0], inputs[1]),
+                    [x, y],
+                    { fuse: true, gradients: true },
+                    false,
+                ),
+            );
+            assert.equal(CapturedProgram.join(programs), groups);
+            assert.equal(CapturedProgram.join(programs.slice(0, 2)), 2);
+            // Those that share an arena need not be neighbours.
+            assert.equal(CapturedProgram.join(programs), groups);
+            const mixed = [0, 2, 1, 3].flatMap((i) => programs[i] ?? []);
+            assert.equal(CapturedProgram.join(mixed.slice(0, 3)), Math.min(3, groups));
+        } finally {
+            setThreads(before);
+        }
     });
 
     it('checks each program against its own step where asked', () => {
