@@ -66,7 +66,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
 
     /** Goes on with the members at these positions. */
     keep(positions: readonly number[]): void {
-        if (this.isRunning) throw stillRunning();
+        this.requireIdle('drop');
         this.members = this.members.filter((_, i) => positions.includes(i));
     }
 
@@ -136,13 +136,23 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         return this.options.inParts?.(...inputs) ?? scope(() => at(this.members, i).step(...inputs));
     }
 
+    /** The whole of it is one call: other calls of the step, also those from `onProgress`, are refused until it ends. */
     async run(
         steps: number,
         inputs: readonly Inputs[],
         options: RunOptions,
     ): Promise<{ steps: number; results: Result[] }> {
         for (const own of inputs) this.checkSteps(steps, own, options);
-        let runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
+        const runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
+        return this.exclusively(() => this.runChunks(runs, steps, inputs, options));
+    }
+
+    private async runChunks(
+        runs: Run<Result>[],
+        steps: number,
+        inputs: readonly Inputs[],
+        options: RunOptions,
+    ): Promise<{ steps: number; results: Result[] }> {
         let done = 0;
         while (done < steps && !options.signal?.aborted) {
             const isChecked = runs.some((run) => run.isChecked);
@@ -210,13 +220,13 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         const viewsOf = (list: readonly Tensor[]): Tensor[] => list.map((x) => views.get(x) ?? x);
         const own = inputs.map((list) => viewsOf(list) as readonly unknown[] as Inputs);
         const fitting = runs.map((run) => ({ ...run, given: viewsOf(run.given) }));
-        const results = await this.exclusively(() => this.validateEach(fitting, own));
+        const results = await this.validateEach(fitting, own);
         this.replays++;
         for (const [i, { outputs }] of runs.entries())
             storeResults(tensorsOf(results[i]), outputs.map(entry));
         for (const view of views.values()) view.dispose();
         if (!more) return [...runs];
-        const next = this.programsFor(inputs, firstEntry);
+        const next = this.fittingPrograms(inputs, firstEntry);
         return runs.map(({ outputs }, i) => ({ ...at(next, i), outputs }));
     }
 
@@ -231,7 +241,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
             given: entries(run.given, first, count),
             outputs: entries(run.outputs, first, count),
         }));
-        await this.exclusively(() => CapturedProgram.runTogetherAsync(this.prepared(parts, count, true)));
+        await CapturedProgram.runTogetherAsync(this.prepared(parts, count, true));
         this.stepMilliseconds = (performance.now() - begin) / count;
         this.replays += count;
         for (const { given, outputs } of parts) for (const part of [...given, ...outputs]) part.dispose();
@@ -260,7 +270,22 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
                 '[capture] async(), run() and profile() start a program, which a step that is being captured cannot wait for; ' +
                     'call the inner step itself, and it becomes part of the outer one',
             );
-        if (this.isRunning) throw stillRunning();
+        this.requireIdle('the next call');
+        return this.fittingPrograms(inputs, sampleOf);
+    }
+
+    private requireIdle(what: string): void {
+        if (!this.isRunning) return;
+        throw new Error(
+            `[capture] this step is still running on another thread; await it before ${what} ` +
+                '(onProgress is called while it runs)',
+        );
+    }
+
+    private fittingPrograms(
+        inputs: readonly Inputs[],
+        sampleOf: (x: Tensor) => Tensor,
+    ): FittingProgram<Result>[] {
         const fitting = this.members.map(({ cache }, i) => cache.programFor(at(inputs, i), sampleOf));
         this.join(fitting.map(({ program }) => program));
         return fitting;
@@ -316,8 +341,4 @@ function at<Item>(list: readonly Item[], i: number): Item {
     const item = list[i];
     if (item === undefined) throw new RangeError(`[capture] there is no entry ${i} for a model`);
     return item;
-}
-
-function stillRunning(): Error {
-    return new Error('[capture] this step is still running on another thread; await it before the next call');
 }

@@ -156,31 +156,6 @@ describe('captureModels', () => {
         assert.throws(() => train.drop(0, 2, 4), /at least one model must go on/);
     });
 
-    it('shares temporaries within the group of a thread only, also after others were dropped', () => {
-        const before = threads();
-        const groups = Math.max(2, availableParallelism());
-        setThreads(groups);
-        try {
-            const [x, y] = [xs.select(0, 0), ys.select(0, 0)];
-            const programs = Array.from({ length: 2 * groups }, (_, seed) =>
-                CapturedProgram.record(
-                    (...inputs) => dense(seed % 8).step(inputs[0], inputs[1]),
-                    [x, y],
-                    { fuse: true, gradients: true },
-                    false,
-                ),
-            );
-            assert.equal(CapturedProgram.join(programs), groups);
-            assert.equal(CapturedProgram.join(programs.slice(0, 2)), 2);
-            // Those that share an arena need not be neighbours.
-            assert.equal(CapturedProgram.join(programs), groups);
-            const mixed = [0, 2, 1, 3].flatMap((i) => programs[i] ?? []);
-            assert.equal(CapturedProgram.join(mixed.slice(0, 3)), Math.min(3, groups));
-        } finally {
-            setThreads(before);
-        }
-    });
-
     it('checks each program against its own step where asked', () => {
         let factor = 1;
         const [first, second] = [dense(0), dense(1)];
@@ -206,6 +181,74 @@ describe('captureModels', () => {
         const together = growth(() => steps(x, y).forEach((loss) => loss.dispose()));
         const arena = alone[0].statistics.programs[0].arenaBytes;
         assert.ok(apart - together >= 2 * arena, `${apart - together} bytes saved, one arena has ${arena}`);
+    });
+
+    it('refuses drop and other calls from onProgress, and goes on undisturbed', async () => {
+        for (const validate of [0, 2]) {
+            const train = captureModels(
+                seeds.map((seed) => dense(seed).step),
+                { validate },
+            );
+            const refused: string[] = [];
+            const note = (body: () => unknown): void =>
+                assert.throws(body, (error: Error) => refused.push(error.message) > 0);
+            const [x, y] = [xs.select(0, 0), ys.select(0, 0)];
+            const others: Promise<unknown>[] = [];
+            const { steps: done, results } = await train.run(steps, [xs, ys], {
+                chunk: 5,
+                onProgress: () => {
+                    note(() => train.drop(1));
+                    note(() => train(x, y));
+                    others.push(assert.rejects(train.run(1, [xs, ys]), /still running/));
+                },
+            });
+            await Promise.all(others);
+            assert.equal(done, steps);
+            assert.ok(
+                refused.some((text) =>
+                    text.includes('still running on another thread; await it before drop'),
+                ),
+            );
+            assert.ok(refused.every((text) => text.includes('onProgress is called while it runs')));
+            assert.deepEqual(train.models, seeds);
+            const alone = await capture(dense(3).step).run(steps, [xs, ys]);
+            if (validate === 0) assert.deepEqual(results[3].toArray(), alone.result.toArray());
+            train.drop(1);
+            assert.equal(train(x, y).length, seeds.length - 1);
+        }
+    });
+
+    it('can be used again after onProgress threw', async () => {
+        const train = captureModels(seeds.map((seed) => dense(seed).step));
+        const onProgress = (): never => assert.fail('from onProgress');
+        await assert.rejects(train.run(steps, [xs, ys], { chunk: 5, onProgress }), /from onProgress/);
+        train.drop(1);
+        assert.equal((await train.run(steps, [xs, ys])).results.length, seeds.length - 1);
+    });
+
+    it('shares temporaries within the group of a thread only, also after others were dropped', () => {
+        const before = threads();
+        const groups = Math.max(2, availableParallelism());
+        setThreads(groups);
+        try {
+            const [x, y] = [xs.select(0, 0), ys.select(0, 0)];
+            const programs = Array.from({ length: 2 * groups }, (_, seed) =>
+                CapturedProgram.record(
+                    (...inputs) => dense(seed % 8).step(inputs[0], inputs[1]),
+                    [x, y],
+                    { fuse: true, gradients: true },
+                    false,
+                ),
+            );
+            assert.equal(CapturedProgram.join(programs), groups);
+            assert.equal(CapturedProgram.join(programs.slice(0, 2)), 2);
+            // Those that share an arena need not be neighbours.
+            assert.equal(CapturedProgram.join(programs), groups);
+            const mixed = [0, 2, 1, 3].flatMap((i) => programs[i] ?? []);
+            assert.equal(CapturedProgram.join(mixed.slice(0, 3)), Math.min(3, groups));
+        } finally {
+            setThreads(before);
+        }
     });
 
     const shared = (): Step[] => {
