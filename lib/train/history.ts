@@ -29,7 +29,7 @@ export type StopReason = 'completed' | 'early stopping' | 'interrupted' | 'diver
 export interface History {
     readonly epochs: readonly EpochRecord[];
     readonly stopReason: StopReason;
-    /** Steps of the whole fit. */
+    /** Steps of the whole fit, up to one whose loss ended it; steps that ran in one go with it have changed the weights as well. */
     readonly steps: number;
     /** How the last step was run. */
     readonly execution: Execution;

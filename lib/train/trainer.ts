@@ -69,7 +69,7 @@ export interface FitOptions {
     /** Evaluated after every epoch. */
     validation?: Batches;
     callbacks?: readonly Callback[];
-    /** Ends the fit after the running step; the history says `interrupted`. */
+    /** Ends the fit after the running steps (about 20 ms of them); the history says `interrupted`. */
     signal?: AbortSignal;
 }
 
