@@ -35,6 +35,8 @@ char* Program::base_of(const Buffer& buffer, int64_t step, const std::vector<Pro
 void Program::bind() {
     calls_.reserve(instructions.size());
     for (Instruction& instruction : instructions) {
+        // Ops without parameters get the address of something, too.
+        if (instruction.params.empty()) instruction.params.resize(1);
         for (const SlotField& field : instruction.slots) {
             const ScalarSlot slot{&slots[static_cast<size_t>(field.slot)]};
             std::memcpy(instruction.params.data() + field.offset, &slot, sizeof slot);
