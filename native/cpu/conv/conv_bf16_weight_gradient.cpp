@@ -147,21 +147,8 @@ void conv_weight_gradient_bf16(const ConvPlan& plan, const BFloat16* x, const BF
         if (dbias != nullptr) std::fill(dbias, dbias + plan.out_channels, 0.0f);
         return;
     }
-    WorkBuffer<float> partials(gradient.slices * gradient.size);
-    std::vector<double> biases(
-        static_cast<size_t>(dbias != nullptr ? gradient.slices * plan.out_channels : 0));
-    parallel_for(gradient.slices, [&](int64_t slice) {
-        gradient.run(slice, partials.data() + slice * gradient.size,
-                     dbias != nullptr ? biases.data() + slice * plan.out_channels : nullptr);
-    });
-    join_slices(partials.data(), gradient.slices, gradient.size);
-    write_row_major(plan, partials.data(), dw);
-    for (int64_t o = 0; dbias != nullptr && o < plan.out_channels; ++o) {
-        double total = 0;
-        for (int64_t slice = 0; slice < gradient.slices; ++slice)
-            total += biases[static_cast<size_t>(slice * plan.out_channels + o)];
-        dbias[o] = static_cast<float>(total);
-    }
+    sum_slices<float>(gradient, plan.out_channels, dbias,
+                      [&](const float* sums) { write_row_major(plan, sums, dw); });
 }
 
 }  // namespace nativegrad::cpu

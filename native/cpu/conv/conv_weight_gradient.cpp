@@ -135,16 +135,8 @@ void conv_weight_gradient(const ConvPlan& plan, const T* x, const T* dy, T* dw, 
         if (dbias != nullptr) std::fill(dbias, dbias + plan.out_channels, T(0));
         return;
     }
-    WorkBuffer<T> partials(gradient.slices * gradient.size);
-    std::vector<double> biases(
-        static_cast<size_t>(dbias != nullptr ? gradient.slices * plan.out_channels : 0));
-    parallel_for(gradient.slices, [&](int64_t slice) {
-        gradient.run(slice, partials.data() + slice * gradient.size,
-                     dbias != nullptr ? biases.data() + slice * plan.out_channels : nullptr);
-    });
-    join_slices(partials.data(), gradient.slices, gradient.size);
-    write_row_major(plan, partials.data(), dw);
-    if (dbias != nullptr) join_biases(biases, gradient.slices, plan.out_channels, dbias);
+    sum_slices<T>(gradient, plan.out_channels, dbias,
+                  [&](const T* sums) { write_row_major(plan, sums, dw); });
 }
 
 template void conv_weight_gradient(const ConvPlan&, const float*, const float*, float*, float*);

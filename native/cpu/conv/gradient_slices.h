@@ -8,6 +8,7 @@
 #include "cpu/conv/conv_plan.h"
 #include "cpu/kernel_table.h"
 #include "cpu/thread_pool.h"
+#include "cpu/work_buffer.h"
 
 namespace nativegrad::cpu {
 
@@ -68,6 +69,20 @@ void write_row_major(const ConvPlan& plan, const T* from, T* to) {
             for (int64_t tap = 0; tap < taps; ++tap) row[c * taps + tap] = source[(tap * ins + c) * outs];
         }
     });
+}
+
+// All slices of a gradient, summed: finish(their sums [gradient.size]), and dbias [O] where it is not null.
+template <class T, class Gradient, class Finish>
+void sum_slices(const Gradient& gradient, int64_t out_channels, T* dbias, const Finish& finish) {
+    WorkBuffer<T> partials(gradient.slices * gradient.size);
+    std::vector<double> biases(static_cast<size_t>(dbias != nullptr ? gradient.slices * out_channels : 0));
+    parallel_for(gradient.slices, [&](int64_t slice) {
+        gradient.run(slice, partials.data() + slice * gradient.size,
+                     dbias != nullptr ? biases.data() + slice * out_channels : nullptr);
+    });
+    join_slices(partials.data(), gradient.slices, gradient.size);
+    finish(partials.data());
+    if (dbias != nullptr) join_biases(biases, gradient.slices, out_channels, dbias);
 }
 
 }  // namespace nativegrad::cpu

@@ -105,16 +105,8 @@ void winograd_weight_gradient(const ConvPlan& plan, const float* x, const float*
         return;
     }
     const PieceGradient gradient(plan, x, dy);
-    WorkBuffer<float> partials(gradient.slices * gradient.size);
-    std::vector<double> biases(
-        static_cast<size_t>(dbias != nullptr ? gradient.slices * plan.out_channels : 0));
-    parallel_for(gradient.slices, [&](int64_t slice) {
-        gradient.run(slice, partials.data() + slice * gradient.size,
-                     dbias != nullptr ? biases.data() + slice * plan.out_channels : nullptr);
-    });
-    join_slices(partials.data(), gradient.slices, gradient.size);
-    transform_back(plan, partials.data(), dw);
-    if (dbias != nullptr) join_biases(biases, gradient.slices, plan.out_channels, dbias);
+    sum_slices<float>(gradient, plan.out_channels, dbias,
+                      [&](const float* sums) { transform_back(plan, sums, dw); });
 }
 
 }  // namespace nativegrad::cpu

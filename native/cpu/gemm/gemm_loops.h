@@ -27,9 +27,6 @@ struct GemmProblem {
     int64_t tile_columns() const { return vectors * kernels.width; }
 };
 
-inline void convert(const Float16* x, float* y, int64_t n) { kernels().convert.f16_to_f32(x, y, n); }
-inline void convert(const BFloat16* x, float* y, int64_t n) { kernels().convert.bf16_to_f32(x, y, n); }
-
 // to[i] = x[i * stride]
 template <class T>
 void pack_step(const T* x, int64_t stride, int64_t lanes, T* to) {
