@@ -76,7 +76,8 @@ describe('capture of a step that writes what an input shares memory with', () =>
         w.requiresGrad = true;
         const step = (x: Tensor): Tensor => {
             w.grad = null;
-            w.mul(x).sum().backward();
+            // Not the elements of x: a gradient that is written over x shows.
+            w.mul(x).sum().mul(3).backward();
             return x.mul(2);
         };
         const results = [step, capture(step)].map((run) => {
