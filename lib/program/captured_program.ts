@@ -268,6 +268,11 @@ export class CapturedProgram<Result> {
         await CapturedProgram.replayLater(runs, ({ native }) => native);
     }
 
+    /** Dtypes of what the step computes. */
+    get dtypes(): ReadonlySet<DType> {
+        return this.tracer.dtypes;
+    }
+
     /** Replays run other calls than those that were recorded, and those are still there. */
     get isFused(): boolean {
         return this.exact !== null;

@@ -1,5 +1,6 @@
 import type { TensorRecord } from '../native/call.js';
 import type { SlotValue, StepState, Tracer } from '../native/tracer.js';
+import type { DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /** The gradient of a leaf around a captured step. */
@@ -25,6 +26,8 @@ export class ProgramTracer implements Tracer {
     readonly gradients = new Map<Tensor, GradientChange>();
     readonly discarded: { dispose(): void }[] = [];
     private readonly created = new Set<TensorRecord>();
+    /** Of what the step has made. */
+    readonly dtypes = new Set<DType>();
 
     constructor(private readonly inputs: readonly Tensor[]) {}
 
@@ -60,6 +63,7 @@ export class ProgramTracer implements Tracer {
 
     onCreated(record: TensorRecord): void {
         this.created.add(record);
+        if (record instanceof Tensor) this.dtypes.add(record.dtype);
     }
 
     isFromOutside(record: TensorRecord): boolean {

@@ -172,14 +172,16 @@ class Validation<Result> {
             const other = fused.results[i];
             return other ? [{ exact: x, fused: other }] : [];
         });
-        const written = pairs(exact.written, fused.written);
+        const gradients = pairs(exact.gradients, fused.gradients);
+        const written = pairs(exact.written, fused.written).map((pair, i) => ({
+            ...pair,
+            before: this.before[i]?.[1],
+        }));
+        const { dtypes } = this.program;
         return (
-            roundingDifference('result', results) ??
-            roundingDifference('gradient', pairs(exact.gradients, fused.gradients), { together: true }) ??
-            roundingDifference(
-                'written tensor',
-                written.map((pair, i) => ({ ...pair, before: this.before[i]?.[1] })),
-            )
+            roundingDifference('result', results, { dtypes }) ??
+            roundingDifference('gradient', gradients, { dtypes, together: true }) ??
+            roundingDifference('written tensor', written, { dtypes })
         );
     }
 

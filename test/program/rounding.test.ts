@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { full, tensor, zeros } from '../../lib/index.js';
+import { full, tensor, zeros, type DType } from '../../lib/index.js';
 import { roundingDifference } from '../../lib/program/rounding.js';
 
 describe('roundingDifference', () => {
@@ -37,6 +37,25 @@ describe('roundingDifference', () => {
         ];
         assert.equal(roundingDifference('gradient', noise, { together: true }), undefined);
         assert.match(roundingDifference('gradient', noise) ?? '', /gradient 1/);
+    });
+
+    it('lets what is made of gradients be off by more, since masks may flip', () => {
+        const before = full([16, 16], 1);
+        const off = (value: number): string | undefined =>
+            roundingDifference('tensor', [
+                { exact: full([16, 16], 1), fused: full([16, 16], value), before },
+            ]);
+        assert.equal(off(1.0005), undefined);
+        assert.match(off(1.005) ?? '', /tensor 0 of shape \[16, 16\]/);
+        const results = [{ exact: full([16, 16], 1), fused: full([16, 16], 1.0005) }];
+        assert.match(roundingDifference('result', results) ?? '', /result 0/);
+    });
+
+    it('allows what the coarsest dtype on the way costs', () => {
+        const off = (dtypes: readonly DType[]): string | undefined =>
+            roundingDifference('result', [{ exact: full([4], 1), fused: full([4], 1.01) }], { dtypes });
+        assert.match(off(['float32', 'int32']) ?? '', /result 0/);
+        assert.equal(off(['float32', 'bfloat16']), undefined);
     });
 
     it('lets vectors be off by their move, matrices in a few elements only', () => {

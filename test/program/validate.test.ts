@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+    autocast,
     capture,
     CaptureMismatchError,
     manualSeed,
@@ -48,6 +49,35 @@ describe('capture with validate', () => {
         for (let i = 0; i < 12; i++) run(...batch(8, [1, 8, 8]));
         const [x, y] = batch(8, [1, 8, 8]);
         assert.ok(run.profile(1, x, y).some(({ op }) => op.startsWith('batch_norm')));
+    });
+
+    it('measures what is computed by way of bfloat16 by the rounding of that', () => {
+        manualSeed(1);
+        const model = new nn.Sequential(
+            new nn.Conv2d(1, 16, 3, { padding: 1 }),
+            new nn.BatchNorm2d(16),
+            new nn.ReLU(),
+            new nn.MaxPool2d(2),
+            new nn.Conv2d(16, 16, 3, { padding: 1 }),
+            new nn.BatchNorm2d(16),
+            new nn.ReLU(),
+            new nn.MaxPool2d(2),
+            new nn.Flatten(),
+            new nn.Linear(16 * 16, 10),
+        );
+        const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+        const run = capture(
+            (x: Tensor, y: Tensor) => {
+                optimizer.zeroGrad();
+                const loss = autocast('bfloat16', () => nn.crossEntropy(model.forward(x), y));
+                loss.backward();
+                optimizer.step();
+                return loss;
+            },
+            { validate: true, gradients: false },
+        );
+        for (let i = 0; i < 3; i++) run(...batch(16, [1, 16, 16])).dispose();
+        assert.equal(run.statistics.replays, 3);
     });
 
     it('finds a number that the step took from JavaScript', () => {
