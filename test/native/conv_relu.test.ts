@@ -30,7 +30,7 @@ const cases: Case[] = [
 function random(shape: readonly number[], seed: string, dtype: DType): Tensor {
     const uniform = seededUniform(seedOf(seed));
     const data = Array.from({ length: sizeOf(shape) }, () => uniform() - 0.5);
-    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape);
+    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(dtype);
 }
 
 /** The same convolution as one call, and with a relu behind it. */
@@ -51,7 +51,7 @@ function convolve(one: Case, dtype: DType, hasBias: boolean, bad = 0): unknown {
 
 describe('a convolution with its relu', () => {
     for (const set of availableSets) {
-        for (const dtype of ['float32', 'float64'] as const) {
+        for (const dtype of ['float32', 'float64', 'bfloat16', 'float16'] as const) {
             for (const one of cases) {
                 it(`has the bits of the two calls: ${one.name}, ${dtype}, ${set}`, () => {
                     for (const threads of [1, 3]) {

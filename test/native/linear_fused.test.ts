@@ -7,7 +7,7 @@ import { seededUniform, seedOf } from '../support/seeded.js';
 
 type Size = readonly [m: number, n: number, k: number];
 
-/** Around tiles, blocks of column sums, blocks of k, and the sizes at which threads share the work. */
+/** Around tiles, blocks of column sums, blocks of k (of either dtype), and the sizes at which threads share the work. */
 const sizes: readonly Size[] = [
     [1, 1, 1],
     [2, 1, 5],
@@ -21,13 +21,15 @@ const sizes: readonly Size[] = [
     [600, 66, 40],
     [393, 40, 20],
     [4, 512, 256],
+    [9, 40, 1600],
+    [1600, 21, 10],
 ];
 const threadCounts = [1, 2, 3, 5];
 
 function draw(shape: Shape, seed: string, dtype: DType): Tensor {
     const uniform = seededUniform(seedOf(seed));
     const data = Array.from({ length: sizeOf(shape) }, () => uniform() * 2 - 1);
-    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape);
+    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(dtype);
 }
 
 const bytes = (x: Tensor): Buffer => {
@@ -75,7 +77,8 @@ function compare(
 }
 
 const column = (x: Tensor): Tensor => x.sum(0);
-const floats: readonly DType[] = ['float32', 'float64'];
+const floats: readonly DType[] = ['float32', 'float64', 'bfloat16', 'float16'];
+const halves: readonly DType[] = ['bfloat16', 'float16'];
 
 describe('fused ops of linear layers', () => {
     const activations: [string, number, number][] = [
@@ -132,6 +135,26 @@ describe('fused ops of linear layers', () => {
         };
     });
 
+    compare('linear_backward_weight alone', floats, ([m, n, k], dtype) => {
+        const [dy, x] = [draw([m, n], 'dy', dtype), draw([m, k], 'x', dtype)];
+        return {
+            fused: () => made('linear_backward_weight', [dy, x], [[n, k]], []),
+            single: () => made('matmul', [dy, x], [[n, k]], [1, 0]),
+        };
+    });
+
+    compare('linear_backward_weight into float32', halves, ([m, n, k], dtype) => {
+        const [dy, x] = [draw([m, n], 'dy', dtype), draw([m, k], 'x', dtype)];
+        return {
+            fused: () => {
+                const outputs = [new Tensor([n, k], 'float32'), new Tensor([n], 'float32')];
+                run('linear_backward_weight', [dy, x], outputs, []);
+                return outputs;
+            },
+            single: () => [...made('matmul', [dy, x], [[n, k]], [1, 0]), column(dy)].map((made) => made.to('float32')),
+        };
+    });
+
     /** Parameter and state after an update, with the gradients made before or in the same call. */
     const updates = (
         update: string,
@@ -139,8 +162,9 @@ describe('fused ops of linear layers', () => {
         stateCount: number,
         parameters: number[],
         [m, n, k]: Size,
+        dtype: DType,
     ): { fused: () => Tensor[]; single: () => Tensor[] } => {
-        const [dy, x] = [draw([m, n], 'dy', 'float32'), draw([m, k], 'x', 'float32')];
+        const [dy, x] = [draw([m, n], 'dy', dtype), draw([m, k], 'x', dtype)];
         const group = (shape: Shape, name: string): Tensor[] => [
             draw(shape, name, 'float32'),
             ...Array.from({ length: stateCount }, (_, i) => draw(shape, name + String(i), 'float32').square()),
@@ -155,7 +179,7 @@ describe('fused ops of linear layers', () => {
                 const [weight, bias] = [group([n, k], 'w'), group([n], 'b')];
                 const [dw = dy] = made('matmul', [dy, x], [[n, k]], [1, 0]);
                 const withGradient = ([first, ...rest]: Tensor[], gradient: Tensor): Tensor[] =>
-                    first ? [first, gradient, ...rest] : [];
+                    first ? [first, gradient.to('float32'), ...rest] : [];
                 run(update, [], [...withGradient(weight, dw), ...withGradient(bias, column(dy))], parameters);
                 return [...weight, ...bias];
             },
@@ -170,8 +194,8 @@ describe('fused ops of linear layers', () => {
         ['sgd with a first momentum', 'sgd_step', 'linear_backward_weight_sgd', 1, [0.1, 0.9, 0.5, 0, 0, 1, 1]],
     ];
     for (const [title, update, fused, stateCount, parameters] of cases) {
-        compare(`linear_backward_weight with ${title}`, ['float32'], (size) =>
-            updates(update, fused, stateCount, parameters, size),
+        compare(`linear_backward_weight with ${title}`, ['float32', ...halves], (size, dtype) =>
+            updates(update, fused, stateCount, parameters, size, dtype),
         );
     }
 
@@ -236,6 +260,17 @@ describe('fused ops of linear layers', () => {
             [
                 () => made('linear_backward_weight', [a, b.to('float64')], [[3, 5]], []),
                 /\[linear_backward_weight\] needs operands of one dtype/,
+            ],
+            [
+                () => made('linear_backward_weight', [a.to('bfloat16'), b], [[3, 5]], []),
+                /needs operands of one dtype, or float32 results of two-byte floats/,
+            ],
+            [
+                () => {
+                    const [x, y] = [a.to('bfloat16'), b.to('bfloat16')];
+                    run('linear_backward_weight_sgd', [x, y], [zeros([3, 5]).to('bfloat16')], [0.1, 0, 0, 0, 0, 0, 0]);
+                },
+                /\[linear_backward_weight_sgd\] needs operands of one dtype/,
             ],
             [() => made('linear_activation', [a, b], [[4, 4]], [unaryCode('relu'), 0, 0]), /needs x \[M, K\]/],
             [() => made('linear_activation', [a, zeros([2, 3])], [[4, 2]], [999, 0, 0]), /no function 999/],

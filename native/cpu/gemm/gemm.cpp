@@ -48,12 +48,6 @@ void multiply_straight(const GemmProblem<T, Stored>& problem, Range rows, Range 
     multiply_region(problem, rows, columns, to, c_row, bias != nullptr);
 }
 
-// The axis that the threads divide, in the product as it is made.
-GemmOwner owner_of(const GemmExtras& extras, bool turned) {
-    if (!turned || extras.owner == GemmOwner::none) return extras.owner;
-    return extras.owner == GemmOwner::rows ? GemmOwner::columns : GemmOwner::rows;
-}
-
 template <class T, class Stored>
 void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, Matrix<Stored> a,
                 Matrix<Stored> b, T* c, int64_t c_row, const T* bias, const GemmExtras& extras = {}) {
@@ -99,21 +93,27 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
     });
 }
 
-inline void round_row(const float* x, Float16* y, int64_t n) { kernels().convert.f32_to_f16(x, y, n); }
-inline void round_row(const float* x, BFloat16* y, int64_t n) { kernels().convert.f32_to_bf16(x, y, n); }
-
-// Operands become float32 as they are packed.
+// Operands become float32 as they are packed; the thread that made sums rounds them.
 template <class Half>
 void gemm_half(int64_t m, int64_t n, int64_t k, const Matrix<Half>& a, const Matrix<Half>& b,
-               const HalfProduct<Half>& c, const float* bias) {
-    if (c.rounded == nullptr) return gemm_float(kernels().gemm_f32, m, n, k, a, b, c.sums, c.row, bias);
-    WorkBuffer<float> product(m * n);
-    gemm_float(kernels().gemm_f32, m, n, k, a, b, product.data(), n, bias);
-    constexpr int64_t rows = 64;
-    parallel_for(divide_up(m, rows), [&](int64_t task) {
-        for (int64_t i = task * rows; i < std::min(m, (task + 1) * rows); ++i)
-            round_row(product.data() + i * n, c.rounded + i * c.row, n);
-    });
+               const HalfProduct<Half>& c, const float* bias, const GemmExtras& extras) {
+    if (c.rounded == nullptr && !c.rounds_sums)
+        return gemm_float(kernels().gemm_f32, m, n, k, a, b, c.sums, c.row, bias, extras);
+    std::optional<WorkBuffer<float>> product;
+    if (c.rounded != nullptr) product.emplace(m * n);
+    float* const sums = product ? product->data() : c.sums;
+    const int64_t sums_row = product ? n : c.row;
+    const auto round = [&](Range rows, Range columns) {
+        for (int64_t i = rows.begin; i < rows.end; ++i) {
+            float* const row = sums + i * sums_row + columns.begin;
+            if (c.rounded != nullptr)
+                round_row(row, c.rounded + i * c.row + columns.begin, columns.size());
+            else
+                round_in_place<Half>(row, columns.size());
+        }
+        if (extras.finish != nullptr) extras.finish(extras.context, rows, columns);
+    };
+    gemm_float(kernels().gemm_f32, m, n, k, a, b, sums, sums_row, bias, finished_by(extras.owner, round));
 }
 
 }  // namespace
@@ -134,14 +134,14 @@ void gemm(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, d
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloat16> b,
-          const HalfProduct<BFloat16>& c, const float* bias) {
-    if (kernels().gemm_bf16.width != 0) return gemm_bf16(m, n, k, a, b, c, bias);
-    gemm_half(m, n, k, a, b, c, bias);
+          const HalfProduct<BFloat16>& c, const float* bias, const GemmExtras& extras) {
+    if (kernels().gemm_bf16.width != 0) return gemm_bf16(m, n, k, a, b, c, bias, extras);
+    gemm_half(m, n, k, a, b, c, bias, extras);
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<Float16> a, Matrix<Float16> b,
-          const HalfProduct<Float16>& c, const float* bias) {
-    gemm_half(m, n, k, a, b, c, bias);
+          const HalfProduct<Float16>& c, const float* bias, const GemmExtras& extras) {
+    gemm_half(m, n, k, a, b, c, bias, extras);
 }
 
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b, int64_t* c,

@@ -52,21 +52,22 @@ void gemm(int64_t m, int64_t n, int64_t k, Matrix<int64_t> a, Matrix<int64_t> b,
           int64_t c_row_stride, const int64_t* bias = nullptr);
 
 // Where a product of matrices of two-byte floats goes: as float32, or rounded once to their own type. Exactly
-// one pointer is not null.
+// one pointer is not null. `rounds_sums`: as float32 with the values of their own type.
 template <class Half>
 struct HalfProduct {
     float* sums;
     Half* rounded;
     int64_t row;
+    bool rounds_sums = false;
 };
 
 // Sums in float32. bfloat16 has kernels of its own where the processor multiplies it (k is then cut into
 // other blocks than for float32, and pairs of products are added first); otherwise operands become float32 as
 // they are packed. bias may be null.
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloat16> b,
-          const HalfProduct<BFloat16>& c, const float* bias = nullptr);
+          const HalfProduct<BFloat16>& c, const float* bias = nullptr, const GemmExtras& extras = {});
 void gemm(int64_t m, int64_t n, int64_t k, Matrix<Float16> a, Matrix<Float16> b,
-          const HalfProduct<Float16>& c, const float* bias = nullptr);
+          const HalfProduct<Float16>& c, const float* bias = nullptr, const GemmExtras& extras = {});
 
 // True where one product is too small to be worth more than one thread.
 bool gemm_runs_inline(int64_t m, int64_t n, int64_t k);

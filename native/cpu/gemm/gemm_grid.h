@@ -69,4 +69,10 @@ inline std::optional<Grid> choose_owned_grid(int64_t m, int64_t n, int64_t k, Ge
     return by_rows ? Grid{parts, 1} : Grid{1, parts};
 }
 
+// The axis that the threads divide, in a product as it is made: turned or not.
+inline GemmOwner owner_of(const GemmExtras& extras, bool turned) {
+    if (!turned || extras.owner == GemmOwner::none) return extras.owner;
+    return extras.owner == GemmOwner::rows ? GemmOwner::columns : GemmOwner::rows;
+}
+
 }  // namespace nativegrad::cpu

@@ -9,6 +9,7 @@
 
 #include "cpu/gemm/gemm_grid.h"
 #include "cpu/gemm/gemm_tuning.h"
+#include "cpu/gemm/half_rows.h"
 #include "cpu/kernel_table.h"
 #include "cpu/work_buffer.h"
 
@@ -36,9 +37,6 @@ void pack_step(const T* x, int64_t stride, int64_t lanes, T* to) {
         for (int64_t i = 0; i < lanes; ++i) to[i] = x[i * stride];
     }
 }
-
-inline void to_floats(const Float16* x, float* y, int64_t n) { kernels().convert.f16_to_f32(x, y, n); }
-inline void to_floats(const BFloat16* x, float* y, int64_t n) { kernels().convert.bf16_to_f32(x, y, n); }
 
 template <class Half, class = std::enable_if_t<!std::is_same_v<Half, float>>>
 void pack_step(const Half* x, int64_t stride, int64_t lanes, float* to) {

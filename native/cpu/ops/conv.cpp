@@ -194,11 +194,16 @@ void conv2d_relu(const OpCall& call, const ConvParams& params) {
     if (element_count(y) == 0) return;
     const ConvPlan plan = plan_forward(params, x, w, y);
     with_one_float(call, [&](auto type) {
-        using T = decltype(type);
+        using S = decltype(type);
+        using T = ComputeOf<S>;
         const auto relu = elementwise_of(T{}).unary[static_cast<int32_t>(UnaryFunction::relu)];
-        forward<T>(call, plan, [&](int64_t, int64_t, int64_t rows, T* made) {
-            relu(made, made, rows * plan.out_width * plan.out_channels, 0, 0);
-        });
+        const auto apply = [&](int64_t, int64_t, int64_t rows, auto* made) {
+            apply_unary(relu, made, made, rows * plan.out_width * plan.out_channels, 0, 0);
+        };
+        if constexpr (std::is_same_v<S, BFloat16>) {
+            if (takes_bf16(plan, x, w, y)) return gather_bf16<S>(call, plan, false, apply);
+        }
+        forward<T>(call, plan, apply);
     });
 }
 

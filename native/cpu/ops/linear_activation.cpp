@@ -1,8 +1,36 @@
 // A product whose elements go through a function while they are hot.
+#include <optional>
+
 #include "cpu/cpu_backend.h"
 #include "cpu/ops/linear_parts.h"
+#include "cpu/work_buffer.h"
 
 namespace nativegrad::cpu {
+
+namespace {
+
+// A dense bias in the compute type.
+template <class S>
+class BiasRow {
+  public:
+    explicit BiasRow(const TensorView* bias) {
+        if (bias == nullptr) return;
+        if constexpr (is_half<S>) {
+            wide_.emplace(bias->shape[0]);
+            to_floats(elements_of<S>(*bias), wide_->data(), bias->shape[0]);
+            data_ = wide_->data();
+        } else {
+            data_ = elements_of<S>(*bias);
+        }
+    }
+    const ComputeOf<S>* data() const { return data_; }
+
+  private:
+    std::optional<WorkBuffer<float>> wide_;
+    const ComputeOf<S>* data_ = nullptr;
+};
+
+}  // namespace
 
 // x [M, K], w [N, K](, b [N]) -> y [M, N] = f(x w^T + b)(, x w^T + b)
 void linear_activation(const OpCall& call, const UnaryParams& params) {
@@ -19,18 +47,18 @@ void linear_activation(const OpCall& call, const UnaryParams& params) {
     if (params.function < 0 || params.function >= static_cast<int32_t>(UnaryFunction::count))
         fail("no function %d", params.function);
     with_one_float(call, [&](auto type) {
-        using T = decltype(type);
-        const auto kernel = elementwise_of(T{}).unary[params.function];
+        using S = decltype(type);
+        const auto kernel = elementwise_of(ComputeOf<S>{}).unary[params.function];
         const double p0 = params.p0.values[0], p1 = params.p1.values[0];
-        const Matrix<T> columns{elements_of<T>(w), w.strides[1], w.strides[0]};
-        const T* bias = has_bias ? elements_of<T>(call.inputs[2]) : nullptr;
+        const Matrix<S> columns{elements_of<S>(w), w.strides[1], w.strides[0]};
+        const BiasRow<S> bias(has_bias ? &call.inputs[2] : nullptr);
         const auto apply = [&](Range rows, Range part) {
             each_row_part(rows, part, n, [&](int64_t at, int64_t count) {
-                kernel(elements_of<T>(sums) + at, elements_of<T>(y) + at, count, p0, p1);
+                apply_unary(kernel, elements_of<S>(sums) + at, elements_of<S>(y) + at, count, p0, p1);
             });
         };
-        gemm(m, n, k, matrix_of<T>(x), columns, elements_of<T>(sums), n, bias,
-             finished_by(GemmOwner::columns, apply));
+        multiply_into<S>(m, n, k, matrix_of<S>(x), columns, elements_of<S>(sums), bias.data(),
+                         finished_by(GemmOwner::columns, apply));
     });
 }
 
@@ -46,18 +74,16 @@ void linear_backward_input(const OpCall& call, const BinaryParams& params) {
     if (params.function < 0 || params.function >= static_cast<int32_t>(BinaryFunction::count))
         fail("no function %d", params.function);
     with_one_float(call, [&](auto type) {
-        using T = decltype(type);
-        const auto kernel = elementwise_of(T{}).binary[params.function];
+        using S = decltype(type);
+        const auto kernel = elementwise_of(ComputeOf<S>{}).binary[params.function];
         const double p0 = params.p0.values[0], p1 = params.p1.values[0];
         const auto apply = [&](Range rows, Range columns) {
             each_row_part(rows, columns, k, [&](int64_t at, int64_t count) {
-                T* to = elements_of<T>(dx) + at;
-                kernel(to, elements_of<T>(kept) + at, to, count, p0, p1);
+                apply_binary(kernel, elements_of<S>(dx) + at, elements_of<S>(kept) + at, count, p0, p1);
             });
         };
-        const T* const no_bias = nullptr;
-        gemm(m, k, n, matrix_of<T>(dy), matrix_of<T>(w), elements_of<T>(dx), k, no_bias,
-             finished_by(GemmOwner::columns, apply));
+        multiply_into<S>(m, k, n, matrix_of<S>(dy), matrix_of<S>(w), elements_of<S>(dx), nullptr,
+                         finished_by(GemmOwner::columns, apply));
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/gemm_grid.h"
+#include "cpu/gemm/half_rows.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/fold_functions.h"
 #include "cpu/ops/operands.h"
@@ -16,7 +17,24 @@ inline bool is_matrix(const TensorView& x, int64_t rows, int64_t columns) {
     return x.rank == 2 && x.shape[0] == rows && x.shape[1] == columns;
 }
 
-// Calls body(T{}) with float or double; all operands must have that dtype.
+// The type in which elements that are stored as S are computed.
+template <class S>
+using ComputeOf = std::conditional_t<std::is_same_v<S, double>, double, float>;
+
+template <class S>
+constexpr bool is_half = !std::is_same_v<S, ComputeOf<S>>;
+
+// Calls body(S{}) with the type of elements of this float dtype.
+template <class Body>
+void with_stored_float(DType dtype, const Body& body) {
+    if (dtype == DType::float32) return body(float{});
+    if (dtype == DType::float64) return body(double{});
+    if (dtype == DType::bfloat16) return body(BFloat16{});
+    if (dtype == DType::float16) return body(Float16{});
+    fail("needs a float dtype, got %s", dtype_name(dtype));
+}
+
+// The same where all operands must have one dtype.
 template <class Body>
 void with_one_float(const OpCall& call, const Body& body) {
     const DType dtype = call.outputs[0].dtype;
@@ -24,9 +42,7 @@ void with_one_float(const OpCall& call, const Body& body) {
     if (std::any_of(call.inputs, call.inputs + call.input_count, differs) ||
         std::any_of(call.outputs, call.outputs + call.output_count, differs))
         fail("needs operands of one dtype");
-    if (dtype == DType::float32) return body(float{});
-    if (dtype == DType::float64) return body(double{});
-    fail("needs float32 or float64, got %s", dtype_name(dtype));
+    with_stored_float(dtype, body);
 }
 
 template <class T>
@@ -39,6 +55,49 @@ T* elements_of(const TensorView& x) {
     return static_cast<T*>(x.data);
 }
 
+// c [m, n] row-major in the type of its factors. bias may be null.
+template <class S>
+void multiply_into(int64_t m, int64_t n, int64_t k, const Matrix<S>& a, const Matrix<S>& b, S* c,
+                   const ComputeOf<S>* bias, const GemmExtras& extras) {
+    if constexpr (is_half<S>)
+        gemm(m, n, k, a, b, HalfProduct<S>{nullptr, c, n}, bias, extras);
+    else
+        gemm(m, n, k, a, b, c, n, bias, extras);
+}
+
+// y = f(x) for `kernel` of the compute type; x and y may be the same.
+template <class S, class Kernel>
+void apply_unary(const Kernel& kernel, const S* x, S* y, int64_t n, double p0, double p1) {
+    if constexpr (is_half<S>) {
+        float strip[block_size];
+        for (int64_t i = 0; i < n; i += block_size) {
+            const int64_t count = std::min(block_size, n - i);
+            to_floats(x + i, strip, count);
+            kernel(strip, strip, count, p0, p1);
+            round_row(strip, y + i, count);
+        }
+    } else {
+        kernel(x, y, n, p0, p1);
+    }
+}
+
+// y = f(y, other)
+template <class S, class Kernel>
+void apply_binary(const Kernel& kernel, S* y, const S* other, int64_t n, double p0, double p1) {
+    if constexpr (is_half<S>) {
+        float strip[block_size], others[block_size];
+        for (int64_t i = 0; i < n; i += block_size) {
+            const int64_t count = std::min(block_size, n - i);
+            to_floats(y + i, strip, count);
+            to_floats(other + i, others, count);
+            kernel(strip, others, strip, count, p0, p1);
+            round_row(strip, y + i, count);
+        }
+    } else {
+        kernel(y, other, y, n, p0, p1);
+    }
+}
+
 // body(first element, count) for rows [.., columns] of a matrix with that row stride, whole rows at once
 template <class Body>
 void each_row_part(Range rows, Range columns, int64_t row_stride, const Body& body) {
@@ -46,11 +105,13 @@ void each_row_part(Range rows, Range columns, int64_t row_stride, const Body& bo
     for (int64_t i = rows.begin; i < rows.end; ++i) body(i * row_stride + columns.begin, columns.size());
 }
 
-// dy [M, N] -> sums over M, with the bits of `reduce`: its blocks of columns one by one where each is summed
-// in one piece, so that several threads may take some.
-template <class T>
+// dy [M, N] -> sums over M, with the bits of `reduce` into dy's dtype: its blocks of columns one by one where
+// each is summed in one piece, so that several threads may take some.
+template <class S>
 class ColumnSums {
   public:
+    using T = ComputeOf<S>;
+
     explicit ColumnSums(const TensorView& dy) : dy_(dy) {
         const int64_t columns = dy.shape[1], blocks = divide_up(columns, fold_columns);
         const int64_t elements = dy.shape[0] * std::min(columns, fold_columns);
@@ -67,7 +128,7 @@ class ColumnSums {
         const int64_t first = divide_up(columns.begin, fold_columns) * fold_columns;
         for (int64_t j = first; j < columns.end; j += fold_columns) {
             TensorView part = dy_;
-            part.data = elements_of<T>(dy_) + j;
+            part.data = elements_of<S>(dy_) + j;
             part.shape[1] = std::min(fold_columns, dy_.shape[1] - j);
             T sums[fold_columns];
             fold_view(part, sums);
@@ -82,6 +143,7 @@ class ColumnSums {
     static void fold_view(const TensorView& x, T* sums) {
         const ReductionPlan plan(x, IntList{1, {0}}, false);
         fold<T>(x, plan, SumFold<T>{}, [&](int64_t i, auto sum) { sums[i] = static_cast<T>(sum); });
+        if constexpr (is_half<S>) round_in_place<S>(sums, plan.outputs);
     }
 
     const TensorView& dy_;

@@ -19,6 +19,10 @@ inline F32 add_products(F32 total, Bf16Pairs a, Bf16Pairs b) {
 }
 
 // vcvtneps2bf16: round to nearest even, NaN stays a quiet NaN, and subnormal numbers become zero.
+inline F32 rounded_to_bf16(F32 x) {
+    const __m512i bits = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x.v));
+    return wrap(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)));
+}
 inline void store_rounded(BFloat16* to, F32 x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x.v));
 }

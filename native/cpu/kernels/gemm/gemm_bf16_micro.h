@@ -51,6 +51,12 @@ void gemm_bf16_micro(int64_t steps, const BFloat16* a, int64_t a_row, int64_t a_
         }
         return;
     }
+    if (target.rounds_sums) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; ++i) {
+            for (int j = 0; j < vectors; ++j) total[i][j] = rounded_to_bf16(total[i][j]);
+        }
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
         float* to = target.sums + i * target.row;

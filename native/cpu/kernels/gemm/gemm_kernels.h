@@ -31,13 +31,14 @@ struct GemmKernels {
 };
 
 // Where a tile of a bfloat16 product starts from and goes to: out = start + product, rounded to bfloat16
-// where `rounded` is not null.
+// where `rounded` is not null, or where `rounds_sums` is true (and still stored as float32).
 struct GemmBf16Target {
     const float* start;  // or null for zeros
     int64_t start_row;   // 0: the same row for all, a bias
     float* sums;
     BFloat16* rounded;
     int64_t row;
+    bool rounds_sums;
 };
 
 // Products of bfloat16 with sums in float32: each step takes two neighbours along k from either operand.
