@@ -4,13 +4,11 @@ namespace nativegrad {
 
 namespace {
 
-bool is_float(const Operand& x, DType dtype) { return x.buffer >= 0 && x.view.dtype == dtype; }
-
 bool one_float(const Instruction& call) {
     const DType dtype = call.operands.back().view.dtype;
-    return (dtype == DType::float32 || dtype == DType::float64) &&
-           std::all_of(call.operands.begin(), call.operands.end(),
-                       [&](const Operand& x) { return is_float(x, dtype); });
+    return is_float(dtype) && std::all_of(call.operands.begin(), call.operands.end(), [&](const Operand& x) {
+               return x.buffer >= 0 && x.view.dtype == dtype;
+           });
 }
 
 bool is_relu(const Instruction& call) {

@@ -4,8 +4,8 @@ namespace nativegrad {
 
 namespace {
 
-bool is_wide_float(const Operand& x) {
-    return x.view.dtype == DType::float32 || x.view.dtype == DType::float64;
+bool is_two_bytes(const Operand& x) {
+    return x.view.dtype == DType::bfloat16 || x.view.dtype == DType::float16;
 }
 
 bool is_product(const Instruction& call, bool turned) {
@@ -16,9 +16,9 @@ bool is_product(const Instruction& call, bool turned) {
 
 bool one_float(const Instruction& call) {
     const DType dtype = call.operands.back().view.dtype;
-    return is_wide_float(call.operands.back()) &&
-           std::all_of(call.operands.begin(), call.operands.end(),
-                       [&](const Operand& x) { return x.view.dtype == dtype && x.buffer >= 0; });
+    return is_float(dtype) && std::all_of(call.operands.begin(), call.operands.end(), [&](const Operand& x) {
+               return x.view.dtype == dtype && x.buffer >= 0;
+           });
 }
 
 class LinearRules {
@@ -34,7 +34,7 @@ class LinearRules {
             else if (is_product(instruction, false))
                 fuse_mask(call);
             else if (is_product(instruction, true))
-                fuse_column_sums(call);
+                fuse_weight_gradient(call);
         }
     }
 
@@ -107,10 +107,17 @@ class LinearRules {
         return r_.input(product, 0).buffer == result.buffer || r_.input(product, 1).buffer == result.buffer;
     }
 
-    // dw = dy^T x with db = sums of dy's columns
+    // dw = dy^T x with db = sums of dy's columns. Those of two-byte floats go where casts would put them.
+    void fuse_weight_gradient(size_t product) {
+        if (!one_float(r_.calls[product]) || r_.input(product, 0).view.rank != 2 ||
+            r_.input(product, 1).view.rank != 2 || !is_row_major(r_.output(product, 0).view))
+            return;
+        fuse_column_sums(product);
+        for (size_t i = 0; i < r_.output_count(product); ++i) widen(product, i);
+    }
+
     void fuse_column_sums(size_t product) {
         const Operand dy = r_.input(product, 0), dw = r_.output(product, 0);
-        if (!one_float(r_.calls[product]) || dy.view.rank != 2 || !is_row_major(dw.view)) return;
         const Uses uses = r_.uses_of(dy.buffer);
         const auto fits = [&](size_t call) { return call > product && is_column_sum(call, dy); };
         const auto sum = Rewrite::only(uses.readers, fits);
@@ -122,6 +129,36 @@ class LinearRules {
         r_.replace(product, OpCode::linear_backward_weight, {dy, r_.input(product, 1)}, {dw, db},
                    Instruction{});
         r_.removed[*sum] = true;
+    }
+
+    // A gradient of two-byte floats that is only cast is written as float32, with the same values.
+    void widen(size_t product, size_t i) {
+        const Operand narrow = r_.output(product, i);
+        if (!is_two_bytes(narrow)) return;
+        const auto uses = r_.private_uses(narrow, 1);
+        if (!uses) return;
+        const size_t cast = uses->readers[0];
+        if (r_.calls[cast].op != OpCode::copy || !same_view(r_.input(cast, 0), narrow)) return;
+        const Operand wide = r_.output(cast, 0);
+        const bool fits = wide.view.dtype == DType::float32 && wide.view.rank == narrow.view.rank &&
+                          std::equal(wide.view.shape, wide.view.shape + wide.view.rank, narrow.view.shape) &&
+                          is_row_major(wide.view);
+        if (!fits || !r_.is_untouched(wide, product, cast) || overlaps_inputs(product, wide) ||
+            shares_output(product, wide))
+            return;
+        std::vector<Operand> outputs;
+        for (size_t k = 0; k < r_.output_count(product); ++k)
+            outputs.push_back(k == i ? wide : r_.output(product, k));
+        r_.replace(product, OpCode::linear_backward_weight, {r_.input(product, 0), r_.input(product, 1)},
+                   outputs, Instruction{});
+        r_.removed[cast] = true;
+    }
+
+    bool shares_output(size_t product, const Operand& result) {
+        for (size_t k = 0; k < r_.output_count(product); ++k) {
+            if (r_.output(product, k).buffer == result.buffer) return true;
+        }
+        return false;
     }
 
     bool is_column_sum(size_t call, const Operand& dy) {

@@ -49,7 +49,8 @@ class UpdateRules {
             instruction.operands[0].view.rank != 2 || instruction.operands[1].view.rank != 2)
             return false;
         const MatmulParams params = params_of<MatmulParams>(instruction);
-        return params.transpose_a != 0 && params.transpose_b == 0;
+        return params.transpose_a != 0 && params.transpose_b == 0 &&
+               instruction.operands[0].view.dtype == DType::float32;
     }
 
     // Where the group of this gradient begins, if the update is all that sees it.
@@ -75,15 +76,12 @@ class UpdateRules {
             if (!group) return;
             groups.push_back(*group);
         }
-        std::vector<Operand> taken = tensors_of(update, groups, kind.size);
-        taken.push_back(dy);
-        taken.push_back(x);
-        const auto is_float = [](const Operand& operand) {
+        const std::vector<Operand> taken = tensors_of(update, groups, kind.size);
+        const auto is_wide = [](const Operand& operand) {
             return operand.buffer >= 0 && operand.view.dtype == DType::float32;
         };
-        if (!std::all_of(taken.begin(), taken.end(), is_float) || x.view.strides[1] != 1) return;
+        if (!std::all_of(taken.begin(), taken.end(), is_wide) || !are_factors(dy, x)) return;
         if (!pays(dy.view.shape[0], dy.view.shape[1], x.view.shape[1])) return;
-        taken.resize(taken.size() - 2);
         if (!std::all_of(taken.begin(), taken.end(), [](const Operand& t) { return is_row_major(t.view); }))
             return;
         // The update comes as soon as the gradient is there, so nobody may look at these until it was due.
@@ -94,6 +92,12 @@ class UpdateRules {
         if (std::any_of(taken.begin(), taken.end(), comes_too_early)) return;
         r_.replace(product, kind.fused, {dy, x}, taken, r_.calls[update]);
         drop(update, std::move(groups), kind.size);
+    }
+
+    static bool are_factors(const Operand& dy, const Operand& x) {
+        const DType dtype = dy.view.dtype;
+        return dy.buffer >= 0 && x.buffer >= 0 && x.view.dtype == dtype && x.view.strides[1] == 1 &&
+               (dtype == DType::float32 || dtype == DType::bfloat16 || dtype == DType::float16);
     }
 
     // Of dy [m, n] and x [m, k]. Large products share packed operands, and few rows of the gradient cannot be

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { capture, manualSeed, nn, noGrad, optim, randn, type Tensor } from '../../lib/index.js';
+import { autocast, capture, manualSeed, nn, noGrad, optim, randn, type Tensor } from '../../lib/index.js';
 import { setup, batch } from '../support/captured_setup.js';
 
 describe('capture puts calls together', () => {
@@ -82,6 +82,15 @@ describe('capture puts calls together', () => {
         const kept = randn([2, 3, 3, 3]);
         const steps: [string, (x: Tensor) => Tensor[]][] = [
             ['conv2d_relu', (x) => [conv.forward(x).relu()]],
+            ['conv2d_relu', (x) => [autocast('bfloat16', () => conv.forward(x).relu())]],
+            [
+                'conv2d',
+                (x) => [
+                    autocast('bfloat16', () => conv.forward(x))
+                        .to('float32')
+                        .relu(),
+                ],
+            ],
             ['conv2d', (x) => [conv.forward(x)].flatMap((y) => [y, y.relu()])],
             ['conv2d', (x) => [conv.forward(x)].flatMap((y) => [y.relu(), y.mul(2)])],
             ['conv2d', (x) => [conv.forward(x).slice(2, 1, 3).relu()]],

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { autocast, capture, manualSeed, nn, noGrad, optim, randn, type Tensor } from '../../lib/index.js';
+import {
+    autocast,
+    capture,
+    linear,
+    manualSeed,
+    nn,
+    noGrad,
+    optim,
+    randn,
+    type Tensor,
+} from '../../lib/index.js';
 import type { CaptureOptions } from '../../lib/index.js';
 import { CapturedProgram } from '../../lib/program/captured_program.js';
 import { validate } from '../../lib/program/validate.js';
@@ -21,11 +31,18 @@ function trained(
     makeModel: () => nn.Sequential,
     makeOptimizer: MakeOptimizer,
     options: CaptureOptions,
+    precision: 'float32' | 'bfloat16' | 'float16' = 'float32',
 ): { losses: number[]; state: unknown; gradients: unknown; calls: string[] } {
     manualSeed(6);
     const [x, y] = batch(16, [12]);
     const made = setup(makeModel, makeOptimizer);
-    const run = capture(made.step, options);
+    const { step } = made;
+    const run = capture(
+        precision === 'float32'
+            ? step
+            : (...given: [Tensor, Tensor]) => autocast(precision, () => step(...given)),
+        options,
+    );
     const losses = Array.from({ length: 4 }, () => run(x, y).item());
     const state = stateOf(made);
     const gradients = made.model.parameters().map((p) => p.grad?.toArray() ?? null);
@@ -55,6 +72,64 @@ describe('capture puts the calls of linear layers together', () => {
             assert.deepEqual({ ...fused, calls: 0 }, { ...single, calls: 0 });
         });
     }
+
+    for (const precision of ['bfloat16', 'float16'] as const) {
+        it(`in ${precision}, gradients cast as they are made: the bits of the step`, () => {
+            const makeModel = layers(() => new nn.GELU());
+            const single = trained(makeModel, adam, { fuse: false }, precision);
+            const fused = trained(makeModel, adam, { validate: true }, precision);
+            assert.deepEqual(fused.calls, [
+                'linear_activation',
+                'linear',
+                'linear_backward_input',
+                'linear_backward_weight',
+                'linear_backward_weight',
+                'adam_step',
+            ]);
+            assert.deepEqual({ ...fused, calls: 0 }, { ...single, calls: 0 });
+        });
+
+        it(`in ${precision}, the optimizer with gradients that nobody reads: the bits of the step`, () => {
+            const makeModel = layers(() => new nn.ReLU());
+            for (const [makeOptimizer, op] of [
+                [adam, 'linear_backward_weight_adam'],
+                [(p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9 }), 'linear_backward_weight_sgd'],
+            ] as [MakeOptimizer, string][]) {
+                const single = trained(makeModel, makeOptimizer, { fuse: false }, precision);
+                const fused = trained(makeModel, makeOptimizer, { gradients: false }, precision);
+                assert.deepEqual(fused.calls, [
+                    'linear_activation',
+                    'linear',
+                    'linear_backward_input',
+                    op,
+                    op,
+                ]);
+                assert.deepEqual([fused.losses, fused.state], [single.losses, single.state]);
+            }
+        });
+    }
+
+    it('in bfloat16, leaves a gradient as it is where more than a cast reads it', () => {
+        const [x, w] = [randn([6, 5]).to('bfloat16'), randn([4, 5]).to('bfloat16')];
+        w.requiresGrad = true;
+        const seen = (isShared: boolean, options: CaptureOptions): { values: unknown; calls: string[] } => {
+            const run = capture((input: Tensor) => {
+                w.grad = null;
+                linear(input, w).square().sum().backward();
+                return noGrad(() => {
+                    const [dw] = [w.grad ?? input];
+                    return isShared ? [dw.to('float32'), dw.mul(2)] : [dw.to('float32')];
+                });
+            }, options);
+            const values = run(x).map((made) => made.toArray());
+            return { values, calls: run.profile(1, x).map(({ op }) => op) };
+        };
+        for (const isShared of [false, true]) {
+            const fused = seen(isShared, { gradients: false });
+            assert.deepEqual(fused.values, seen(isShared, { fuse: false }).values);
+            assert.equal(fused.calls.includes('copy'), isShared, fused.calls.join(' '));
+        }
+    });
 
     const optimizers: [string, MakeOptimizer, string][] = [
         ['Adam', adam, 'linear_backward_weight_adam'],
@@ -211,9 +286,13 @@ describe('capture leaves the calls of linear layers alone', () => {
         assertAlone((input) => [layer.forward(input).relu_()], /linear_activation/);
     });
 
-    it('where the dtype is not one of full floats', () => {
+    it('where the activation has another dtype', () => {
         assertAlone(
-            (input) => [autocast('bfloat16', () => layer.forward(input).relu())],
+            (input) => [
+                autocast('bfloat16', () => layer.forward(input))
+                    .to('float32')
+                    .relu(),
+            ],
             /linear_activation/,
         );
     });
