@@ -29,6 +29,27 @@ export const unaryCode = codeIn(contract.unary, 'unary');
 export const binaryCode = codeIn(contract.binary, 'binary');
 export const compareCode = codeIn(contract.compare, 'compare');
 
+const reduceNames = [
+    'sum',
+    'mean',
+    'prod',
+    'max',
+    'min',
+    'var',
+    'std',
+    'logsumexp',
+    'any',
+    'all',
+    'norm1',
+    'norm2',
+    'norm_p',
+    'abs_max',
+    'abs_min',
+    'count_nonzero',
+] as const;
+export type ReduceName = (typeof reduceNames)[number];
+export const reduceCode = (name: ReduceName): number => reduceNames.indexOf(name);
+
 const none: readonly Scalar[] = [];
 
 function writeShape(position: number, record: TensorRecord): number {

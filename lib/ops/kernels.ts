@@ -1,4 +1,4 @@
-import { binaryCode, compareCode, run, unaryCode } from '../native/call.js';
+import { binaryCode, compareCode, reduceCode, run, unaryCode, type ReduceName } from '../native/call.js';
 import type { Scalar } from '../native/tracer.js';
 import { dtypeCode, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, type Shape } from '../tensor/shape.js';
@@ -62,25 +62,7 @@ export function copyKernel(x: Tensor, dtype: DType = x.dtype): Tensor {
     return runNew('contiguous', [x], x.shape, dtype);
 }
 
-const reduceNames = [
-    'sum',
-    'mean',
-    'prod',
-    'max',
-    'min',
-    'var',
-    'std',
-    'logsumexp',
-    'any',
-    'all',
-    'norm1',
-    'norm2',
-    'norm_p',
-    'abs_max',
-    'abs_min',
-    'count_nonzero',
-] as const;
-export type ReduceName = (typeof reduceNames)[number];
+export type { ReduceName };
 
 /** Shape without the axes, or with size 1 there. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): number[] {
@@ -96,7 +78,7 @@ export function reduceKernel(
     dtype: DType = x.dtype,
     p0 = 0,
 ): Tensor {
-    const parameters = [reduceNames.indexOf(name), p0, axes.length, ...axes];
+    const parameters = [reduceCode(name), p0, axes.length, ...axes];
     return runNew('reduce', [x], reducedShape(x.shape, axes, keepDims), dtype, parameters, name);
 }
 

@@ -1,6 +1,6 @@
 import type { DType } from '../tensor/dtype.js';
 import { shapeText } from '../tensor/shape.js';
-import type { Tensor, TensorData } from '../tensor/tensor.js';
+import { differencesOf, magnitudeOf, type Compared } from './differences.js';
 
 /** What sums in another order may cost, relative to the largest magnitude; dtypes that are not here must be the same. */
 const bounds: Partial<Record<DType, number>> = {
@@ -21,13 +21,6 @@ const amplifiedShare = 0.05;
 /** And by so many times the largest move of an element. */
 const amplifiedMoves = 4;
 
-/** What single calls and fused calls have computed; `before` where they changed a tensor. */
-export interface Computed {
-    readonly exact: Tensor;
-    readonly fused: Tensor;
-    readonly before?: Tensor | undefined;
-}
-
 export interface RoundingOptions {
     /**
      * They are measured by the largest of all of them, as written vectors always are: a gradient of nothing but rounding, and
@@ -38,36 +31,14 @@ export interface RoundingOptions {
     readonly dtypes?: Iterable<DType>;
 }
 
-function magnitudeOf(data: TensorData): number {
-    let largest = 0;
-    for (let i = 0; i < data.length; i++) {
-        const magnitude = Math.abs(Number(data[i]));
-        if (magnitude > largest && magnitude < Infinity) largest = magnitude;
-    }
-    return largest;
-}
-
-/** 0 where both are the same, or NaN; Infinity where only one is. */
-function distance(a: number, b: number): number {
-    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
-    const result = Math.abs(a - b);
-    return Number.isNaN(result) ? Infinity : result;
-}
-
 /**
  * The largest difference that rounding does not explain, or 0. Adam divides by the root of a gradient's square: where a
  * gradient is nothing but rounding (a bias in front of batch norm), its step is all rounding as well. So written vectors, and
  * a few elements of written matrices, may be off by some times what they have moved.
  */
-function unexplained({ exact, fused, before }: Computed, allowed: number): number {
-    const [wanted, got, old] = [exact.dataSync(), fused.dataSync(), before?.dataSync()];
-    let [largest, beyond, move] = [0, 0, 0];
-    for (let i = 0; i < wanted.length; i++) {
-        const off = distance(Number(wanted[i]), Number(got[i]));
-        if (off > allowed) beyond++;
-        largest = Math.max(largest, off);
-        if (old) move = Math.max(move, distance(Number(wanted[i]), Number(old[i])));
-    }
+function unexplained(compared: Compared, allowed: number): number {
+    const { exact } = compared;
+    const { largest, beyond, move } = differencesOf(compared, allowed);
     if (beyond === 0) return 0;
     const isAmplified =
         exact.dtype in bounds &&
@@ -83,15 +54,17 @@ function boundOf(table: typeof bounds, dtype: DType, dtypes: Iterable<DType>): n
     return own && Math.max(own, ...[...dtypes].map((other) => table[other] ?? 0));
 }
 
-/**
- * Says where fused calls are off by more than rounding; undefined where they are not. `what` names the tensors.
- */
-export function roundingDifference(
+/** As `roundingDifference`, with a pause after each tensor. */
+export function* roundingDifferences(
     what: string,
-    tensors: readonly Computed[],
+    tensors: readonly Compared[],
     { together = false, dtypes = [] }: RoundingOptions = {},
-): string | undefined {
-    const magnitudes = tensors.map(({ exact }) => magnitudeOf(exact.dataSync()));
+): Generator<void, string | undefined> {
+    const magnitudes: number[] = [];
+    for (const { exact } of tensors) {
+        magnitudes.push(magnitudeOf(exact));
+        yield;
+    }
     const isShared = tensors.map(
         ({ exact, before }) => together || (before !== undefined && exact.shape.length < 2),
     );
@@ -102,6 +75,24 @@ export function roundingDifference(
         const off = unexplained(computed, boundOf(table, computed.exact.dtype, dtypes) * scale);
         if (off > 0)
             return `${what} ${i} of shape ${shapeText(computed.exact.shape)} differs by up to ${off.toPrecision(3)}`;
+        yield;
     }
     return undefined;
+}
+
+/** Says where fused calls are off by more than rounding; undefined where they are not. `what` names the tensors. */
+export function roundingDifference(
+    what: string,
+    tensors: readonly Compared[],
+    options?: RoundingOptions,
+): string | undefined {
+    return allAtOnce(roundingDifferences(what, tensors, options));
+}
+
+/** What work with pauses gives, without the pauses. */
+export function allAtOnce<T>(parts: Generator<void, T>): T {
+    for (;;) {
+        const part = parts.next();
+        if (part.done) return part.value;
+    }
 }

@@ -1,10 +1,11 @@
 import { CaptureError } from '../native/capture_error.js';
 import { run } from '../native/call.js';
 import { Scope, scope } from '../autograd/scope.js';
+import { Breather } from '../support/breathe.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor, type TensorData } from '../tensor/tensor.js';
 import { CapturedProgram, type PreparedReplay } from './captured_program.js';
-import { roundingDifference } from './rounding.js';
+import { allAtOnce, roundingDifferences } from './rounding.js';
 import { tensorsOf } from './results.js';
 
 /** A step and its program disagree: the step depends on JavaScript that changes from call to call. */
@@ -142,8 +143,12 @@ class Validation<Result> {
         this.restoreStates();
     }
 
-    /** The step's own result, if the program has come to the same. */
-    compare(result: Result): Result {
+    /**
+     * The step's own result, if the program has come to the same. What others may change is read before the first pause.
+     *
+     * @throws CaptureMismatchError for the first tensor that differs.
+     */
+    *compare(result: Result): Generator<void, Result> {
         const changed = this.exact && differenceFromStep(this.exact, tensorsOf(result));
         if (changed !== undefined)
             throw new CaptureMismatchError(
@@ -151,7 +156,7 @@ class Validation<Result> {
                     'changes from call to call: pass it in as a 0-d tensor, or call the step itself',
                 result,
             );
-        const fused = this.exact && this.fused && this.differenceOfFused(this.exact, this.fused);
+        const fused = this.exact && this.fused && (yield* this.differenceOfFused(this.exact, this.fused));
         if (fused !== undefined)
             throw new CaptureMismatchError(
                 `[capture] fused calls differ from the step by more than rounding: ${fused}; capture it with fuse: false, ` +
@@ -162,7 +167,7 @@ class Validation<Result> {
         return result;
     }
 
-    private differenceOfFused(exact: Outcome, fused: Outcome): string | undefined {
+    private *differenceOfFused(exact: Outcome, fused: Outcome): Generator<void, string | undefined> {
         const pairs = (a: Copies, b: Copies): { exact: Tensor; fused: Tensor }[] =>
             a.flatMap(([, copy], i) => {
                 const other = b[i]?.[1];
@@ -179,9 +184,9 @@ class Validation<Result> {
         }));
         const { dtypes } = this.program;
         return (
-            roundingDifference('result', results, { dtypes }) ??
-            roundingDifference('gradient', gradients, { dtypes, together: true }) ??
-            roundingDifference('written tensor', written, { dtypes })
+            (yield* roundingDifferences('result', results, { dtypes })) ??
+            (yield* roundingDifferences('gradient', gradients, { dtypes, together: true })) ??
+            (yield* roundingDifferences('written tensor', written, { dtypes }))
         );
     }
 
@@ -212,7 +217,7 @@ export function validate<Result>(
     const validation = new Validation(program, inputs);
     try {
         validation.runNow();
-        return validation.compare(scope(step));
+        return allAtOnce(validation.compare(scope(step)));
     } finally {
         validation.dispose();
     }
@@ -224,10 +229,16 @@ export async function validateAsync<Result>(
     step: () => Result | Promise<Result>,
     inputs: readonly Tensor[],
 ): Promise<Result> {
+    const breather = new Breather();
     const validation = new Validation(program, inputs);
     try {
         await validation.runInBackground();
-        return validation.compare(await step());
+        const parts = validation.compare(await step());
+        for (;;) {
+            const part = parts.next();
+            if (part.done) return part.value;
+            await breather.breatheIfDue();
+        }
     } finally {
         validation.dispose();
     }
