@@ -3,7 +3,7 @@ export class Breather {
     private last = performance.now();
 
     /** `longest`: milliseconds of work after which the loop gets its turn. */
-    constructor(private readonly longest = 8) {}
+    constructor(private readonly longest = 3) {}
 
     /** True when the work since the last turn has taken long enough. */
     get isDue(): boolean {

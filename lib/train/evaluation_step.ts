@@ -1,4 +1,5 @@
 import { noGrad } from '../autograd/grad_mode.js';
+import { Scope } from '../autograd/scope.js';
 import { CaptureError } from '../native/capture_error.js';
 import { activeTracer } from '../native/tracer.js';
 import { Module } from '../nn/module.js';
@@ -10,9 +11,11 @@ import type { Tensor } from '../tensor/tensor.js';
 export interface EvaluationParts {
     readonly model: { forward(inputs: Tensor): Tensor };
     readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
+    /** Runs its argument in the mode of an evaluation, for what comes later than the call. */
+    readonly surroundings?: <T>(body: () => T) => T;
 }
 
-interface Evaluated {
+export interface Evaluated {
     readonly outputs: Tensor;
     readonly loss: Tensor;
 }
@@ -20,31 +23,89 @@ interface Evaluated {
 /** Replays of each program that are checked against the step itself. */
 const checkedReplays = 1;
 
+/** Steps that take longer than this run on another thread, so that timers are served meanwhile. */
+export const blockingMilliseconds = 3;
+
 /** Outputs and loss of a batch, without recording: a captured program where that is possible. */
 export class EvaluationStep {
     private captured: CapturedStep<[Tensor, Tensor], Evaluated> | null;
+    private milliseconds = Infinity;
 
     constructor(
         private readonly parts: EvaluationParts,
         capture: boolean,
+        checks = checkedReplays,
     ) {
         const step = (inputs: Tensor, targets: Tensor): Evaluated => this.directly(inputs, targets);
         this.captured =
-            capture && !hookReason(parts.model) ? captureInParts(step, { validate: checkedReplays }) : null;
+            capture && !hookReason(parts.model)
+                ? captureInParts(step, {
+                      validate: checks,
+                      inParts: (inputs, targets) => this.aside(() => step(inputs, targets)),
+                  })
+                : null;
     }
 
     run(inputs: Tensor, targets: Tensor): Evaluated {
-        // Inputs that require gradients, and steps inside of other captured ones, are not for programs.
-        if (!this.captured || activeTracer() || inputs.needsGrad || targets.needsGrad)
-            return this.directly(inputs, targets);
+        if (!this.captured || this.isBeyondPrograms(inputs, targets)) return this.directly(inputs, targets);
         try {
             return this.captured(inputs, targets);
         } catch (error) {
-            if (!(error instanceof CaptureError)) throw error;
-            this.captured = null;
-            if (error instanceof CaptureMismatchError) return error.result as Evaluated;
-            return this.directly(inputs, targets);
+            return this.afterFailure(error) ?? this.directly(inputs, targets);
         }
+    }
+
+    /** As `run`, with a long program on another thread. Called where `aside` would run it. */
+    async runBeside(inputs: Tensor, targets: Tensor): Promise<Evaluated> {
+        if (
+            !this.captured ||
+            this.isBeyondPrograms(inputs, targets) ||
+            this.milliseconds < blockingMilliseconds
+        )
+            return this.timed(() => this.run(inputs, targets));
+        const begin = performance.now();
+        try {
+            const evaluated = await this.captured.async(inputs, targets);
+            this.milliseconds = performance.now() - begin;
+            return evaluated;
+        } catch (error) {
+            return this.afterFailure(error) ?? this.aside(() => this.directly(inputs, targets));
+        }
+    }
+
+    private timed(body: () => Evaluated): Evaluated {
+        const begin = performance.now();
+        try {
+            return body();
+        } finally {
+            this.milliseconds = performance.now() - begin;
+        }
+    }
+
+    /** The rest of a call that has waited, without recording and in the model's evaluation mode. */
+    private aside(body: () => Evaluated): Promise<Evaluated> {
+        const { surroundings } = this.parts;
+        const scope = new Scope();
+        const inner = (): Evaluated => scope.run(body);
+        try {
+            const evaluated = surroundings ? surroundings(inner) : inner();
+            scope.release(evaluated);
+            return Promise.resolve(evaluated);
+        } finally {
+            scope.dispose();
+        }
+    }
+
+    /** Inputs that require gradients, and steps inside of other captured ones, are not for programs. */
+    private isBeyondPrograms(inputs: Tensor, targets: Tensor): boolean {
+        return activeTracer() !== null || inputs.needsGrad || targets.needsGrad;
+    }
+
+    /** Gives programs up where the step cannot be one; its result where that is known. */
+    private afterFailure(error: unknown): Evaluated | undefined {
+        if (!(error instanceof CaptureError)) throw error;
+        this.captured = null;
+        return error instanceof CaptureMismatchError ? (error.result as Evaluated) : undefined;
     }
 
     private directly(inputs: Tensor, targets: Tensor): Evaluated {

@@ -10,7 +10,7 @@ import type { Breather } from '../support/breathe.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { TrainableModel } from './callback.js';
-import { hookReason } from './evaluation_step.js';
+import { blockingMilliseconds, hookReason } from './evaluation_step.js';
 import type { Execution } from './history.js';
 import { RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
@@ -40,9 +40,6 @@ export interface StepOutcome {
 }
 
 type Captured = CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }>;
-
-/** Steps that take longer than this run on another thread, so that timers are served meanwhile. */
-const blockingMilliseconds = 4;
 
 /** Replays of each program that are checked against the step itself, so that no number from JavaScript is baked in unseen. */
 const checkedReplays = 2;

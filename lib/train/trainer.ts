@@ -1,5 +1,5 @@
 import { programsAtRest } from '../native/program.js';
-import { noGrad } from '../autograd/grad_mode.js';
+import { withGradMode } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
 import { fromTypedArray, zeros } from '../ops/index.js';
@@ -100,7 +100,7 @@ function rowsOf(order: Tensor, first: number, size: number, most: number): Tenso
 
 /**
  * The training loop: batches, steps, validation, callbacks. Tensors of a step are freed at its end; the event loop gets a
- * turn whenever 8 ms of work have passed, also in the middle of a step.
+ * turn whenever 3 ms of work have passed, also in the middle of a step.
  *
  * @example
  * import { data, nn, optim, randn, tensor, train } from 'nativegrad';
@@ -117,6 +117,7 @@ export class Trainer {
         TrainerOptions;
     private readonly breather = new Breather();
     private running = false;
+    private hasCheckedEvaluation = false;
 
     constructor(options: TrainerOptions) {
         checkTrainerOptions(options);
@@ -244,30 +245,36 @@ export class Trainer {
     async evaluate(batches: Batches): Promise<Evaluation> {
         const totals = new EpochTotals();
         const step = this.newEvaluation(batches);
-        await this.eachEvaluated(batches, (inputs, targets) => {
-            const { loss, outputs } = step.run(inputs, targets);
+        await this.eachEvaluated(batches, async ([inputs, targets], scope) => {
+            const evaluated = this.inEvaluation(() => scope.run(() => step.runBeside(inputs, targets)));
+            const { loss, outputs } = await evaluated;
+            scope.adopt([loss, outputs]);
             totals.add(loss.item(), outputs, targets);
         });
         return { loss: totals.loss, accuracy: totals.accuracy, samples: totals.samples };
     }
 
-    /** Captured anew each time, since the loss may read JavaScript that has changed, and only where that pays. */
+    /**
+     * Captured anew each time, since the loss may read JavaScript that has changed, and only where that pays. The first time's
+     * check is enough to find what changes from batch to batch.
+     */
     private newEvaluation(batches: Batches): EvaluationStep {
         const { model, loss: lossOf, capture } = this.options;
         const loss = (outputs: Tensor, targets: Tensor): Tensor =>
             requireLoss('evaluate', lossOf(outputs, targets));
-        return new EvaluationStep(
-            { model, loss },
-            capture !== false && (batches.length ?? 0) >= worthCapturing,
-        );
+        const isCaptured = capture !== false && (batches.length ?? 0) >= worthCapturing;
+        const surroundings = <T>(body: () => T): T => this.inEvaluation(body);
+        const checks = this.hasCheckedEvaluation ? 0 : undefined;
+        this.hasCheckedEvaluation ||= isCaptured;
+        return new EvaluationStep({ model, loss, surroundings }, isCaptured, checks);
     }
 
     /** The model's outputs for all batches, [samples, ...], in evaluation mode and without recording. */
     async predict(batches: Batches): Promise<Tensor> {
         const parts: Tensor[] = [];
-        await this.eachEvaluated(batches, (inputs) => {
-            const outputs = this.options.model.forward(inputs);
-            parts.push(keep(outputs.detach().clone()));
+        await this.eachEvaluated(batches, ([inputs], scope) => {
+            const body = (): Tensor => keep(this.options.model.forward(inputs).detach().clone());
+            parts.push(this.inEvaluation(() => scope.run(body)));
         });
         const [first] = parts;
         if (!first) throw new RangeError('[predict] there are no batches');
@@ -285,26 +292,30 @@ export class Trainer {
         return all;
     }
 
-    /** Runs `body` on each batch in evaluation mode, without recording; what it makes is freed. */
+    /** Runs `body` on each batch; tensors that join its scope are freed. */
     private async eachEvaluated(
         batches: Batches,
-        body: (inputs: Tensor, targets: Tensor) => void,
+        body: (batch: Batch, scope: Scope) => void | Promise<void>,
     ): Promise<void> {
-        const { model } = this.options;
         requireBatches('evaluate', batches);
-        await this.eachBatch(batches, async ([inputs, targets], scope) => {
+        await this.eachBatch(batches, async (batch, scope) => {
             // A fit of the same model may have a step on another thread.
             await programsAtRest();
-            // Only for this batch: a fit of the same model may go on between two of them.
-            const wasTraining = model.training === true;
-            model.eval();
-            try {
-                scope.run(() => noGrad(() => body(inputs, targets)));
-            } finally {
-                if (wasTraining) model.train();
-            }
+            await body(batch, scope);
             return true;
         });
+    }
+
+    /** Only until `body` returns: a fit of the same model may go on between two parts of an evaluation. */
+    private inEvaluation<T>(body: () => T): T {
+        const { model } = this.options;
+        const wasTraining = model.training === true;
+        model.eval();
+        try {
+            return withGradMode(false, body);
+        } finally {
+            if (wasTraining) model.train();
+        }
     }
 
     /** Runs `body` on each batch, in a scope that is freed afterwards, until it gives false. */

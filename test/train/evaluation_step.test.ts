@@ -103,6 +103,60 @@ describe('evaluation in captured steps', () => {
         );
     });
 
+    it('keeps the model in training mode while a program runs, and checks programs the first time only', async () => {
+        const model = network();
+        model.train();
+        let calls = 0;
+        const loss = (outputs: Tensor, targets: Tensor): Tensor => {
+            calls++;
+            return nn.crossEntropy(outputs, targets);
+        };
+        const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
+        const trainer = new train.Trainer({ model, optimizer, loss });
+        const perRound: number[] = [];
+        for (let round = 0; round < 2; round++) {
+            calls = 0;
+            let hasEnded = false;
+            const modes = new Set<boolean>();
+            const done = trainer.evaluate(loader()).finally(() => (hasEnded = true));
+            while (!hasEnded) {
+                modes.add(model.training);
+                await new Promise((resolve) => setImmediate(resolve));
+            }
+            await done;
+            assert.deepEqual([...modes], [true]);
+            perRound.push(calls);
+        }
+        // Full batches and the short one: captured, and run by a check.
+        assert.deepEqual(perRound, [4, 2]);
+    });
+
+    it('waits beside the event loop as it does at once', async () => {
+        const model = network();
+        model.eval();
+        const factor = { value: 0 };
+        const expected = nn.crossEntropy(model.forward(images), labels).item();
+        const modes: string[] = [];
+        const surroundings = <T>(body: () => T): T => {
+            modes.push('aside');
+            return body();
+        };
+        const step = new EvaluationStep({ model, loss: nn.crossEntropy, surroundings }, true);
+        for (let i = 0; i < 2; i++)
+            assert.equal((await step.runBeside(images, labels)).loss.item(), expected);
+        assert.deepEqual(modes, ['aside']);
+        const loss = (outputs: Tensor, targets: Tensor): Tensor =>
+            nn.crossEntropy(outputs, targets).mul(++factor.value);
+        const changing = new EvaluationStep({ model, loss, surroundings }, true);
+        const got: number[] = [];
+        for (let i = 0; i < 2; i++)
+            got.push((await changing.runBeside(images, labels)).loss.item() / expected);
+        assert.deepEqual(
+            got.map((ratio) => Math.round(ratio)),
+            [2, 3],
+        );
+    });
+
     it('may be a part of another captured step', () => {
         const model = network();
         model.eval();
