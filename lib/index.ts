@@ -1,13 +1,8 @@
 export * from './ops/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
-export {
-    Tensor,
-    type Device,
-    type NestedArray,
-    type NestedNumbers,
-    type TensorData,
-} from './tensor/tensor.js';
+export { Tensor, type NestedArray, type NestedNumbers, type TensorData } from './tensor/tensor.js';
+export type { Device } from './tensor/device.js';
 export { dtypes, type DType } from './tensor/dtype.js';
 export { loadTensors, saveTensors, type NamedTensors, type TensorFile } from './tensor/tensor_file.js';
 export type { Shape } from './tensor/shape.js';
@@ -39,6 +34,7 @@ export { CaptureError } from './native/capture_error.js';
 export { CaptureMismatchError } from './program/validate.js';
 export type { ProgramCall, ProgramSize } from './native/program.js';
 export * from './system.js';
+export * as cuda from './cuda.js';
 export {
     decodeSafetensors,
     encodeSafetensors,

@@ -66,7 +66,7 @@ export class TensorDataset implements Dataset {
     }
 
     batch(indices: Int32Array): Batch {
-        const index = tensor(indices);
+        const index = tensor(indices, { device: this.inputs.device });
         const batch = this.gather(index);
         index.dispose();
         return batch;
@@ -119,7 +119,7 @@ export class Subset implements Dataset {
     private gatherFrom(gather: (index: Tensor) => Batch): (index: Tensor) => Batch {
         let positions: Tensor | undefined;
         return (index) => {
-            positions ??= untraced(() => keep(tensor(this.indices)));
+            positions ??= untraced(() => keep(tensor(this.indices, { device: index.device })));
             return gather(positions.indexSelect(0, index));
         };
     }
@@ -142,7 +142,7 @@ function stack(values: readonly (Tensor | number)[], what: string): Tensor {
     if (!(first instanceof Tensor)) {
         return tensor(Int32Array.from(values, (value) => (value instanceof Tensor ? value.item() : value)));
     }
-    const out = zeros([values.length, ...first.shape], { dtype: first.dtype });
+    const out = zeros([values.length, ...first.shape], { dtype: first.dtype, device: first.device });
     values.forEach((value, i) => {
         if (!(value instanceof Tensor) || !sameShape(value.shape, first.shape)) {
             const got = value instanceof Tensor ? shapeText(value.shape) : 'a number';

@@ -17,11 +17,27 @@ export interface MemoryStatistics {
     readonly sweeps: number;
     readonly swept: number;
     readonly collections: number;
-    /** Bytes held by tensors of the process, freed bytes kept for reuse, the largest `liveBytes`, the limit (0 = none). */
+    /** Bytes held by tensors of the process on the device, freed bytes kept for reuse, the largest `liveBytes`, the limit (0 = none). */
     readonly liveBytes: number;
     readonly cachedBytes: number;
     readonly peakBytes: number;
     readonly limitBytes: number;
+}
+
+/** What a device says of itself. */
+export interface DeviceInfo {
+    /** `cpu`, `cuda`, or that of a plugin for tests. */
+    readonly backend: string;
+    readonly name: string;
+    readonly memoryBytes: number;
+    /** Compute capability; 0 on the CPU. */
+    readonly major: number;
+    readonly minor: number;
+    /** Multiprocessors, or logical processors of the CPU. */
+    readonly processors: number;
+    /** Versions as CUDA counts them: 13000 is 13.0; 0 on the CPU. */
+    readonly driver: number;
+    readonly runtime: number;
 }
 
 declare const programBrand: unique symbol;
@@ -60,11 +76,16 @@ export interface Addon {
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
     contract(): Contract;
-    memory(): MemoryStatistics;
+    move(newTensor: object): void;
+    loadPlugin(path: string): void;
+    deviceCount(): number;
+    deviceInfo(device: number): DeviceInfo;
+    synchronize(device: number): void;
+    memory(device: number): MemoryStatistics;
     sweep(): number;
-    setMemoryLimit(bytes: number): void;
-    emptyCache(): number;
-    resetPeak(): void;
+    setMemoryLimit(bytes: number, device: number): void;
+    emptyCache(device: number): number;
+    resetPeak(device: number): void;
     threadCount(): number;
     setThreads(count: number, spinMicroseconds: number, processors: Int32Array): void;
     threadOptions(): { count: number; spinMicroseconds: number; processors: readonly number[] };
@@ -77,5 +98,8 @@ export const native = loadAddon() as Addon;
 
 const forcedInstructionSet = process.env.NATIVEGRAD_ISA;
 if (forcedInstructionSet) native.useInstructionSet(forcedInstructionSet);
+
+/** The plugin file to use in place of the installed one; empty where none is named. */
+export const namedPlugin = process.env.NATIVEGRAD_CUDA ?? '';
 
 export const contract = native.contract();

@@ -7,6 +7,8 @@ export interface TensorRecord {
     id: number;
     readonly shape: readonly number[];
     readonly dtypeCode: number;
+    /** 0 = the CPU, 1 + i = the i-th device of the plugin, -1 = not known yet: that of the inputs. */
+    deviceCode: number;
     /** True when the elements are known to lie densely in row-major order. */
     isRowMajor: boolean;
 }
@@ -50,9 +52,13 @@ const reduceNames = [
 export type ReduceName = (typeof reduceNames)[number];
 export const reduceCode = (name: ReduceName): number => reduceNames.indexOf(name);
 
+/** What `run` leaves in the block for each output: handle, whether it is row-major, device. */
+const valuesPerOutput = 3;
+
 const none: readonly Scalar[] = [];
 
 function writeShape(position: number, record: TensorRecord): number {
+    block[position++] = record.deviceCode;
     block[position++] = record.dtypeCode;
     block[position++] = record.shape.length;
     for (const size of record.shape) block[position++] = size;
@@ -154,7 +160,7 @@ export function run(
     cross(op, label, code, created, outputs);
     const tracer = activeTracer();
     if (tracer) {
-        bindSlots(tracer, label, parameters, 2 * outputs.length);
+        bindSlots(tracer, label, parameters, valuesPerOutput * outputs.length);
         tracer.onCall(inputs, created === outputs.length ? noRecords : outputs.filter(isWritten));
     }
     if (created === 0) return;
@@ -163,9 +169,10 @@ export function run(
         if (output.id === 0) {
             output.id = block[position] ?? 0;
             output.isRowMajor = block[position + 1] === 1;
+            output.deviceCode = block[position + 2] ?? 0;
             tracer?.onCreated(output);
         }
-        position += 2;
+        position += valuesPerOutput;
     }
 }
 
@@ -179,6 +186,7 @@ export function makeView(record: TensorRecord, base: TensorRecord, offset: numbe
     block.set(strides, 3 + record.shape.length);
     native.view(record);
     record.id = block[0];
+    record.deviceCode = base.deviceCode;
     const tracer = activeTracer();
     if (tracer) {
         tracer.onCall([base], noRecords);
@@ -195,10 +203,21 @@ export function readStrides(record: TensorRecord): number[] {
 
 /** Gives `record` new storage with the elements of `data` in row-major order. */
 export function makeFromData(record: TensorRecord, data: NodeJS.TypedArray): void {
+    if (record.deviceCode < 0) record.deviceCode = 0;
     writeShape(0, record);
     native.fromData(record, data);
     record.id = block[0] ?? 0;
     activeTracer()?.onCreated(record);
+}
+
+/** Gives `record` a copy of the elements of a dense tensor, with the same strides, on the device that it names. */
+export function moveTo(record: TensorRecord, source: TensorRecord): void {
+    requireAlive('to', source, 0);
+    block[0] = source.id;
+    block[1] = record.deviceCode;
+    native.move(record);
+    record.id = block[0];
+    record.isRowMajor = source.isRowMajor;
 }
 
 /** Copies the elements of a row-major tensor into `target`. */

@@ -2,9 +2,10 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { clearGradient, setRequiresGrad } from '../autograd/gradients.js';
 import { guard } from '../native/tracer.js';
 import { copy_ } from '../ops/in_place.js';
-import { cast } from '../ops/convert.js';
+import { to } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
 import { describeValue } from '../support/describe_value.js';
+import { deviceCode, isDevice, type Device } from '../tensor/device.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
 import { sameShape, shapeText, type Shape } from '../tensor/shape.js';
@@ -221,16 +222,36 @@ export abstract class Module {
         return this.train(false);
     }
 
-    /** Casts parameters, their gradients and float buffers to a float dtype, in place: whoever holds them sees it. */
-    to(dtype: DType): this {
-        if (!isFloat(dtype)) throw new TypeError(`[to] a module takes a float dtype, got ${dtype}`);
+    /**
+     * Moves parameters, their gradients and buffers to a device, or casts those of float dtypes to another float dtype, or
+     * both; in place: whoever holds them (an optimizer made before) sees it. The state of an optimizer that has stepped
+     * already stays where it is, so move the model first.
+     *
+     * @throws TypeError for a dtype that is no float; CudaError where CUDA cannot be used, and then nothing has moved.
+     * @example
+     * import { nn } from 'nativegrad';
+     * const model = new nn.Linear(4, 2).to('float64');
+     * console.log(model.to('cpu').weight.device); // cpu
+     */
+    to(dtype: DType): this;
+    to(device: Device, dtype?: DType): this;
+    to(target: DType | Device, dtype?: DType): this {
+        const [device, float] = isDevice(target) ? [target, dtype] : [undefined, target];
+        if (float !== undefined && !isFloat(float))
+            throw new TypeError(`[to] a module takes a float dtype, got ${float}`);
+        if (device !== undefined) deviceCode('to', device);
+        const converted = (x: Tensor): Tensor => {
+            const there = device === undefined ? x : to(x, device);
+            return float !== undefined && isFloat(x.dtype) ? to(there, float) : there;
+        };
         for (const tensor of [...this.parameters(), ...this.buffers()]) {
-            if (tensor.dtype === dtype || !isFloat(tensor.dtype)) continue;
-            const { grad } = tensor;
-            noGrad(() => tensor.adopt(cast(tensor, dtype)));
-            if (!grad) continue;
-            tensor.grad = keep(noGrad(() => cast(grad, dtype)));
-            grad.dispose();
+            const { storedGrad } = tensor;
+            const moved = noGrad(() => converted(tensor));
+            if (moved === tensor) continue;
+            tensor.adopt(moved);
+            if (!storedGrad) continue;
+            tensor.grad = keep(noGrad(() => converted(storedGrad)));
+            if (tensor.grad !== storedGrad) storedGrad.dispose();
         }
         return this;
     }

@@ -1,7 +1,8 @@
+import type { Device } from '../tensor/device.js';
 import type { DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
 import { eq, gt, lt } from './compare.js';
-import { cast } from './convert.js';
+import { to } from './convert.js';
 import { zerosLike } from './create.js';
 import { defineBinary, type BinaryRule } from './define_binary.js';
 import type { Operand } from './kernels.js';
@@ -103,9 +104,10 @@ declare module '../tensor/tensor.js' {
         remainder(other: Operand): Tensor;
         minimum(other: Operand): Tensor;
         maximum(other: Operand): Tensor;
-        /** In another dtype. */
+        /** In another dtype, or on another device (and in another dtype there). */
         to(dtype: DType): Tensor;
+        to(device: Device, dtype?: DType): Tensor;
     }
 }
 
-installMethods({ add, sub, mul, div, floorDivide, remainder, minimum, maximum, to: cast });
+installMethods({ add, sub, mul, div, floorDivide, remainder, minimum, maximum, to });

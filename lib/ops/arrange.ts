@@ -114,7 +114,11 @@ export function roll(
 
 /** @internal Slices of x along an axis in the order of `places`. */
 export function pick(x: Tensor, axis: number, places: readonly number[]): Tensor {
-    return indexSelect(x, axis, fromTypedArray(Int32Array.from(places), [places.length]));
+    return indexSelect(
+        x,
+        axis,
+        fromTypedArray(Int32Array.from(places), [places.length], { device: x.device }),
+    );
 }
 
 /** Reverses the order along axes. */

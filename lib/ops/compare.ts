@@ -41,7 +41,7 @@ export function logicalNot(x: Tensor): Tensor {
 }
 
 function constantMask(x: Tensor, value: boolean): Tensor {
-    return full(x.shape, Number(value), { dtype: 'bool' });
+    return full(x.shape, Number(value), { dtype: 'bool', device: x.device });
 }
 
 /** True where x is NaN; nowhere for integers. */

@@ -1,8 +1,10 @@
 import { defineOp } from '../autograd/define_op.js';
+import { moveTo } from '../native/call.js';
+import { deviceCode, isDevice, type Device } from '../tensor/device.js';
 import { isFloat, category, requireDtype, promote, type DType } from '../tensor/dtype.js';
 import { requireTensor } from '../tensor/require_tensor.js';
-import { sameShape, shapeText } from '../tensor/shape.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isDense, sameShape, shapeText } from '../tensor/shape.js';
+import { Tensor } from '../tensor/tensor.js';
 import { copyKernel, runNew, type Operand } from './kernels.js';
 
 export { requireTensor };
@@ -20,6 +22,39 @@ export function cast(x: Tensor, dtype: DType): Tensor {
     requireTensor('cast', x);
     requireDtype('cast', dtype);
     return x.dtype === dtype ? x : castOp([x], { dtype });
+}
+
+const moveOp = defineOp<readonly [Tensor], { device: Device; from: Device }>({
+    name: 'to',
+    forward: (_, [x], { device }) => {
+        const dense = isDense(x.shape, x.strides) ? x : copyKernel(x);
+        const moved = new Tensor(x.shape, x.dtype, { strides: dense.strides, device });
+        moveTo(moved, dense);
+        if (dense !== x) dense.dispose();
+        return moved;
+    },
+    backward: (dy, { options: { from } }) => [move(dy, from)],
+    differentiable: true,
+});
+
+/** x on another device; x itself where it lies there already. */
+function move(x: Tensor, device: Device): Tensor {
+    return deviceCode('to', device) === x.deviceCode ? x : moveOp([x], { device, from: x.device });
+}
+
+/**
+ * x in another dtype, or on another device, or both; x itself where nothing changes. Floats become integers by truncation.
+ * Differentiable: the gradient comes back in x's dtype, on its device.
+ *
+ * @throws TypeError for an unknown dtype or device; CudaError where CUDA cannot be used.
+ * @example
+ * import { ones } from 'nativegrad';
+ * console.log(ones([2]).to('float64').to('cpu').dtype); // float64
+ */
+export function to(x: Tensor, target: DType | Device, dtype?: DType): Tensor {
+    requireTensor('to', x);
+    if (!isDevice(target)) return cast(x, target);
+    return move(dtype === undefined ? x : cast(x, dtype), target);
 }
 
 const cloneOp = defineOp({

@@ -4,7 +4,7 @@ import { checkShape, maxRank, shapeText, sizeOf, type Shape } from '../tensor/sh
 import type { Tensor } from '../tensor/tensor.js';
 import { fromStorage, type NestedArray } from '../tensor/tensor.js';
 import { cast, requireTensor } from './convert.js';
-import { runNew } from './kernels.js';
+import { makeOn } from './kernels.js';
 import { finishLeaf, type TensorOptions } from './leaf.js';
 
 export type { TensorOptions };
@@ -77,9 +77,9 @@ export function tensor(data: NestedArray | NodeJS.TypedArray, options: TensorOpt
     for (const value of values) requireRange('tensor', Number(value), dtype);
     if (dtype === 'int64') {
         const integers = BigInt64Array.from(values, (value) => BigInt(Math.trunc(Number(value))));
-        return finishLeaf(fromStorage(integers, shape, 'int64'), options);
+        return finishLeaf(fromStorage(integers, shape, 'int64', options.device), options);
     }
-    const wide = fromStorage(Float64Array.from(values, Number), shape, 'float64');
+    const wide = fromStorage(Float64Array.from(values, Number), shape, 'float64', options.device);
     if (dtype === 'float64') return finishLeaf(wide, options);
     const result = cast(wide, dtype);
     wide.dispose();
@@ -123,9 +123,9 @@ export function fromTypedArray(data: NodeJS.TypedArray, shape: Shape, options: T
         );
     }
     if (options.dtype !== undefined && isRawStorage(data, options.dtype)) {
-        return finishLeaf(fromStorage(data, shape, options.dtype), options);
+        return finishLeaf(fromStorage(data, shape, options.dtype, options.device), options);
     }
-    const own = fromStorage(data, shape, dtypeOfArray(data));
+    const own = fromStorage(data, shape, dtypeOfArray(data), options.device);
     if (options.dtype === undefined || options.dtype === own.dtype) return finishLeaf(own, options);
     const result = cast(own, options.dtype);
     own.dispose();
@@ -144,7 +144,7 @@ function isRawStorage(data: NodeJS.TypedArray, dtype: DType): boolean {
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
     checkShape('full', shape);
     requireRange('full', value, options.dtype ?? 'float32');
-    return finishLeaf(runNew('fill', [], shape, options.dtype ?? 'float32', [value]), options);
+    return finishLeaf(makeOn(options.device, 'fill', shape, options.dtype ?? 'float32', [value]), options);
 }
 
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
@@ -157,7 +157,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
     requireTensor('fullLike', x);
-    return full(x.shape, value, { dtype: x.dtype, ...options });
+    return full(x.shape, value, { dtype: x.dtype, device: x.device, ...options });
 }
 
 export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
@@ -179,7 +179,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
     }
     const count = Math.ceil((to - from) / step);
     const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? 'int64' : 'float32');
-    return finishLeaf(runNew('range', [], [count], dtype, [from, step]), options);
+    return finishLeaf(makeOn(options.device, 'range', [count], dtype, [from, step]), options);
 }
 
 /** `count` numbers from `start` to `end`, both included, evenly spaced. */

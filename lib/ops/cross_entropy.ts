@@ -75,7 +75,8 @@ const crossEntropyOp = defineOp<readonly Tensor[], LabelOptions>({
         const divisor = divisorOf(x, labels, weight, ignoreIndex);
         const mean = binaryKernel('div', total, divisor, x.dtype);
         total.dispose();
-        const shared = typeof divisor === 'number' ? full([], divisor, { dtype: x.dtype }) : divisor;
+        const shared =
+            typeof divisor === 'number' ? full([], divisor, { dtype: x.dtype, device: x.device }) : divisor;
         context.save(...inputs, shared);
         return mean;
     },

@@ -37,7 +37,7 @@ const diagonalOp = defineOp<readonly [Tensor], DiagonalOptions>({
 const diagonalScatterOp = defineOp<readonly [Tensor], DiagonalOptions & { readonly shape: Shape }>({
     name: 'diagonal_scatter',
     forward: (_, [x], options) => {
-        const y = zeros(options.shape, { dtype: x.dtype });
+        const y = zeros(options.shape, { dtype: x.dtype, device: x.device });
         const target = diagonalView(y, options);
         run('copy', [x], [target]);
         target.dispose();
@@ -106,8 +106,8 @@ function triangle(
     if (x.rank < 2)
         throw new RangeError(`[${op}] needs a matrix or a batch of them, got ${shapeText(x.shape)}`);
     const [rows = 0, columns = 0] = x.shape.slice(-2);
-    const limits = unsqueeze(arange(diagonal, diagonal + rows, 1, { dtype: 'int64' }), 1);
-    return maskedFill(x, isGone(arange(0, columns, 1, { dtype: 'int64' }), limits), 0);
+    const limits = unsqueeze(arange(diagonal, diagonal + rows, 1, { dtype: 'int64', device: x.device }), 1);
+    return maskedFill(x, isGone(arange(0, columns, 1, { dtype: 'int64', device: x.device }), limits), 0);
 }
 
 /** x [.., M, N] with zeros above a diagonal of the last two axes (0: the main one). */

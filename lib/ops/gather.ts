@@ -43,7 +43,7 @@ const gatherOp = defineOp<readonly [Tensor, Tensor], GatherOptions>({
         return runNew('gather', [x, index], index.shape, x.dtype, [axis, Number(wrap)], label);
     },
     backward: (dy, { saved: [index], options, shapes: [shape = []] }) => [
-        scatterAlong(zeros(shape, { dtype: dy.dtype }), index, dy, options),
+        scatterAlong(zeros(shape, { dtype: dy.dtype, device: dy.device }), index, dy, options),
         null,
     ],
     differentiable: true,

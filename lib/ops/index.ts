@@ -9,7 +9,7 @@ export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';
 export type { Pair } from './pair.js';
 export { add, div, floorDivide, maximum, minimum, mul, remainder, sub } from './arithmetic.js';
 export * from './compare.js';
-export { cast, clone, contiguous } from './convert.js';
+export { cast, clone, contiguous, to } from './convert.js';
 export * from './create.js';
 export {
     abs_,

@@ -1,5 +1,6 @@
 import { binaryCode, compareCode, reduceCode, run, unaryCode, type ReduceName } from '../native/call.js';
 import type { Scalar } from '../native/tracer.js';
+import type { Device } from '../tensor/device.js';
 import { dtypeCode, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -18,6 +19,19 @@ export function runNew(
 ): Tensor {
     const out = new Tensor(shape, dtype);
     run(op, inputs, [out], parameters, label);
+    return out;
+}
+
+/** As `runNew`, for ops without tensors among their inputs, which name the device. */
+export function makeOn(
+    device: Device | undefined,
+    op: string,
+    shape: Shape,
+    dtype: DType,
+    parameters: readonly Scalar[],
+): Tensor {
+    const out = new Tensor(shape, dtype, { device });
+    run(op, [], [out], parameters);
     return out;
 }
 

@@ -1,10 +1,13 @@
 import { setRequiresGrad } from '../autograd/gradients.js';
 import type { DType } from '../tensor/dtype.js';
+import type { Device } from '../tensor/device.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface TensorOptions {
     /** Default: float32, or the dtype that the data implies. */
     dtype?: DType;
+    /** Where the elements lie; default: the CPU. */
+    device?: Device;
     /** Record what is computed from this tensor, for `backward()`. Float dtypes only. */
     requiresGrad?: boolean;
 }

@@ -31,7 +31,7 @@ const padOp = defineOp<readonly [Tensor], ConstantOptions>({
         const shape = x.shape.map(
             (size, axis) => size + (padding[axis]?.[0] ?? 0) + (padding[axis]?.[1] ?? 0),
         );
-        const y = full(shape, value, { dtype: x.dtype });
+        const y = full(shape, value, { dtype: x.dtype, device: x.device });
         if (x.size === 0) return y;
         const start = y.strides.reduce((sum, stride, axis) => sum + stride * (padding[axis]?.[0] ?? 0), 0);
         const middle = viewOf(y, x.shape, y.strides, start);

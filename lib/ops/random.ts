@@ -42,10 +42,10 @@ function draw(
     return target;
 }
 
-function newFloat(op: string, shape: Shape, dtype: DType = 'float32'): Tensor {
+function newFloat(op: string, shape: Shape, { dtype = 'float32', device }: TensorOptions): Tensor {
     checkShape(op, shape);
     if (!isFloat(dtype)) throw new TypeError(`[${op}] needs a float dtype, got ${dtype}; use randint`);
-    return new Tensor(shape, dtype);
+    return new Tensor(shape, dtype, { device });
 }
 
 function requireFinite(op: string, name: string, value: number): void {
@@ -62,13 +62,13 @@ function requireFinite(op: string, name: string, value: number): void {
  * console.log(rand([2, 3], { generator: new Generator(1) }).shape); // [2, 3]
  */
 export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
-    const x = newFloat('rand', shape, options.dtype);
+    const x = newFloat('rand', shape, options);
     return finishLeaf(draw('rand', x, 'uniform', 0, 1, options.generator), options);
 }
 
 /** Numbers of the standard normal distribution (Box and Muller, 1958). Float dtypes only. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
-    const x = newFloat('randn', shape, options.dtype);
+    const x = newFloat('randn', shape, options);
     return finishLeaf(draw('randn', x, 'normal', 0, 1, options.generator), options);
 }
 
@@ -95,7 +95,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
             `[randint] needs integers low < high within [${least}, ${most}] of ${dtype}, got ${String(low)} and ${String(high)}`,
         );
     }
-    const x = new Tensor(shape, dtype);
+    const x = new Tensor(shape, dtype, { device: options.device });
     return finishLeaf(draw('randint', x, 'integer', low, high, options.generator), options);
 }
 
@@ -124,12 +124,14 @@ export function bernoulli(shape: Shape, probability: number | Tensor, options: R
     const dtype = options.dtype ?? 'float32';
     if (typeof probability === 'number') {
         requireProbability('bernoulli', probability);
-        const x = new Tensor(shape, dtype);
+        const x = new Tensor(shape, dtype, { device: options.device });
         return finishLeaf(draw('bernoulli', x, 'bernoulli', probability, 0, options.generator), options);
     }
     requireTensor('bernoulli', probability, 'the probability');
     requireFloat('bernoulli', probability);
-    const uniform = new Tensor(shape, probability.dtype === 'float64' ? 'float64' : 'float32');
+    const uniform = new Tensor(shape, probability.dtype === 'float64' ? 'float64' : 'float32', {
+        device: probability.device,
+    });
     draw('bernoulli', uniform, 'uniform', 0, 1, options.generator);
     const truth = lt(uniform, probability.detach().expand(shape));
     uniform.dispose();
@@ -148,7 +150,7 @@ function overwrite(op: string, x: Tensor, fill: (target: Tensor) => void): Tenso
         fill(x);
         return x;
     }
-    const values = new Tensor(x.shape, x.dtype);
+    const values = new Tensor(x.shape, x.dtype, { device: x.device });
     fill(values);
     copy_(x, values);
     values.dispose();

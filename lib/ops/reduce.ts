@@ -86,7 +86,7 @@ function prodOthers(x: Tensor): Tensor {
     if (!isGradEnabled() || !x.needsGrad) return prodOthersOp([x], {});
     // Differentiable: D copies of each row, the i-th with a 1 in place of element i.
     const count = x.shape[1] ?? 1;
-    const own = eye(count, count, { dtype: 'bool' });
+    const own = eye(count, count, { dtype: 'bool', device: x.device });
     const copies = expand(unsqueeze(x, 1), [x.shape[0] ?? 1, count, count]);
     return prod(maskedFill(copies, own, 1), 2);
 }

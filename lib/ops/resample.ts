@@ -1,4 +1,5 @@
 import { defineOp } from '../autograd/define_op.js';
+import type { Device } from '../tensor/device.js';
 import type { Shape } from '../tensor/shape.js';
 import { fromStorage, type Tensor } from '../tensor/tensor.js';
 import { runNew } from './kernels.js';
@@ -62,11 +63,11 @@ interface Table {
 const tables = new WeakMap<Taps, Table>();
 
 /** Positions int32 [outputs, most taps] and weights float64 of the same shape; -1 where there is no tap. */
-function operandsOf(taps: Taps): [Tensor, Tensor] {
+function operandsOf(taps: Taps, device: Device): [Tensor, Tensor] {
     let table = tables.get(taps);
     if (!table) tables.set(taps, (table = tableOf(taps)));
     const { shape, positions, weights } = table;
-    return [fromStorage(positions, shape, 'int32'), fromStorage(weights, shape, 'float64')];
+    return [fromStorage(positions, shape, 'int32', device), fromStorage(weights, shape, 'float64', device)];
 }
 
 function tableOf(taps: Taps): Table {
@@ -86,7 +87,7 @@ function tableOf(taps: Taps): Table {
 const resampleOp = defineOp<readonly [Tensor], ResampleOptions>({
     name: 'resample2d',
     forward: (_, [x], { rows, columns }) => {
-        const operands = [...operandsOf(rows), ...operandsOf(columns)];
+        const operands = [...operandsOf(rows, x.device), ...operandsOf(columns, x.device)];
         const shape: Shape = [x.shape[0] ?? 0, x.shape[1] ?? 0, rows.length, columns.length];
         const y = runNew('resample2d', [x, ...operands], shape, x.dtype);
         for (const operand of operands) operand.dispose();

@@ -61,10 +61,10 @@ export function oneHot(index: Tensor, classes?: number, dtype: DType = 'int64'):
         throw new RangeError(`[one_hot] the number of classes must be a positive integer, got ${count}`);
     const shape = [...index.shape, count];
     const places = reshape(index, [...index.shape, 1]);
-    const one = expand(ones([], { dtype }), places.shape);
+    const one = expand(ones([], { dtype, device: index.device }), places.shape);
     return runNew(
         'scatter_add',
-        [zeros(shape, { dtype }), places, one],
+        [zeros(shape, { dtype, device: index.device }), places, one],
         shape,
         dtype,
         [index.rank, 0],

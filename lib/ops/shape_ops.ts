@@ -220,7 +220,7 @@ const sliceOp = defineOp<readonly [Tensor], SliceOptions>({
 const sliceScatterOp = defineOp<readonly [Tensor], { shape: Shape; slice: SliceOptions }>({
     name: 'slice_scatter',
     forward: (_, [dy], { shape, slice: options }) => {
-        const dx = zeros(shape, { dtype: dy.dtype });
+        const dx = zeros(shape, { dtype: dy.dtype, device: dy.device });
         const target = sliceView(dx, options);
         run('copy', [dy], [target]);
         target.dispose();

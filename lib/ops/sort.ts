@@ -26,7 +26,7 @@ const sortOp = defineOp<readonly [Tensor], SortOptions, readonly Tensor[]>({
         return [values, indices];
     },
     backward: ([dy], { saved: [indices], options: { axis }, shapes: [shape = []] }) => [
-        dy && scatterAdd(zeros(shape, { dtype: dy.dtype }), axis, indices, dy),
+        dy && scatterAdd(zeros(shape, { dtype: dy.dtype, device: dy.device }), axis, indices, dy),
     ],
     differentiable: true,
 });

@@ -47,7 +47,7 @@ const unfoldOp = defineOp<readonly [Tensor], WindowOptions>({
             count * size,
             ...shape.slice(axis + 1),
         ]);
-        const index = fromTypedArray(places, [places.length]);
+        const index = fromTypedArray(places, [places.length], { device: dy.device });
         return [addSlices(joined, index, shape[axis] ?? 0, { axis, skip: -1, label: 'unfold' })];
     },
     differentiable: true,

@@ -19,6 +19,7 @@ import {
 } from '../native/program.js';
 import { exchangeTracer } from '../native/tracer.js';
 import { Scope } from '../autograd/scope.js';
+import type { Device } from '../tensor/device.js';
 import type { DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
 import type { Shape } from '../tensor/shape.js';
@@ -69,7 +70,8 @@ function callTexts(program: NativeProgram): string[] {
 
 /** What the step gets in place of an input: a tensor of its own with the same layout. */
 function standInFor(input: Tensor): Tensor {
-    const standIn = new Tensor(input.shape, input.dtype, { strides: input.strides });
+    const { shape, dtype, device, strides } = input;
+    const standIn = new Tensor(shape, dtype, { strides, device });
     standIn.isRowMajor = input.isRowMajor;
     return standIn;
 }
@@ -91,7 +93,7 @@ export class CapturedProgram<Result> {
     private readonly writtenMemory: ReadonlySet<Tensor['version']>;
     private readonly gradientMemory: ReadonlySet<Tensor['version']>;
     private readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly before: Tensor | null }[];
-    private readonly resultTypes: readonly { readonly shape: Shape; readonly dtype: DType }[];
+    private readonly resultTypes: readonly Pick<Tensor, 'shape' | 'dtype' | 'device'>[];
 
     private constructor(
         /** The calls as recorded, for checks, and those that replays run. */
@@ -114,7 +116,7 @@ export class CapturedProgram<Result> {
         this.gradientsBefore = [...tracer.gradients.values()].filter(
             ({ dependsOnBefore }) => dependsOnBefore,
         );
-        this.resultTypes = tensorsOf(structure).map(({ shape, dtype }) => ({ shape, dtype }));
+        this.resultTypes = tensorsOf(structure).map(({ shape, dtype, device }) => ({ shape, dtype, device }));
     }
 
     /**
@@ -210,8 +212,8 @@ export class CapturedProgram<Result> {
 
     /** Tensors for the results of `steps` steps; stacked ones have an axis in front, an entry a step. */
     newOutputs(steps: number, stacked: boolean): Tensor[] {
-        return this.resultTypes.map(({ shape, dtype }) =>
-            newTensor(stacked ? [steps, ...shape] : shape, dtype),
+        return this.resultTypes.map(({ shape, dtype, device }) =>
+            newTensor(stacked ? [steps, ...shape] : shape, dtype, device),
         );
     }
 
@@ -386,8 +388,8 @@ function goBack(runs: readonly ProgramRun[], stepsDone: readonly number[]): void
 }
 
 /** A tensor with memory whose elements do not matter yet. */
-function newTensor(shape: Shape, dtype: DType): Tensor {
-    const x = new Tensor(shape, dtype);
+function newTensor(shape: Shape, dtype: DType, device: Device): Tensor {
+    const x = new Tensor(shape, dtype, { device });
     run('fill', [], [x], [0]);
     return x;
 }

@@ -6,7 +6,9 @@ import { Tensor, viewOf } from '../tensor/tensor.js';
 
 /** Dtypes and layouts of the tensors, and which of them each input is. */
 export function signatureOf(samples: readonly Tensor[], places: readonly number[]): string {
-    const parts = samples.map(({ dtype, shape, strides }) => `${dtype}:${shape.join()}:${strides.join()}`);
+    const parts = samples.map(
+        ({ device, dtype, shape, strides }) => `${device}:${dtype}:${shape.join()}:${strides.join()}`,
+    );
     return `${isGradEnabled() ? 'grad' : 'no grad'}|${autocastDtype() ?? ''}|${places.join()}|${parts.join('|')}`;
 }
 

@@ -149,6 +149,14 @@ export function overlaps(shape: Shape, strides: readonly number[]): boolean {
     return false;
 }
 
+/** Whether the elements fill one block without gaps or overlaps, in whatever order of axes. */
+export function isDense(shape: Shape, strides: readonly number[]): boolean {
+    const count = sizeOf(shape);
+    if (count === 0) return true;
+    const reach = shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] ?? 0), 1);
+    return reach === count && !overlaps(shape, strides);
+}
+
 export function isRowMajor(shape: Shape, strides: readonly number[]): boolean {
     let expected = 1;
     for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -9,13 +9,11 @@ import {
 } from '../native/call.js';
 import { programsAtRest } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
+import { deviceCode, deviceName, type Device } from './device.js';
 import { dtypeCode, type DType } from './dtype.js';
 import { formatTensor } from './format.js';
 import { track, untrack } from './lifetime.js';
 import { isRowMajor, rowMajorStrides, sameShape, shapeText, sizeOf, type Shape } from './shape.js';
-
-/** Where a tensor's memory lies. */
-export type Device = 'cpu';
 
 /** Counts writes into a storage; shared by all views of it, so that the tape notices a change of what it saved. */
 export interface VersionCounter {
@@ -49,7 +47,6 @@ export class Tensor implements TensorRecord {
     id = 0;
     readonly shape: Shape;
     readonly dtype: DType;
-    readonly device: Device;
     /** @internal The gradient, for those who must not count as readers of it. */
     storedGrad: Tensor | null = null;
     /** @internal */
@@ -60,6 +57,8 @@ export class Tensor implements TensorRecord {
     version: VersionCounter;
     /** @internal */
     needsGrad = false;
+    /** @internal -1 before the first kernel, where the inputs decide. */
+    deviceCode: number;
     /** @internal True when it was made to share another tensor's storage. */
     readonly isView: boolean;
     /** @internal */
@@ -70,12 +69,12 @@ export class Tensor implements TensorRecord {
     constructor(
         shape: Shape,
         dtype: DType,
-        options: { strides?: readonly number[]; version?: VersionCounter } = {},
+        options: { strides?: readonly number[]; version?: VersionCounter; device?: Device | undefined } = {},
     ) {
         // A frozen copy: a caller that changes its array must not change what kernels were told.
         this.shape = Object.isFrozen(shape) ? shape : Object.freeze(shape.slice());
         this.dtype = dtype;
-        this.device = 'cpu';
+        this.deviceCode = options.device === undefined ? -1 : deviceCode('tensor', options.device);
         this.version = options.version ?? { value: 0 };
         this.isView = options.version !== undefined;
         this.knownStrides = options.strides ?? null;
@@ -96,6 +95,11 @@ export class Tensor implements TensorRecord {
     /** @internal */
     get dtypeCode(): number {
         return dtypeCode(this.dtype);
+    }
+
+    /** Where the elements lie: `cpu`, or `cuda:0` for the first GPU. */
+    get device(): Device {
+        return deviceName(Math.max(this.deviceCode, 0));
     }
 
     /** Number of dimensions. */
@@ -134,7 +138,7 @@ export class Tensor implements TensorRecord {
     }
 
     /**
-     * @internal Becomes a handle to the storage of `source`, in its dtype and layout, so that whoever holds this tensor (an
+     * @internal Becomes a handle to the storage of `source`, in its dtype, layout and device, so that whoever holds this tensor (an
      * optimizer, a second module) sees the change. Counts as a write.
      */
     adopt(source: Tensor): void {
@@ -143,8 +147,8 @@ export class Tensor implements TensorRecord {
                 `[adopt] shapes differ: ${shapeText(this.shape)} and ${shapeText(source.shape)}`,
             );
         }
-        const { id, shape, dtypeCode, isRowMajor } = this;
-        const before: TensorRecord = { id, shape, dtypeCode, isRowMajor };
+        const { id, shape, dtypeCode, deviceCode, isRowMajor } = this;
+        const before: TensorRecord = { id, shape, dtypeCode, deviceCode, isRowMajor };
         makeView(this, source, 0, source.strides);
         disposeRecord(before);
         (this as { dtype: DType }).dtype = source.dtype;
@@ -234,8 +238,8 @@ export function viewOf(base: Tensor, shape: Shape, strides: readonly number[], o
 }
 
 /** @internal A tensor with the elements of a typed array whose type is that of the dtype's storage. */
-export function fromStorage(data: NodeJS.TypedArray, shape: Shape, dtype: DType): Tensor {
-    const result = new Tensor(shape, dtype, { strides: rowMajorStrides(shape) });
+export function fromStorage(data: NodeJS.TypedArray, shape: Shape, dtype: DType, device?: Device): Tensor {
+    const result = new Tensor(shape, dtype, { strides: rowMajorStrides(shape), device });
     makeFromData(result, data);
     return result;
 }

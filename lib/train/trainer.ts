@@ -279,7 +279,7 @@ export class Trainer {
         const [first] = parts;
         if (!first) throw new RangeError('[predict] there are no batches');
         const samples = parts.reduce((count, part) => count + (part.shape[0] ?? 0), 0);
-        const all = zeros([samples, ...first.shape.slice(1)], { dtype: first.dtype });
+        const all = zeros([samples, ...first.shape.slice(1)], { dtype: first.dtype, device: first.device });
         let start = 0;
         for (const part of parts) {
             const end = start + (part.shape[0] ?? 0);

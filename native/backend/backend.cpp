@@ -3,24 +3,10 @@
 #include <cstring>
 
 #include "backend/error.h"
-#include "cpu/cpu_backend.h"
 
 namespace nativegrad {
 
 namespace {
-
-struct Hasher {
-    uint64_t hash = 0xcbf29ce484222325ull;
-
-    void text(const char* value) {
-        for (; *value; ++value) hash = (hash ^ static_cast<unsigned char>(*value)) * 0x100000001b3ull;
-    }
-    template <class Field>
-    void operator()(const char* name, Field&) {
-        text(name);
-        hash = (hash ^ sizeof(Field)) * 0x100000001b3ull;
-    }
-};
 
 // Advances every per-model tensor of the call by one model.
 void shift_models(TensorView* views, int32_t count) {
@@ -46,7 +32,7 @@ void run_each_model(OpFunction function, const OpCall& call, ErrorMessage& error
     std::memcpy(inputs, call.inputs, sizeof(TensorView) * static_cast<size_t>(call.input_count));
     std::memcpy(outputs, call.outputs, sizeof(TensorView) * static_cast<size_t>(call.output_count));
     Params params = *static_cast<const Params*>(call.params);
-    OpCall single{1, call.input_count, call.output_count, inputs, outputs, &params};
+    OpCall single{1, call.input_count, call.output_count, inputs, outputs, &params, call.where};
     for (int32_t model = 0; model < call.models && status == 0; ++model) {
         status = function(&single, &error);
         shift_models(inputs, call.input_count);
@@ -57,30 +43,6 @@ void run_each_model(OpFunction function, const OpCall& call, ErrorMessage& error
 }
 
 }  // namespace
-
-const char* op_name(OpCode op) {
-    static const char* const names[] = {
-#define X(name, Params, layout) #name,
-#include "ops/op_table.def"
-#undef X
-    };
-    return names[static_cast<int32_t>(op)];
-}
-
-uint64_t backend_abi_hash() {
-    Hasher hasher;
-#define X(name, Params, layout) \
-    {                           \
-        hasher.text(#name);     \
-        Params params{};        \
-        params.fields(hasher);  \
-    }
-#include "ops/op_table.def"
-#undef X
-    return hasher.hash ^ sizeof(TensorView) ^ (sizeof(OpCall) << 16);
-}
-
-const BackendTable* backend_at(int32_t device) { return device == 0 ? &cpu_backend() : nullptr; }
 
 void run_op(const BackendTable& backend, OpCode op, const OpCall& call) {
     ErrorMessage error{};

@@ -20,6 +20,13 @@ constexpr int32_t op_count = static_cast<int32_t>(OpCode::count);
 
 const char* op_name(OpCode op);
 
+// A device of a backend, counted from 0, and the queue of the caller's environment on it. What one queue is
+// given runs in that order; the CPU has no queues: there, all work is done when a function returns.
+struct DeviceQueue {
+    int32_t ordinal;
+    void* queue;
+};
+
 // One execution of one op. Outputs are allocated; inputs may be views. models = 1 except inside a program.
 struct OpCall {
     int32_t models;
@@ -28,6 +35,7 @@ struct OpCall {
     const TensorView* inputs;
     const TensorView* outputs;
     const void* params;
+    DeviceQueue where{};
 };
 
 enum class Status : int32_t { ok, invalid_argument, out_of_memory, internal };
@@ -38,21 +46,50 @@ struct ErrorMessage {
 
 using OpFunction = int32_t (*)(const OpCall*, ErrorMessage*);
 
+struct DeviceInfo {
+    char name[256];
+    int64_t memory_bytes;
+    int32_t major, minor;     // compute capability; 0 on the CPU
+    int32_t processors;       // multiprocessors, or logical processors
+    int32_t driver, runtime;  // versions as CUDA counts them (13000 = 13.0); 0 on the CPU
+};
+
+struct MemoryStats {
+    int64_t live_bytes;    // held by tensors, in the sizes of the blocks
+    int64_t cached_bytes;  // freed and kept for reuse
+    int64_t peak_bytes;    // largest live_bytes so far
+    int64_t limit_bytes;   // 0 = none
+};
+
+// Functions that return int32_t give a Status, and a message where it is not `ok`.
 struct BackendTable {
     uint64_t abi_hash;
     const char* name;
-    void* (*allocate)(size_t bytes);  // null when there is no memory left
-    void (*release)(void* data, size_t bytes);
-    int32_t (*copy_from_host)(void* device, const void* host, size_t bytes);
-    int32_t (*copy_to_host)(void* host, const void* device, size_t bytes);
+    int32_t (*device_count)(int32_t* count, ErrorMessage* error);
+    int32_t (*describe)(int32_t ordinal, DeviceInfo* info, ErrorMessage* error);
+    int32_t (*open_queue)(int32_t ordinal, void** queue, ErrorMessage* error);
+    // Waits for what it was given. Memory of the queue may be released after it was closed.
+    void (*close_queue)(DeviceQueue where);
+    // Returns when all the work given is done; errors of that work come up here.
+    int32_t (*synchronize)(DeviceQueue where, ErrorMessage* error);
+    void* (*allocate)(DeviceQueue where, size_t bytes);  // null when there is no memory left
+    void (*release)(DeviceQueue where, void* data, size_t bytes);
+    // The host memory may be used again on return.
+    int32_t (*copy_from_host)(DeviceQueue where, void* to, const void* host, size_t bytes,
+                              ErrorMessage* error);
+    int32_t (*copy_to_host)(DeviceQueue where, void* host, const void* from, size_t bytes,
+                            ErrorMessage* error);
+    // Within the device, in the order of the queue.
+    int32_t (*copy)(DeviceQueue where, void* to, const void* from, size_t bytes, ErrorMessage* error);
+    MemoryStats (*memory)(int32_t ordinal);
+    void (*set_memory_limit)(int32_t ordinal, int64_t bytes);
+    void (*reset_peak)(int32_t ordinal);
+    int64_t (*empty_cache)(int32_t ordinal);  // returns the bytes given back
     OpFunction ops[op_count];
 };
 
 // Changes with every name, order, field or layout in the op table.
 uint64_t backend_abi_hash();
-
-// Null when no backend of that index is loaded. 0 is the CPU.
-const BackendTable* backend_at(int32_t device);
 
 // Runs the op for every model of the call; throws Error with the op's name in front.
 void run_op(const BackendTable& backend, OpCode op, const OpCall& call);

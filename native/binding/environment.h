@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "binding/handle_table.h"
+#include "binding/queues.h"
 #include "program/recorder.h"
 
 namespace nativegrad {
@@ -17,6 +18,7 @@ struct Environment {
     explicit Environment(napi_env env);
     ~Environment();
 
+    Queues queues;  // outlives the tensors
     HandleTable handles;
     napi_ref block_reference = nullptr;  // keeps the argument block alive
     double* block = nullptr;
@@ -27,6 +29,8 @@ struct Environment {
     bool is_paused = false;
 
     std::unique_ptr<ProgramThread> program_thread;  // from the first replay in the background on
+
+    StorageRef allocate(int32_t device, int64_t bytes) { return handles.allocate(queues.on(device), bytes); }
 
     Recorder* active_recorder() const { return is_paused ? nullptr : recorder.get(); }
 };

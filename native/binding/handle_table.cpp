@@ -168,18 +168,19 @@ void HandleTable::make_room(int64_t bytes) {
     insert_threshold_ = std::max(least_insert_threshold, counters_.tensors);
 }
 
-StorageRef HandleTable::allocate(int32_t device, int64_t bytes) {
-    const BackendTable* backend = backend_at(device);
-    if (backend == nullptr) fail("no backend is loaded for device %d", device);
+StorageRef HandleTable::allocate(const Placement& placement, int64_t bytes) {
+    const auto memory = [&] {
+        return placement.backend->allocate(placement.where, static_cast<size_t>(bytes));
+    };
     make_room(bytes);
-    void* data = backend->allocate(static_cast<size_t>(bytes));
+    void* data = memory();
     if (data == nullptr) {
         sweep();
-        data = backend->allocate(static_cast<size_t>(bytes));
+        data = memory();
     }
     if (data == nullptr) {
         collect();
-        data = backend->allocate(static_cast<size_t>(bytes));
+        data = memory();
     }
     if (data == nullptr) {
         char text[256];
@@ -187,11 +188,11 @@ StorageRef HandleTable::allocate(int32_t device, int64_t bytes) {
                       "out of memory on %s: asked for %lld bytes while %lld tensors hold %lld bytes; dispose "
                       "of tensors, use "
                       "scope(), make the batch smaller, or raise the limit with setMemoryLimit()",
-                      backend->name, static_cast<long long>(bytes), static_cast<long long>(counters_.tensors),
-                      static_cast<long long>(bytes_));
+                      placement.backend->name, static_cast<long long>(bytes),
+                      static_cast<long long>(counters_.tensors), static_cast<long long>(bytes_));
         throw Error(Status::out_of_memory, text);
     }
-    return StorageRef(new Storage(*backend, data, bytes));
+    return StorageRef(new Storage(placement, data, bytes));
 }
 
 HandleStats HandleTable::stats() const {

@@ -56,7 +56,7 @@ class HandleTable {
     void replace_storage(TensorSlot& slot, StorageRef storage);
 
     // New memory under the collection rules; throws Error out_of_memory with the sizes.
-    StorageRef allocate(int32_t device, int64_t bytes);
+    StorageRef allocate(const Placement& placement, int64_t bytes);
 
     // Sweeps, and collects if need be, when enough has come since the last time; `bytes` are about to come.
     // Slots may be freed meanwhile, so hold on to the storage that is still needed.

@@ -60,8 +60,9 @@ napi_value capture_abort(napi_env env, napi_callback_info) {
 void persist(Environment& environment, Handle handle) {
     const StorageRef recorded = slot_of(environment, handle).storage;
     if (!is_recorded(*recorded.get())) return;
-    StorageRef storage = environment.recorder->persist(
-        *recorded.get(), [&](int64_t bytes) { return environment.handles.allocate(0, bytes); });
+    StorageRef storage = environment.recorder->persist(*recorded.get(), [&](int64_t bytes) {
+        return environment.allocate(slot_of(environment, handle).device, bytes);
+    });
     TensorSlot& slot = slot_of(environment, handle);
     const int64_t offset = static_cast<char*>(slot.view.data) - static_cast<char*>(recorded->data());
     slot.view.data = static_cast<char*>(storage->data()) + offset;
@@ -115,8 +116,9 @@ napi_value capture_end(napi_env env, napi_callback_info info) {
             bool wanted = false;
             napi_get_value_bool(env, arguments.values[fused ? 2 : 1], &wanted);
             if (!wanted) continue;
+            const int32_t device = environment.recorder->device();
             ProgramRef program = environment.recorder->finish(
-                changing, fused, [&](int64_t bytes) { return environment.handles.allocate(0, bytes); });
+                changing, fused, [&](int64_t bytes) { return environment.allocate(device, bytes); });
             napi_set_element(env, list, made++, wrap(env, std::move(program)));
         }
         environment.recorder.reset();

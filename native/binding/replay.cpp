@@ -1,5 +1,6 @@
 #include "binding/replay.h"
 
+#include <algorithm>
 #include <map>
 
 #include "binding/argument_reader.h"
@@ -121,8 +122,10 @@ std::vector<std::vector<size_t>> groups_apart(const std::vector<const Program*>&
 }
 
 void run_replays(Replays& replays, const std::atomic<bool>* stop) {
-    if (replays.size() == 1) {
-        replays[0].run(stop);
+    const auto is_elsewhere = [](const Replay& replay) { return replay.program->device != 0; };
+    if (replays.size() == 1 || std::any_of(replays.begin(), replays.end(), is_elsewhere)) {
+        // A device's queue takes one call after the other anyway.
+        for (Replay& replay : replays) replay.run(stop);
     } else {
         std::vector<const Program*> programs;
         for (const Replay& replay : replays) programs.push_back(replay.program.get());

@@ -85,7 +85,7 @@ void share_arenas(Environment& environment, const std::vector<ProgramRef>& progr
         Program& program = *programs[i];
         if (program.arena_bytes == 0) continue;
         if (taken.count(program.arena.get()) != 0)
-            program.use_arena(environment.handles.allocate(0, program.arena_bytes));
+            program.use_arena(environment.handles.allocate(program.arena->placement(), program.arena_bytes));
         taken.insert(program.arena.get());
     }
 }

@@ -1,8 +1,9 @@
 // run(opCode, ...newOutputs): one op, one crossing.
 //
 // Argument block: input count; per input a handle, or 0 and the value of a number; output count; per output a
-// handle (written in place), or 0, dtype, rank and sizes for a new tensor; then the op's parameters in the
-// order of op_params.h. On return the block holds, per output, its handle and 1 if it is row-major, else 0.
+// handle (written in place), or 0, device (-1: that of the inputs), dtype, rank and sizes for a new tensor;
+// then the op's parameters in the order of op_params.h. On return the block holds, per output, its handle, 1
+// if it is row-major, else 0, and its device.
 // The JavaScript objects of new outputs follow the op code, in order.
 #include <algorithm>
 #include <cstring>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int32_t max_operands = 128;
 constexpr size_t max_new_outputs = 8;
+constexpr int32_t block_values_per_output = 3;
 
 enum class OutputLayout { row_major, follow, channels_last };
 
@@ -50,7 +52,9 @@ TensorSlot& slot_of(Environment& environment, Handle handle) {
 }
 
 void join_device(Operands& operands, int32_t device) {
-    if (operands.device >= 0 && operands.device != device) fail("the tensors are on different devices");
+    if (operands.device >= 0 && operands.device != device)
+        fail("the tensors are on different devices, %s and %s; move one with x.to()",
+             device_name(operands.device).c_str(), device_name(device).c_str());
     operands.device = device;
 }
 
@@ -101,6 +105,9 @@ void read_new_output(Environment& environment, ArgumentReader& reader, OpCode op
                      int32_t i) {
     TensorView& view = operands.outputs[i];
     std::memset(&view, 0, sizeof view);
+    const int32_t device = static_cast<int32_t>(reader.integer(-1, device_count() - 1, "device"));
+    if (device >= 0) join_device(operands, device);
+    if (operands.device < 0) operands.device = 0;
     view.dtype = read_dtype(reader);
     view.rank = static_cast<int32_t>(reader.integer(0, max_rank, "rank"));
     for (int32_t axis = 0; axis < view.rank; ++axis) view.shape[axis] = reader.integer(0, INT64_MAX, "size");
@@ -116,9 +123,8 @@ void read_new_output(Environment& environment, ArgumentReader& reader, OpCode op
             break;
     }
     Recorder* recorder = environment.active_recorder();
-    operands.output_storage[i] = recorder != nullptr
-                                     ? recorder->temporary(byte_size(view))
-                                     : environment.handles.allocate(operands.device, byte_size(view));
+    operands.output_storage[i] = recorder != nullptr ? recorder->temporary(byte_size(view))
+                                                     : environment.allocate(operands.device, byte_size(view));
     view.data = operands.output_storage[i]->data();
 }
 
@@ -129,7 +135,6 @@ size_t read_outputs(Environment& environment, ArgumentReader& reader, OpCode op,
     for (int32_t i = 0; i < operands.output_count; ++i) {
         operands.output_handles[i] = reader.integer();
         if (operands.output_handles[i] == 0) {
-            if (operands.device < 0) operands.device = 0;
             read_new_output(environment, reader, op, operands, i);
             ++created;
             continue;
@@ -165,10 +170,10 @@ void record(Environment& environment, OpCode op, Operands& operands, Params& par
     params.fields(collector);
     const std::vector<RecordedSlot> slots = collector.slots;
     const int32_t first = environment.active_recorder()->record(
-        {op, operands.input_count, operands.output_count, operands.inputs, operands.outputs,
+        {op, operands.device, operands.input_count, operands.output_count, operands.inputs, operands.outputs,
          operands.input_storage, operands.output_storage, &params, sizeof params,
          std::move(collector.slots)});
-    double* out = environment.block + 2 * operands.output_count;
+    double* out = environment.block + block_values_per_output * operands.output_count;
     *out++ = static_cast<double>(slots.size());
     for (size_t i = 0; i < slots.size(); ++i) {
         *out++ = slots[i].position;
@@ -182,9 +187,10 @@ void execute(Environment& environment, OpCode op, Operands& operands, ArgumentRe
     Params params{};
     params.fields(reader);
     if (environment.active_recorder() != nullptr) return record(environment, op, operands, params, list);
-    const OpCall call{1,      operands.input_count, operands.output_count, operands.inputs, operands.outputs,
-                      &params};
-    run_op(*backend_at(operands.device), op, call);
+    const Placement& placement = environment.queues.on(std::max(operands.device, 0));
+    const OpCall call{1,       operands.input_count, operands.output_count, operands.inputs, operands.outputs,
+                      &params, placement.where};
+    run_op(*placement.backend, op, call);
 }
 
 void execute(Environment& environment, OpCode op, Operands& operands, ArgumentReader& reader) {
@@ -227,8 +233,10 @@ void run(napi_env env, Environment& environment, OpCode op, const napi_value* ob
         }
     }
     for (int32_t i = 0; i < operands.output_count; ++i) {
-        environment.block[2 * i] = static_cast<double>(operands.output_handles[i]);
-        environment.block[2 * i + 1] = is_row_major(operands.outputs[i]) ? 1 : 0;
+        double* out = environment.block + block_values_per_output * i;
+        out[0] = static_cast<double>(operands.output_handles[i]);
+        out[1] = is_row_major(operands.outputs[i]) ? 1 : 0;
+        out[2] = operands.device;
     }
     (void)env;
 }

@@ -76,11 +76,51 @@ Napi::Value contract(const Napi::CallbackInfo& info) {
     return result;
 }
 
-// memory(): bytes and counts, of this environment and of the process
+Device device_of(const Napi::Value& value) { return device_at(value.ToNumber().Int32Value()); }
+
+// loadPlugin(path)
+Napi::Value load_plugin_file(const Napi::CallbackInfo& info) {
+    load_plugin(info[0].ToString().Utf8Value().c_str());
+    return info.Env().Undefined();
+}
+
+// deviceCount(): the CPU, and the devices of the plugin
+Napi::Value count_devices(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), device_count());
+}
+
+// deviceInfo(device)
+Napi::Value device_info(const Napi::CallbackInfo& info) {
+    const Device device = device_of(info[0]);
+    DeviceInfo found{};
+    ErrorMessage error{};
+    require_ok(device.backend->describe(device.ordinal, &found, &error), error);
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("backend", device.backend->name);
+    result.Set("name", found.name);
+    result.Set("memoryBytes", static_cast<double>(found.memory_bytes));
+    result.Set("major", found.major);
+    result.Set("minor", found.minor);
+    result.Set("processors", found.processors);
+    result.Set("driver", found.driver);
+    result.Set("runtime", found.runtime);
+    return result;
+}
+
+// synchronize(device): waits for all that this environment gave it
+Napi::Value synchronize(const Napi::CallbackInfo& info) {
+    const Placement& placement = environment_of(info.Env()).queues.on(info[0].ToNumber().Int32Value());
+    ErrorMessage error{};
+    require_ok(placement.backend->synchronize(placement.where, &error), error);
+    return info.Env().Undefined();
+}
+
+// memory(device): counts of this environment, bytes of the process on that device
 Napi::Value memory(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const HandleStats handles = environment_of(env).handles.stats();
-    const cpu::AllocatorStats allocator = cpu::allocator_stats();
+    const Device device = device_of(info[0]);
+    const MemoryStats allocator = device.backend->memory(device.ordinal);
     Napi::Object result = Napi::Object::New(env);
     const auto set = [&](const char* name, int64_t value) {
         result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
@@ -101,16 +141,19 @@ Napi::Value sweep(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value set_memory_limit(const Napi::CallbackInfo& info) {
-    cpu::set_allocator_limit(info[0].ToNumber().Int64Value());
+    const Device device = device_of(info[1]);
+    device.backend->set_memory_limit(device.ordinal, info[0].ToNumber().Int64Value());
     return info.Env().Undefined();
 }
 
 Napi::Value empty_cache(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), static_cast<double>(cpu::empty_allocator_cache()));
+    const Device device = device_of(info[0]);
+    return Napi::Number::New(info.Env(), static_cast<double>(device.backend->empty_cache(device.ordinal)));
 }
 
 Napi::Value reset_peak(const Napi::CallbackInfo& info) {
-    cpu::reset_allocator_peak();
+    const Device device = device_of(info[0]);
+    device.backend->reset_peak(device.ordinal);
     return info.Env().Undefined();
 }
 
@@ -181,6 +224,10 @@ napi_value call(napi_env env, napi_callback_info info) {
 
 void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "contract", &call<contract>);
+    define_function(env, exports, "loadPlugin", &call<load_plugin_file>);
+    define_function(env, exports, "deviceCount", &call<count_devices>);
+    define_function(env, exports, "deviceInfo", &call<device_info>);
+    define_function(env, exports, "synchronize", &call<synchronize>);
     define_function(env, exports, "memory", &call<memory>);
     define_function(env, exports, "sweep", &call<sweep>);
     define_function(env, exports, "setMemoryLimit", &call<set_memory_limit>);

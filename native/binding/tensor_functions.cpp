@@ -154,7 +154,7 @@ napi_value dispose(napi_env env, napi_callback_info info) {
     });
 }
 
-// fromData(object, data, device): block holds dtype, rank, sizes; data is a typed array with the elements in
+// fromData(object, data): block holds device, dtype, rank, sizes; data is a typed array with the elements in
 // row-major order
 napi_value from_data(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
@@ -162,6 +162,7 @@ napi_value from_data(napi_env env, napi_callback_info info) {
         Environment& environment = environment_of(env);
         ArgumentReader reader(environment.block, environment.block_length);
         TensorView view{};
+        const int32_t device = static_cast<int32_t>(reader.integer(0, device_count() - 1, "device"));
         view.dtype = static_cast<DType>(reader.integer(0, dtype_count - 1, "dtype"));
         view.rank = static_cast<int32_t>(reader.integer(0, max_rank, "rank"));
         for (int32_t axis = 0; axis < view.rank; ++axis)
@@ -170,14 +171,64 @@ napi_value from_data(napi_env env, napi_callback_info info) {
         if (bytes.size != static_cast<size_t>(element_count(view)) * item_size(view.dtype))
             fail("[tensor] the data has the wrong size");
         set_row_major_strides(view);
-        StorageRef storage = environment.handles.allocate(0, static_cast<int64_t>(bytes.size));
+        StorageRef storage = environment.allocate(device, static_cast<int64_t>(bytes.size));
         // Allocating may have run the collector, not JavaScript: the array's memory stays where it was.
-        if (storage->backend().copy_from_host(storage->data(), bytes.data, bytes.size) != 0)
-            fail("[tensor] copy to the device failed");
+        ErrorMessage error{};
+        require_ok(storage->backend().copy_from_host(storage->placement().where, storage->data(), bytes.data,
+                                                     bytes.size, &error),
+                   error);
         view.data = storage->data();
         if (environment.active_recorder() != nullptr) environment.recorder->add_constant(storage);
-        environment.block[0] =
-            static_cast<double>(environment.handles.insert(arguments.values[0], std::move(storage), view, 0));
+        environment.block[0] = static_cast<double>(
+            environment.handles.insert(arguments.values[0], std::move(storage), view, device));
+        return nullptr;
+    });
+}
+
+// Copies dense elements to `to`, by way of the host where the two lie on different devices.
+void copy_dense(const Storage& source, const void* from, const Placement& target, void* to, size_t bytes) {
+    ErrorMessage error{};
+    const Placement& origin = source.placement();
+    if (origin.backend == device_at(0).backend) {
+        require_ok(target.backend->copy_from_host(target.where, to, from, bytes, &error), error);
+        return;
+    }
+    std::vector<char> host;
+    void* between = to;
+    if (target.backend != device_at(0).backend) {
+        host.resize(bytes);
+        between = host.data();
+    }
+    require_ok(origin.backend->copy_to_host(origin.where, between, from, bytes, &error), error);
+    if (between != to)
+        require_ok(target.backend->copy_from_host(target.where, to, between, bytes, &error), error);
+}
+
+// move(object): block holds the handle of a dense tensor and a device; on return the handle of a copy there,
+// with the same strides
+napi_value move(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "[to] takes the new tensor object");
+        Environment& environment = environment_of(env);
+        ArgumentReader reader(environment.block, environment.block_length);
+        const TensorSlot* slot = environment.handles.find(reader.integer());
+        if (slot == nullptr) fail("[to] a tensor was used after it was disposed");
+        if (environment.active_recorder() != nullptr)
+            fail(
+                "[to] a captured step works on one device; move the tensor before the step, or make it an "
+                "input");
+        const StorageRef source = slot->storage;
+        check_usable(environment, *source.get(), false);
+        TensorView view = slot->view;
+        if (!is_dense(view)) fail("[to] the tensor is not dense");
+        const int32_t device = static_cast<int32_t>(reader.integer(0, device_count() - 1, "device"));
+        const int64_t bytes = element_count(view) * static_cast<int64_t>(item_size(view.dtype));
+        StorageRef storage = environment.allocate(device, bytes);
+        copy_dense(*source.get(), view.data, storage->placement(), storage->data(),
+                   static_cast<size_t>(bytes));
+        view.data = storage->data();
+        environment.block[0] = static_cast<double>(
+            environment.handles.insert(arguments.values[0], std::move(storage), view, device));
         return nullptr;
     });
 }
@@ -197,8 +248,10 @@ napi_value read(napi_env env, napi_callback_info info) {
         const size_t needed = static_cast<size_t>(element_count(slot.view)) * item_size(slot.view.dtype);
         if (!is_row_major(slot.view) || bytes.size != needed)
             fail("[data] the tensor is not contiguous or the array has the wrong size");
-        if (slot.storage->backend().copy_to_host(bytes.data, slot.view.data, needed) != 0)
-            fail("[data] copy from the device failed");
+        ErrorMessage error{};
+        require_ok(slot.storage->backend().copy_to_host(slot.storage->placement().where, bytes.data,
+                                                        slot.view.data, needed, &error),
+                   error);
         return nullptr;
     });
 }
@@ -212,6 +265,7 @@ void define_tensor_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "dispose", &dispose);
     define_function(env, exports, "fromData", &from_data);
     define_function(env, exports, "read", &read);
+    define_function(env, exports, "move", &move);
 }
 
 }  // namespace nativegrad

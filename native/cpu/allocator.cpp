@@ -63,7 +63,7 @@ constexpr int64_t least_cache = int64_t{256} << 20;
 struct Pool {
     std::mutex mutex;
     std::vector<void*> free_blocks[class_count];
-    AllocatorStats stats{};
+    MemoryStats stats{};
 
     // Number of the last call that used a class.
     uint64_t last_use[class_count] = {};
@@ -149,7 +149,7 @@ void release(void* data, size_t bytes) {
     if (p.stats.cached_bytes > least_cache) p.trim_cache();
 }
 
-AllocatorStats allocator_stats() {
+MemoryStats allocator_stats() {
     Pool& p = pool();
     std::lock_guard<std::mutex> lock(p.mutex);
     return p.stats;

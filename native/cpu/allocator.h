@@ -5,19 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/backend.h"
+
 namespace nativegrad::cpu {
 
 void* allocate(size_t bytes);
 void release(void* data, size_t bytes);
 
-struct AllocatorStats {
-    int64_t live_bytes;    // held by tensors, in size-class bytes
-    int64_t cached_bytes;  // freed and kept for reuse
-    int64_t peak_bytes;    // largest live_bytes so far
-    int64_t limit_bytes;   // 0 = none
-};
-
-AllocatorStats allocator_stats();
+MemoryStats allocator_stats();
 void set_allocator_limit(int64_t bytes);
 void reset_allocator_peak();
 

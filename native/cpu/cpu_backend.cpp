@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <thread>
 
 #include "backend/error.h"
 #include "cpu/allocator.h"
@@ -30,10 +31,30 @@ int32_t guarded(const OpCall* call, ErrorMessage* error) {
     }
 }
 
-int32_t copy_bytes(void* to, const void* from, size_t bytes) {
+int32_t copy_bytes(DeviceQueue, void* to, const void* from, size_t bytes, ErrorMessage*) {
     if (bytes > 0) std::memcpy(to, from, bytes);
     return 0;
 }
+
+int32_t count_devices(int32_t* count, ErrorMessage*) {
+    *count = 1;
+    return 0;
+}
+
+int32_t describe(int32_t, DeviceInfo* info, ErrorMessage*) {
+    *info = {};
+    std::snprintf(info->name, sizeof info->name, "CPU");
+    info->processors = static_cast<int32_t>(std::thread::hardware_concurrency());
+    return 0;
+}
+
+int32_t open_queue(int32_t, void** queue, ErrorMessage*) {
+    *queue = nullptr;
+    return 0;
+}
+
+void* allocate_on(DeviceQueue, size_t bytes) { return cpu::allocate(bytes); }
+void release_on(DeviceQueue, void* data, size_t bytes) { cpu::release(data, bytes); }
 
 }  // namespace
 
@@ -41,10 +62,20 @@ const BackendTable& cpu_backend() {
     static const BackendTable table = {
         backend_abi_hash(),
         "cpu",
-        &cpu::allocate,
-        &cpu::release,
+        &count_devices,
+        &describe,
+        &open_queue,
+        [](DeviceQueue) {},
+        [](DeviceQueue, ErrorMessage*) -> int32_t { return 0; },
+        &allocate_on,
+        &release_on,
         &copy_bytes,
         &copy_bytes,
+        &copy_bytes,
+        [](int32_t) { return cpu::allocator_stats(); },
+        [](int32_t, int64_t bytes) { cpu::set_allocator_limit(bytes); },
+        [](int32_t) { cpu::reset_allocator_peak(); },
+        [](int32_t) { return cpu::empty_allocator_cache(); },
         {
 #define X(name, Params, layout) &guarded<Params, OpCode::name, &cpu::name>,
 #include "ops/op_table.def"

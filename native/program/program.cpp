@@ -62,7 +62,8 @@ void Program::bind() {
                      operands - instruction.input_count,
                      call.views.data(),
                      call.views.data() + instruction.input_count,
-                     instruction.params.data()};
+                     instruction.params.data(),
+                     arena->placement().where};
     }
     point_at_buffers();
 }
@@ -92,7 +93,7 @@ void Program::use_arena(StorageRef memory) {
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                      const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
-    const BackendTable& backend = *backend_at(0);
+    const auto& [backend, where] = arena->placement();
     done = 0;
     for (int64_t step = 0; step < steps; ++step, ++done) {
         if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
@@ -105,7 +106,7 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
         for (size_t i = 0; i < calls_.size(); ++i) {
             const auto begin = nanoseconds.empty() ? Clock::time_point{} : Clock::now();
             try {
-                run_op(backend, calls_[i].op, calls_[i].call);
+                run_op(*backend, calls_[i].op, calls_[i].call);
             } catch (const Error& error) {
                 char text[1100];
                 std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)",
@@ -118,10 +119,16 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
             const ProgramResult& result = results[i];
             if (result.bytes == 0) continue;
             const Buffer& buffer = buffers[static_cast<size_t>(result.buffer)];
-            std::memcpy(wanted[i].data + step * result.bytes,
-                        base_of(buffer, step, given) + result.byte_offset, static_cast<size_t>(result.bytes));
+            ErrorMessage error{};
+            require_ok(backend->copy(where, wanted[i].data + step * result.bytes,
+                                     base_of(buffer, step, given) + result.byte_offset,
+                                     static_cast<size_t>(result.bytes), &error),
+                       error);
         }
     }
+    // Errors of a device come up here, and the caller may count on what it reads.
+    ErrorMessage error{};
+    require_ok(backend->synchronize(where, &error), error);
 }
 
 void Program::begin_use() {

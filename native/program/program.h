@@ -75,7 +75,8 @@ class Program {
     std::vector<ProgramResult> results;
     std::vector<double> slots;
     std::vector<int32_t> changing_slots;  // in the order of a row
-    StorageRef arena;
+    StorageRef arena;                     // also says where the calls run
+    int32_t device = 0;
     int64_t arena_bytes = 0;
 
     // Points every operand and slot at its place. Call once, when all of the above stands.

@@ -17,12 +17,12 @@ std::atomic<uintptr_t> next_address{uintptr_t{1} << 62};
 
 constexpr int64_t address_alignment = 64;
 
-void* reserve(size_t bytes) {
+void* reserve(DeviceQueue, size_t bytes) {
     const size_t size = (bytes + address_alignment) / address_alignment * address_alignment;
     return reinterpret_cast<void*>(next_address.fetch_add(size, std::memory_order_relaxed));
 }
 
-void release(void*, size_t) {}
+void release(DeviceQueue, void*, size_t) {}
 
 // From the first element to the end of the last one.
 int64_t reached_bytes(const TensorView& view) {
@@ -32,8 +32,6 @@ int64_t reached_bytes(const TensorView& view) {
     return (last + 1) * static_cast<int64_t>(item_size(view.dtype));
 }
 
-int32_t refuse_copy(void*, const void*, size_t) { return static_cast<int32_t>(Status::invalid_argument); }
-
 const BackendTable& recording_backend() {
     static const BackendTable table = [] {
         BackendTable result{};
@@ -41,8 +39,6 @@ const BackendTable& recording_backend() {
         result.name = "recorder";
         result.allocate = &reserve;
         result.release = &release;
-        result.copy_from_host = &refuse_copy;
-        result.copy_to_host = &refuse_copy;
         return result;
     }();
     return table;
@@ -53,8 +49,8 @@ const BackendTable& recording_backend() {
 bool is_recorded(const Storage& storage) { return &storage.backend() == &recording_backend(); }
 
 StorageRef Recorder::reserved(Place place, int32_t input, int64_t bytes) {
-    const BackendTable& backend = recording_backend();
-    StorageRef storage(new Storage(backend, backend.allocate(static_cast<size_t>(bytes)), bytes));
+    const Placement placement{&recording_backend(), {}};
+    StorageRef storage(new Storage(placement, reserve({}, static_cast<size_t>(bytes)), bytes));
     buffers_.emplace(storage.get(), static_cast<int32_t>(program_->buffers.size()));
     program_->buffers.push_back({place, bytes, 0, input, {}, false});
     held_.push_back(storage);
@@ -106,6 +102,10 @@ Operand Recorder::operand(const TensorView& view, const StorageRef& storage, boo
 }
 
 int32_t Recorder::record(const RecordedCall& call) {
+    if (device_ >= 0 && call.device != device_)
+        fail("a captured step works on one device, but uses %s and %s; move its tensors before the step",
+             device_name(device_).c_str(), device_name(call.device).c_str());
+    device_ = call.device;
     const int32_t first_slot = static_cast<int32_t>(program_->slots.size());
     Instruction instruction{};
     instruction.op = call.op;
@@ -148,6 +148,7 @@ std::shared_ptr<Program> Recorder::plan(const std::vector<int32_t>& changing_slo
             fail("[capture] no slot %d", slot);
     }
     auto program = std::make_shared<Program>();
+    program->device = device();
     program->buffers = program_->buffers;
     program->inputs = program_->inputs;
     program->results = program_->results;

@@ -24,6 +24,7 @@ struct RecordedSlot {
 
 struct RecordedCall {
     OpCode op;
+    int32_t device;
     int32_t input_count, output_count;
     const TensorView* inputs;
     const TensorView* outputs;
@@ -66,6 +67,9 @@ class Recorder {
     // Has the elements of a row-major tensor copied out after each step.
     void add_result(const TensorView& view, const StorageRef& storage);
 
+    // Where the calls run: one device for all of them.
+    int32_t device() const { return device_ < 0 ? 0 : device_; }
+
     // A finished program, its calls as recorded or fused. `allocate` makes the arena.
     template <class Allocate>
     std::shared_ptr<Program> finish(const std::vector<int32_t>& changing_slots, bool fused,
@@ -87,6 +91,7 @@ class Recorder {
     std::unordered_map<const Storage*, int32_t> buffers_;
     std::unordered_set<const Storage*> constants_;
     std::vector<StorageRef> held_;  // so that no address comes twice
+    int32_t device_ = -1;           // of the calls; -1 before the first one
 };
 
 }  // namespace nativegrad

@@ -5,18 +5,19 @@
 #include <cstdint>
 #include <utility>
 
-#include "backend/backend.h"
+#include "backend/registry.h"
 
 namespace nativegrad {
 
 class Storage {
   public:
-    Storage(const BackendTable& backend, void* data, int64_t bytes)
-        : backend_(backend), data_(data), bytes_(bytes) {}
+    Storage(const Placement& placement, void* data, int64_t bytes)
+        : placement_(placement), data_(data), bytes_(bytes) {}
 
     void* data() const { return data_; }
     int64_t bytes() const { return bytes_; }
-    const BackendTable& backend() const { return backend_; }
+    const BackendTable& backend() const { return *placement_.backend; }
+    const Placement& placement() const { return placement_; }
 
     // A captured program that runs on its own thread owns what it touches; kept by the environment's thread.
     void begin_use(bool writes) { ++(writes ? writers_ : readers_); }
@@ -29,7 +30,7 @@ class Storage {
     // True when this was the last reference: the memory is back in the allocator and the object is gone.
     bool release() {
         if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
-        backend_.release(data_, static_cast<size_t>(bytes_));
+        backend().release(placement_.where, data_, static_cast<size_t>(bytes_));
         delete this;
         return true;
     }
@@ -37,7 +38,7 @@ class Storage {
   private:
     ~Storage() = default;
 
-    const BackendTable& backend_;
+    Placement placement_;
     void* data_;
     int64_t bytes_;
     std::atomic<int64_t> references_{1};

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/backend.h"
+#include "backend/registry.h"
 #include "operand.h"
 
 namespace nativegrad::fuzz {
@@ -43,7 +43,7 @@ void call_with(Case& made, OpCode op, const Params& params) {
     made.call = [op, params](const OpCall& operands) {
         OpCall call = operands;
         call.params = &params;
-        run_op(*backend_at(0), op, call);
+        run_op(*device_at(0).backend, op, call);
     };
 }
 

@@ -1,0 +1,50 @@
+import { native, type DeviceInfo } from './native/addon.js';
+import { cudaDevices, CudaError } from './native/cuda_plugin.js';
+import { deviceCode, type Device } from './tensor/device.js';
+
+export { CudaError };
+export type { DeviceInfo } from './native/addon.js';
+
+/** Why CUDA cannot be used in this process, or undefined where it can. */
+export function unavailableReason(): string | undefined {
+    try {
+        return cudaDevices() > 0 ? undefined : '[cuda] the driver sees no GPU';
+    } catch (error) {
+        if (error instanceof CudaError) return error.message;
+        throw error;
+    }
+}
+
+/**
+ * Whether tensors can live on a GPU; never throws.
+ *
+ * @example
+ * import { cuda, ones } from 'nativegrad';
+ * const x = ones([2, 3], { device: cuda.isAvailable() ? 'cuda' : 'cpu' });
+ */
+export function isAvailable(): boolean {
+    return unavailableReason() === undefined;
+}
+
+/** GPUs that this process sees (`CUDA_VISIBLE_DEVICES` counts); 0 where CUDA cannot be used. */
+export function deviceCount(): number {
+    return isAvailable() ? cudaDevices() : 0;
+}
+
+/**
+ * Name, memory, compute capability and versions of a GPU.
+ *
+ * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU.
+ */
+export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
+    return native.deviceInfo(deviceCode('cuda.deviceInfo', device));
+}
+
+/**
+ * Waits until a GPU has done all that this thread gave it. Errors of that work come up here, or where values are read.
+ *
+ * @throws Error that names the op whose work failed.
+ */
+export function synchronize(device: Device = 'cuda'): void {
+    native.synchronize(deviceCode('cuda.synchronize', device));
+}

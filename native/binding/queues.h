@@ -1,0 +1,24 @@
+// The queues of one environment, one per device, opened at the first use.
+#pragma once
+
+#include <vector>
+
+#include "backend/registry.h"
+
+namespace nativegrad {
+
+class Queues {
+  public:
+    Queues() = default;
+    ~Queues();
+    Queues(const Queues&) = delete;
+    Queues& operator=(const Queues&) = delete;
+
+    // Throws Error where there is no such device, or it cannot be used.
+    const Placement& on(int32_t device);
+
+  private:
+    std::vector<Placement> placements_;  // the backend is null until the first use
+};
+
+}  // namespace nativegrad
