@@ -161,6 +161,7 @@ export class CapturedProgram<Result> {
                 anchor: anchors.get(leaf) ?? null,
             }));
             for (const old of tracer.discarded) old.dispose();
+            tracer.takeBackGradients();
             const calls = first === last ? null : first;
             return new CapturedProgram(calls, last, tracer, structure, effects, sharesInputs);
         } finally {
@@ -196,6 +197,14 @@ export class CapturedProgram<Result> {
     /** Gradients that the step leaves on leaves. */
     get leafGradients(): { readonly leaf: Tensor; readonly gradient: Tensor }[] {
         return this.effects.flatMap(({ leaf, anchor }) => (anchor ? [{ leaf, gradient: anchor }] : []));
+    }
+
+    /** Gradients from before the step that it adds to; a program does so in place. */
+    get accumulated(): { readonly leaf: Tensor; readonly before: Tensor }[] {
+        const replaced = new Set(this.effects.map(({ leaf }) => leaf));
+        return this.gradientsBefore.flatMap(({ leaf, before }) =>
+            before && !replaced.has(leaf) ? [{ leaf, before }] : [],
+        );
     }
 
     /** Notes the JavaScript state that the step changes; the function that it returns brings it back. */

@@ -88,4 +88,13 @@ export class ProgramTracer implements Tracer {
     undo(): void {
         for (const { leaf, before } of this.gradients.values()) leaf.storedGrad = before;
     }
+
+    /** Leaves hold what they did before the step, which has not run yet; what it has freed is gone. */
+    takeBackGradients(): void {
+        for (const { leaf, before } of this.gradients.values()) {
+            if (leaf.storedGrad === before) continue;
+            leaf.storedGrad?.dispose();
+            leaf.storedGrad = before?.isDisposed ? null : before;
+        }
+    }
 }

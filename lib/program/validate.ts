@@ -81,6 +81,8 @@ interface Outcome {
 class Validation<Result> {
     private readonly scope = new Scope();
     private readonly before: Copies;
+    /** What the leaves hold whose gradients replays replace. */
+    private readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly gradient: Tensor | null }[];
     private readonly restoreStates: () => void;
     private exact: Outcome | undefined;
     private fused: Outcome | undefined;
@@ -93,6 +95,7 @@ class Validation<Result> {
         inputs: readonly Tensor[],
     ) {
         this.restoreStates = program.saveStates();
+        this.gradientsBefore = program.leafGradients.map(({ leaf }) => ({ leaf, gradient: leaf.storedGrad }));
         this.before = this.copies(program.written);
         this.outputs = this.newOutputs();
         this.prepared = program.prepare(1, inputs, this.outputs, false);
@@ -114,6 +117,11 @@ class Validation<Result> {
             return [leaf, scope.run(() => copyOf(gradient))] as const;
         });
         for (const [x, copy] of this.before) run('copy', [copy], [x]);
+        for (const { leaf, gradient } of this.gradientsBefore) {
+            if (leaf.storedGrad === gradient) continue;
+            leaf.storedGrad?.dispose();
+            leaf.storedGrad = gradient;
+        }
         return { results, written, gradients };
     }
 
@@ -149,6 +157,7 @@ class Validation<Result> {
      * @throws CaptureMismatchError for the first tensor that differs.
      */
     *compare(result: Result): Generator<void, Result> {
+        this.keepAccumulated(tensorsOf(result));
         const changed = this.exact && differenceFromStep(this.exact, tensorsOf(result));
         if (changed !== undefined)
             throw new CaptureMismatchError(
@@ -165,6 +174,18 @@ class Validation<Result> {
             );
         this.program.dropGradients();
         return result;
+    }
+
+    /** The step has left sums in new tensors, where the program adds in place: both leave the same tensor. */
+    private keepAccumulated(results: readonly Tensor[]): void {
+        for (const { leaf, before } of this.program.accumulated) {
+            const sum = leaf.storedGrad;
+            if (!sum || sum === before || before.isDisposed || results.includes(sum)) continue;
+            run('copy', [sum], [before]);
+            before.version.value++;
+            sum.dispose();
+            leaf.storedGrad = before;
+        }
     }
 
     private *differenceOfFused(exact: Outcome, fused: Outcome): Generator<void, string | undefined> {

@@ -3,6 +3,7 @@ import {
     autocast,
     capture,
     CaptureMismatchError,
+    full,
     manualSeed,
     nn,
     ones,
@@ -136,6 +137,45 @@ describe('capture with validate', () => {
             [3, 3],
         ]);
         assert.deepEqual(weight.toArray(), [3, 3]);
+    });
+
+    it('takes gradients that steps add up for what they are, from none on', async () => {
+        const sums: unknown[] = [];
+        for (const validate of [0, 1, true]) {
+            for (const isAsync of [false, true]) {
+                manualSeed(1);
+                const layer = new nn.Linear(3, 2);
+                const step = capture(
+                    (x: Tensor) => {
+                        const y = layer.forward(x).square().sum();
+                        y.backward();
+                        return y;
+                    },
+                    { validate },
+                );
+                for (let i = 1; i <= 4; i++) {
+                    const x = full([1, 3], i);
+                    if (isAsync) await step.async(x);
+                    else step(x);
+                }
+                // One without a gradient from before, one that adds to it.
+                assert.equal(step.statistics.captures, 2);
+                sums.push(layer.parameters().map(({ grad }) => grad?.toArray()));
+            }
+        }
+        manualSeed(1);
+        const layer = new nn.Linear(3, 2);
+        for (let i = 1; i <= 4; i++)
+            layer
+                .forward(full([1, 3], i))
+                .square()
+                .sum()
+                .backward();
+        for (const sum of sums)
+            assert.deepEqual(
+                sum,
+                layer.parameters().map(({ grad }) => grad?.toArray()),
+            );
     });
 
     it('refuses other options', () => {
