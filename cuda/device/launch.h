@@ -1,0 +1,137 @@
+// launch<kernel>(grid, stream, arguments...): the one way in which kernels start, on a GPU and in the
+// simulator. Arguments are converted to the kernel's own parameter types first.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "device/platform.h"
+#include "runtime/runtime.h"
+
+#ifndef NATIVEGRAD_SIM
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+#endif
+
+namespace nativegrad::cuda {
+
+struct Blocks {
+    int64_t x, y, z;
+    Blocks(int64_t x, int64_t y = 1, int64_t z = 1) : x(x), y(y), z(z) {}
+};
+
+// blocks x threads; shared_bytes for the block's SharedArena.
+struct Grid {
+    Blocks blocks;
+    int threads;
+    size_t shared_bytes = 0;
+};
+
+// Blocks of `threads` that cover `count` elements, `each` per thread; at least one.
+inline int64_t blocks_for(int64_t count, int64_t threads, int64_t each = 1) {
+    const int64_t blocks = (count + threads * each - 1) / (threads * each);
+    return blocks > 0 ? blocks : 1;
+}
+
+namespace detail {
+
+// "softmax_rows<float>" out of the compiler's name for this function.
+template <auto kernel>
+std::string kernel_name() {
+    std::string text = __PRETTY_FUNCTION__;
+    const size_t equals = text.find("kernel = ");
+    if (equals == std::string::npos) return text;
+    text = text.substr(equals + 9);
+    // GCC writes "kernel = f<float>; std::string = ...", others close with a bracket.
+    const size_t end = text.find_first_of(";]");
+    if (end != std::string::npos) text.resize(end);
+    for (const char* noise :
+         {"nativegrad::cuda::", "nativegrad::", "{anonymous}::", "(anonymous namespace)::", "& "}) {
+        for (size_t at; (at = text.find(noise)) != std::string::npos;)
+            text.erase(at, std::string(noise).size());
+    }
+    if (!text.empty() && text[0] == '&') text.erase(0, 1);
+    return text;
+}
+
+// Throws where no GPU could run the grid.
+void check_grid(const std::string& kernel, const Grid& grid);
+
+}  // namespace detail
+
+#ifdef NATIVEGRAD_SIM
+
+namespace sim {
+
+// A kernel with its arguments, as often as a graph replays it.
+struct KernelCall {
+    std::string kernel;
+    Grid grid;
+    std::shared_ptr<const void> parameters;
+    size_t parameter_bytes;
+    void (*run_lane)(const void* parameters);
+};
+void enqueue(const KernelCall& call, Stream stream);
+
+template <auto kernel, class... Parameters>
+void enqueue_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
+                   std::tuple<Parameters...> arguments) {
+    using Tuple = std::tuple<Parameters...>;
+    enqueue({cuda::detail::kernel_name<kernel>(), grid, std::make_shared<const Tuple>(std::move(arguments)),
+             sizeof(Tuple),
+             [](const void* parameters) { std::apply(kernel, *static_cast<const Tuple*>(parameters)); }},
+            stream);
+}
+
+}  // namespace sim
+
+template <auto kernel, class... Arguments>
+void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
+    sim::enqueue_typed<kernel>(kernel, grid, stream, {std::forward<Arguments>(arguments)...});
+}
+
+#else
+
+namespace detail {
+
+// Throws when status is not cudaSuccess, with the kernel's name.
+void check_launch(int status, const std::string& kernel);
+// Raises the kernel's limit of dynamic shared memory on the current device where `bytes` needs it.
+void allow_shared_bytes(const void* kernel, size_t bytes, std::atomic<size_t>* allowed_per_device,
+                        const std::string& name);
+
+template <auto kernel, class... Parameters>
+void launch_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
+                  std::tuple<Parameters...> arguments) {
+    static const std::string name = kernel_name<kernel>();
+    static std::atomic<size_t> allowed[max_devices];
+    check_grid(name, grid);
+    const void* address = reinterpret_cast<const void*>(kernel);
+    if (grid.shared_bytes > 48 * 1024) allow_shared_bytes(address, grid.shared_bytes, allowed, name);
+    std::apply(
+        [&](auto&... values) {
+            // One more than needed: a kernel may have no parameters.
+            void* pointers[] = {&values..., nullptr};
+            const dim3 blocks(static_cast<unsigned>(grid.blocks.x), static_cast<unsigned>(grid.blocks.y),
+                              static_cast<unsigned>(grid.blocks.z));
+            check_launch(
+                cudaLaunchKernel(address, blocks, dim3(static_cast<unsigned>(grid.threads)), pointers,
+                                 grid.shared_bytes, static_cast<cudaStream_t>(stream.handle)),
+                name);
+        },
+        arguments);
+}
+
+}  // namespace detail
+
+template <auto kernel, class... Arguments>
+void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
+    detail::launch_typed<kernel>(kernel, grid, stream, {std::forward<Arguments>(arguments)...});
+}
+
+#endif
+
+}  // namespace nativegrad::cuda

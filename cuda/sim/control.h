@@ -1,0 +1,34 @@
+// What tests tell the simulator. The library reads NATIVEGRAD_CUDA_SIM_SEED and NATIVEGRAD_CUDA_SIM_SETUP
+// once, when it is loaded; the setup is a list like "devices=1,memory=64M,fault=no_driver".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "runtime/runtime.h"
+
+namespace nativegrad::cuda::sim {
+
+struct Setup {
+    uint64_t seed = 0;  // of the order of blocks and lanes; 0 is the natural order
+    int devices = 2;
+    size_t memory_bytes = size_t{8} << 30;  // of each device
+    int capability = 90;
+    Availability fault = Availability::ready;
+    bool cublaslt_missing = false;
+};
+
+Setup& setup();
+// Throws nativegrad::Error for a word it does not know.
+void apply_setup(const std::string& words);
+// Forgets sticky errors, as a new process would.
+void forget_errors();
+// Kernels run since the library was loaded.
+uint64_t launch_count();
+
+}  // namespace nativegrad::cuda::sim
+
+// For tests that load the library: the seed from here on.
+extern "C" __attribute__((visibility("default"))) void nativegrad_cuda_sim_set_seed(uint64_t seed);
+extern "C" __attribute__((visibility("default"))) void nativegrad_cuda_sim_forget_errors();

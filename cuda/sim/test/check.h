@@ -1,0 +1,78 @@
+// A test of the simulator is a function under a name; it throws Failed where something is wrong. Each runs
+// once per seed.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "device/launch.h"
+
+namespace nativegrad::cuda::test {
+
+struct Failed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+struct Test {
+    const char* name;
+    void (*run)();
+};
+std::vector<Test>& tests();
+
+struct Register {
+    Register(const char* name, void (*run)()) { tests().push_back({name, run}); }
+};
+
+inline void expect(bool holds, const std::string& what) {
+    if (!holds) throw Failed(what);
+}
+
+// The text of the error that body() throws; Failed when it throws none, or one without each of the words.
+template <class Body>
+std::string expect_error(Body body, const std::vector<std::string>& words) {
+    std::string text;
+    try {
+        body();
+    } catch (const Failed&) {
+        throw;
+    } catch (const std::exception& error) {
+        text = error.what();
+    }
+    expect(!text.empty(), "no error was thrown");
+    for (const std::string& word : words) {
+        expect(text.find(word) != std::string::npos, "'" + word + "' is not in: " + text);
+    }
+    return text;
+}
+
+// Device memory for the time of a test.
+template <class T>
+class Buffer {
+  public:
+    explicit Buffer(size_t count) : count_(count), data_(static_cast<T*>(allocate(count * sizeof(T)))) {}
+    explicit Buffer(const std::vector<T>& values) : Buffer(values.size()) {
+        copy_to_device(data_, values.data(), count_ * sizeof(T), {});
+    }
+    ~Buffer() { release(data_); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    T* data() { return data_; }
+    std::vector<T> values() const {
+        std::vector<T> result(count_);
+        copy_to_host(result.data(), data_, count_ * sizeof(T), {});
+        return result;
+    }
+
+  private:
+    size_t count_;
+    T* data_;
+};
+
+}  // namespace nativegrad::cuda::test
+
+#define NATIVEGRAD_TEST(name)                                                   \
+    static void name();                                                         \
+    static const nativegrad::cuda::test::Register register_##name(#name, name); \
+    static void name()

@@ -1,0 +1,76 @@
+// cuda_sim_test [--seeds N] [--time] [name...]: one line "ok NAME" or "FAILED NAME seed S: why" for each
+// test.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "sim/control.h"
+#include "sim/test/check.h"
+
+namespace nativegrad::cuda::test {
+
+std::vector<Test>& tests() {
+    static std::vector<Test> all;
+    return all;
+}
+
+namespace {
+
+std::string failure_of(const Test& test, uint64_t seed) {
+    sim::setup() = sim::Setup{};
+    sim::setup().seed = seed;
+    try {
+        test.run();
+    } catch (const std::exception& error) {
+        sim::forget_errors();
+        return error.what()[0] != 0 ? error.what() : "unnamed error";
+    }
+    sim::forget_errors();
+    return {};
+}
+
+bool passes(const Test& test, uint64_t seeds) {
+    for (uint64_t seed = 0; seed < seeds; ++seed) {
+        const std::string why = failure_of(test, seed);
+        if (why.empty()) continue;
+        std::printf("FAILED %s seed %llu: %s\n", test.name, static_cast<unsigned long long>(seed),
+                    why.c_str());
+        return false;
+    }
+    std::printf("ok %s\n", test.name);
+    return true;
+}
+
+}  // namespace
+}  // namespace nativegrad::cuda::test
+
+int main(int count, char** words) {
+    using namespace nativegrad::cuda::test;
+    uint64_t seeds = 20;
+    bool timed = false;
+    std::vector<std::string> names;
+    for (int i = 1; i < count; ++i) {
+        if (std::strcmp(words[i], "--seeds") == 0 && i + 1 < count) {
+            seeds = std::strtoull(words[++i], nullptr, 10);
+        } else if (std::strcmp(words[i], "--time") == 0) {
+            timed = true;
+        } else {
+            names.push_back(words[i]);
+        }
+    }
+    int failed = 0, ran = 0;
+    for (const Test& test : tests()) {
+        bool named = names.empty();
+        for (const std::string& name : names) named |= name == test.name;
+        if (!named) continue;
+        const auto start = std::chrono::steady_clock::now();
+        failed += passes(test, seeds) ? 0 : 1;
+        ++ran;
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (timed) std::printf("time %s %.3f\n", test.name, seconds);
+        std::fflush(stdout);
+    }
+    return failed > 0 || ran == 0 ? 1 : 0;
+}
