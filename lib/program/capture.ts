@@ -3,7 +3,7 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
-import { StepRunner, type RunnerOptions } from './step_runner.js';
+import { requireRunOptions, StepRunner, type RunnerOptions } from './step_runner.js';
 
 export type { CaptureOptions, CaptureStatistics, RunOptions } from './options.js';
 
@@ -26,7 +26,7 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
     run(
         steps: number,
         inputs: Inputs,
-        options?: RunOptions,
+        options?: RunOptions<Result>,
     ): Promise<{ readonly steps: number; readonly result: Result }>;
     /** Runs `steps` steps on the same inputs, and says what each op call of a step takes on average. */
     profile(steps: number, ...inputs: Inputs): ProgramCall[];
@@ -87,8 +87,8 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
     Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
     return Object.assign(captured, {
         async: async (...inputs: Inputs): Promise<Result> => only(await runner.callAsync([inputs])),
-        run: async (steps: number, inputs: Inputs, options: RunOptions = {}) => {
-            const { steps: done, results } = await runner.run(steps, [inputs], options);
+        run: async (steps: number, inputs: Inputs, options: RunOptions<Result> = {}) => {
+            const { steps: done, results } = await runner.run(steps, [inputs], ofLists(options));
             return { steps: done, result: only(results) };
         },
         profile: (steps: number, ...inputs: Inputs) => runner.profile(steps, inputs),
@@ -110,6 +110,15 @@ export function runnerOptions<Inputs extends readonly Tensor[], Result>(
     }
     const validatedUses = typeof checked === 'number' ? checked : checked ? Infinity : 0;
     return { validatedUses, recording: { fuse, gradients }, inParts };
+}
+
+/** The options of a run of one step for the runner, whose results are lists. */
+function ofLists<Result>(options: RunOptions<Result>): RunOptions<Result[]> {
+    requireRunOptions(options);
+    const { onProgress, ...others } = options;
+    return onProgress
+        ? { ...others, onProgress: (done, results) => onProgress(done, only(results)) }
+        : others;
 }
 
 function only<Result>(results: readonly Result[]): Result {

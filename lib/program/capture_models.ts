@@ -15,13 +15,13 @@ export interface CapturedModels<Inputs extends readonly Tensor[], Result> {
     run(
         steps: number,
         inputs: Inputs,
-        options?: RunOptions,
+        options?: RunOptions<Result[]>,
     ): Promise<{ readonly steps: number; readonly results: Result[] }>;
     /** As `run`, each model on inputs of its own. */
     runEach(
         steps: number,
         inputs: readonly Inputs[],
-        options?: RunOptions,
+        options?: RunOptions<Result[]>,
     ): Promise<{ readonly steps: number; readonly results: Result[] }>;
     /** Goes on without these models, numbered as in the list of steps. */
     drop(...models: readonly number[]): void;
@@ -81,9 +81,9 @@ export function captureModels<Inputs extends readonly Tensor[] = Tensor[], Resul
     Object.defineProperty(train, 'models', { get: () => models });
     return Object.assign(train, {
         each: (inputs: readonly Inputs[]) => runner.call(own(inputs)),
-        run: async (steps: number, inputs: Inputs, options: RunOptions = {}) =>
+        run: async (steps: number, inputs: Inputs, options: RunOptions<Result[]> = {}) =>
             runner.run(steps, forAll(inputs), options),
-        runEach: async (steps: number, inputs: readonly Inputs[], options: RunOptions = {}) =>
+        runEach: async (steps: number, inputs: readonly Inputs[], options: RunOptions<Result[]> = {}) =>
             runner.run(steps, own(inputs), options),
         drop: (...dropped: readonly number[]): void => {
             for (const model of dropped) {

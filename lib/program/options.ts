@@ -42,9 +42,13 @@ export interface InternalCaptureOptions<Inputs extends readonly Tensor[], Result
 }
 
 /** Several steps in one go. */
-export interface RunOptions {
-    /** Called after every chunk of steps with the number done. */
-    readonly onProgress?: (stepsDone: number) => void;
+export interface RunOptions<Result = unknown> {
+    /**
+     * Called after every chunk with the number of steps done and the results of this chunk's steps: views of the run's results,
+     * so that a loss can be watched without waiting for the end. They are gone when the callback has ended; `clone()` what is
+     * to stay. A promise is waited for. Where it throws or rejects, the run ends with that error, and the steps are done.
+     */
+    readonly onProgress?: (stepsDone: number, results: Result) => unknown;
     /** Ends the run between two chunks. */
     readonly signal?: AbortSignal;
     /** Steps of one native call; what a cancellation waits for. Default: about 20 ms worth of them. */

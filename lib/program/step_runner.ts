@@ -140,9 +140,10 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
     async run(
         steps: number,
         inputs: readonly Inputs[],
-        options: RunOptions,
+        options: RunOptions<Result[]>,
     ): Promise<{ steps: number; results: Result[] }> {
-        for (const own of inputs) this.checkSteps(steps, own, options);
+        requireRunOptions(options);
+        for (const own of inputs) this.checkSteps(steps, own);
         const runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
         return this.exclusively(() => this.runChunks(runs, steps, inputs, options));
     }
@@ -151,7 +152,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         runs: Run<Result>[],
         steps: number,
         inputs: readonly Inputs[],
-        options: RunOptions,
+        options: RunOptions<Result[]>,
     ): Promise<{ steps: number; results: Result[] }> {
         let done = 0;
         while (done < steps && !options.signal?.aborted) {
@@ -160,11 +161,27 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
             if (isChecked) runs = await this.checkStep(runs, inputs, done, done + 1 < steps);
             else await this.runChunk(runs, done, count);
             done += count;
-            options.onProgress?.(done);
+            const { onProgress } = options;
+            if (onProgress) await this.report(runs, done - count, count, (parts) => onProgress(done, parts));
         }
         const parts =
             done === steps ? runs : runs.map((run) => ({ ...run, outputs: entries(run.outputs, 0, done) }));
         return { steps: done, results: resultsOf(parts) };
+    }
+
+    /** Shows the results of some steps, which are written no more. */
+    private async report(
+        runs: readonly Run<Result>[],
+        first: number,
+        count: number,
+        show: (results: Result[]) => unknown,
+    ): Promise<void> {
+        const parts = runs.map((run) => ({ ...run, outputs: entries(run.outputs, first, count) }));
+        try {
+            await show(resultsOf(parts));
+        } finally {
+            for (const { outputs } of parts) for (const part of outputs) part.dispose();
+        }
     }
 
     /** Steps of a single step, with the time of each call. */
@@ -186,18 +203,16 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         return [...total.values()];
     }
 
-    private checkSteps(steps: number, inputs: readonly Tensor[], options: RunOptions): void {
-        requireOptionNames('[capture]', options, ['onProgress', 'signal', 'chunk']);
+    private checkSteps(steps: number, inputs: readonly Tensor[]): void {
         if (!isList(inputs))
             throw new TypeError(
                 `[capture] run takes the inputs of the step in a list, got ${describeValue(inputs)}; ` +
                     'write run(steps, [x, y])',
             );
         checkInputs(inputs);
-        const { chunk = 1 } = options;
-        if (!Number.isInteger(steps) || steps < 0 || !Number.isInteger(chunk) || chunk < 1)
+        if (!Number.isInteger(steps) || steps < 0)
             throw new RangeError(
-                `[capture] steps and chunk must be positive integers, got ${steps} and ${chunk}`,
+                `[capture] run takes the number of steps first, an integer of at least 0, got ${describeValue(steps)}`,
             );
         inputs.forEach(({ shape }, i) => {
             if ((shape[0] ?? 0) < Math.max(steps, 1))
@@ -323,6 +338,24 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
             programs: caches.flatMap(({ sizes }) => sizes),
         };
     }
+}
+
+/** Refuses options of a run that are none; they may come from JavaScript. */
+export function requireRunOptions(options: RunOptions<never>): void {
+    requireOptionNames('[capture]', options, ['onProgress', 'signal', 'chunk']);
+    const { chunk = 1, onProgress, signal } = options;
+    if (!Number.isInteger(chunk) || chunk < 1)
+        throw new RangeError(
+            `[capture] chunk must be a number of steps, an integer of at least 1, got ${describeValue(chunk)}`,
+        );
+    if (onProgress !== undefined && typeof onProgress !== 'function')
+        throw new TypeError(
+            `[capture] onProgress must be a function (stepsDone, results) => void, got ${describeValue(onProgress)}`,
+        );
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+        throw new TypeError(
+            `[capture] signal must be the AbortSignal of an AbortController, got ${describeValue(signal)}`,
+        );
 }
 
 function resultsOf<Result>(runs: readonly Run<Result>[]): Result[] {

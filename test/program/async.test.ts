@@ -13,6 +13,7 @@ import {
     type CapturedStep,
     type Tensor,
     type TensorData,
+    zeros,
 } from '../../lib/index.js';
 import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
 
@@ -21,7 +22,7 @@ interface Made {
     readonly run: CapturedStep<[Tensor, Tensor], { loss: Tensor; outputs: Tensor }>;
 }
 
-function make(width = 32): Made {
+function make(width = 32, validate = 0): Made {
     manualSeed(3);
     const model = new nn.Sequential(
         new nn.Linear(20, width),
@@ -30,15 +31,15 @@ function make(width = 32): Made {
         new nn.Linear(width, 4),
     );
     const optimizer = new optim.Adam(model.parameters());
-    const run = capture((x: Tensor, y: Tensor) => {
+    const step = (x: Tensor, y: Tensor): { loss: Tensor; outputs: Tensor } => {
         optimizer.zeroGrad();
         const outputs = model.forward(x);
         const loss = nn.crossEntropy(outputs, y);
         loss.backward();
         optimizer.step();
         return { loss, outputs };
-    });
-    return { model, run };
+    };
+    return { model, run: capture(step, { validate }) };
 }
 
 function weights({ model }: Made): unknown {
@@ -87,6 +88,60 @@ describe('capture on another thread', () => {
             assert.deepEqual(result.outputs.shape, [steps, 8, 4]);
             assert.deepEqual(weights(made), single.weights);
         }
+    });
+
+    it('shows the results of each chunk, and waits for who looks at them', async () => {
+        const single = await singleSteps();
+        for (const validate of [0, 5]) {
+            const made = make(32, validate);
+            manualSeed(9);
+            const losses: number[] = [];
+            let [seen, last]: (Tensor | null)[] = [null, null];
+            const { result } = await made.run.run(steps, [xs, ys], {
+                chunk: 4,
+                onProgress: async (done, { loss, outputs }) => {
+                    last = loss;
+                    seen ??= loss.clone();
+                    await new Promise((resolve) => setTimeout(resolve, 1));
+                    losses.push(...(loss.toArray() as number[]));
+                    assert.equal(done, losses.length);
+                    assert.equal(outputs.shape[0], loss.size);
+                },
+            });
+            assert.deepEqual(losses, single.losses);
+            assert.deepEqual(result.loss.toArray(), single.losses);
+            assert.equal((last as Tensor | null)?.isDisposed, true);
+            assert.equal((seen as Tensor | null)?.isDisposed, false);
+        }
+    });
+
+    it('ends with what onProgress throws or rejects with, after whole chunks', async () => {
+        for (const onProgress of [
+            (done: number) => assert.notEqual(done, 8, 'enough'),
+            async (done: number) => {
+                await Promise.resolve();
+                assert.notEqual(done, 8, 'enough');
+            },
+        ]) {
+            const weight = zeros([2]);
+            const run = capture((x: Tensor) => weight.add_(x));
+            await assert.rejects(run.run(20, [ones([20, 2])], { chunk: 4, onProgress }), /enough/);
+            assert.deepEqual(weight.toArray(), [8, 8]);
+            assert.equal((await run.run(2, [ones([2, 2])])).steps, 2);
+        }
+    });
+
+    it('names the count or option of a run that is wrong', async () => {
+        const run = capture((x: Tensor) => x.add(1));
+        const x = ones([2, 3]);
+        for (const steps of [-1, 1.5, NaN, '2', undefined])
+            await assert.rejects(run.run(steps as never, [x]), /number of steps first, .* at least 0, got/);
+        for (const chunk of [0, -3, 0.5, 'all'])
+            await assert.rejects(run.run(2, [x], { chunk } as never), /chunk must be .* at least 1, got/);
+        await assert.rejects(run.run(2, [x], { onProgress: 7 } as never), /onProgress must be a function/);
+        await assert.rejects(run.run(2, [x], { signal: true } as never), /signal must be the AbortSignal/);
+        await assert.rejects(run.run(3, [x]), /too few entries for 3 steps/);
+        assert.equal((await run.run(0, [x])).steps, 0);
     });
 
     it('stops at a signal between chunks, with the steps done so far', async () => {
@@ -171,13 +226,6 @@ describe('capture on another thread', () => {
             /index_select.*step 2 of 3 of a captured program/s,
         );
         assert.equal((await run.run(2, [index([[0], [1]])])).steps, 2);
-    });
-
-    it('refuses counts that do not fit', async () => {
-        const { run } = make();
-        await assert.rejects(run.run(steps + 1, [xs, ys]), /too few entries for 51 steps/);
-        await assert.rejects(run.run(1.5, [xs, ys]), /positive integers, got 1.5/);
-        await assert.rejects(run.run(1, [xs, ys], { chunk: 0 }), /positive integers/);
     });
 
     it('leaves the event loop to others', async () => {
