@@ -1,6 +1,6 @@
 // The README's loop for 2,000 steps, without any dispose(); prints the resident size after 100 and after 2,000.
 const [, , library, kind] = process.argv;
-const { data, nn, optim, tensor } = await import(library);
+const { data, memory, nn, optim, tensor } = await import(library);
 
 const steps = 2000;
 const early = 100;
@@ -31,4 +31,6 @@ while (step < steps) {
     }
 }
 sizes.late = process.memoryUsage.rss();
-console.log(JSON.stringify(sizes));
+const { liveBytes, cachedBytes, collections } = memory();
+const { heapTotal, external } = process.memoryUsage();
+console.log(JSON.stringify({ ...sizes, liveBytes, cachedBytes, collections, heapTotal, external }));

@@ -163,22 +163,34 @@ describe('scope', () => {
 });
 
 describe('a training loop without a single dispose', function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
 
+    interface Sizes {
+        early: number;
+        late: number;
+    }
+
+    function runLoop(kind: string): Sizes {
+        const script = new URL('../support/leak_loop.mjs', import.meta.url);
+        const { stdout, stderr, status } = spawnSync(
+            process.execPath,
+            [script.pathname, compiledLibrary(), kind],
+            { encoding: 'utf8', env: compiledEnvironment() },
+        );
+        assert.equal(status, 0, stderr);
+        return JSON.parse(stdout) as Sizes;
+    }
+
+    // A leak is 200 KB a step, 380 MB in all, and shows each time. When V8 collects is up to its background threads: on a busy
+    // machine a loop was seen now and then to end 60 MB larger. So the best of three counts.
     for (const kind of ['asynchronous', 'synchronous']) {
         it(`stays at its size: ${kind}`, () => {
-            const script = new URL('../support/leak_loop.mjs', import.meta.url);
-            const { stdout, stderr, status } = spawnSync(
-                process.execPath,
-                [script.pathname, compiledLibrary(), kind],
-                {
-                    encoding: 'utf8',
-                    env: compiledEnvironment(),
-                },
-            );
-            assert.equal(status, 0, stderr);
-            const { early, late } = JSON.parse(stdout) as { early: number; late: number };
-            assert.ok(late <= 1.3 * early, `RSS ${early} bytes at step 100, ${late} at step 2,000`);
+            const seen: Sizes[] = [];
+            for (let attempt = 0; attempt < 3; attempt++) {
+                seen.push(runLoop(kind));
+                if (seen.some(({ early, late }) => late <= 1.3 * early)) return;
+            }
+            assert.fail(`resident bytes at step 100 and 2,000, and what they are: ${JSON.stringify(seen)}`);
         });
     }
 });
