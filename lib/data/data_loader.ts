@@ -1,7 +1,8 @@
 import { Breather } from '../support/breathe.js';
 import { batchOf, requireDataset, Subset, TensorDataset, type Batch, type Dataset } from './dataset.js';
-import { describeValue } from '../support/describe_value.js';
+import { describeValue, isPromise } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
+import { Tensor } from '../tensor/tensor.js';
 import { permutation } from './shuffle.js';
 
 export interface DataLoaderOptions {
@@ -18,6 +19,20 @@ export interface DataLoaderOptions {
      * must be new tensors, or those of the batch.
      */
     transform?: (batch: Batch, epoch: number, step: number) => Batch;
+}
+
+/** Throws where a transform gave no batch; it may come from JavaScript. */
+function requireChanged(result: unknown): void {
+    const list: readonly unknown[] = Array.isArray(result) ? result : [];
+    if (list.length === 2 && list.every((x) => x instanceof Tensor)) return;
+    const hint = isPromise(result)
+        ? 'it must be synchronous'
+        : result === undefined
+          ? 'is its `return` missing?'
+          : 'both must be tensors';
+    throw new TypeError(
+        `[DataLoader] transform must return a batch [inputs, targets], got ${describeValue(result)}; ${hint}`,
+    );
 }
 
 const optionNames = ['batchSize', 'shuffle', 'dropLast', 'seed', 'transform'];
@@ -104,6 +119,7 @@ export class DataLoader {
 
     /** The transform's result; what it replaced is freed where nobody else holds it. */
     private changed(batch: Batch, result: Batch): Batch {
+        requireChanged(result);
         if (this.makesNewTensors) for (const x of batch) if (!result.includes(x)) x.dispose();
         return result;
     }

@@ -201,4 +201,20 @@ describe('data from JavaScript', () => {
             /\[randomSplit\] sizes must be a list/,
         );
     });
+
+    it('says what a transform must return', async () => {
+        const set = new data.TensorDataset(tensor([[1], [2]]), tensor([0, 1]));
+        for (const [transform, message] of [
+            [() => undefined, /transform must return a batch .*got undefined; is its `return` missing/],
+            [([x]: [Tensor]) => x, /got a Tensor; both must be tensors/],
+            [() => [1, 2], /got an array; both must be tensors/],
+            [async (batch: unknown) => Promise.resolve(batch), /got a Promise; it must be synchronous/],
+        ] as const) {
+            const loader = new data.DataLoader(set, { transform: transform as never });
+            assert.throws(() => [...loader], message);
+            await assert.rejects(async () => {
+                for await (const batch of loader) assert.fail(String(batch));
+            }, message);
+        }
+    });
 });
