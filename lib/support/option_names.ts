@@ -17,6 +17,15 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
     scheduler: ['schedule'],
     net: ['model'],
     module: ['model'],
+    onbatchend: ['onStepEnd'],
+    ontrainbatchend: ['onStepEnd'],
+    onbatchesend: ['onStepsEnd'],
+    onepochstart: ['onEpochBegin'],
+    ontrainstart: ['onTrainBegin'],
+    onfitstart: ['onTrainBegin'],
+    onfitbegin: ['onTrainBegin'],
+    onfitend: ['onTrainEnd'],
+    onvalidationend: ['onEpochEnd'],
 };
 
 const plain = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase();

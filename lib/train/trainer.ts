@@ -9,7 +9,13 @@ import { Breather } from '../support/breathe.js';
 import { keep } from '../tensor/lifetime.js';
 import { Schedule } from '../optim/schedule.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
-import { checkTrainerOptions, requireBatch, requireBatches, requireLoss } from './trainer_checks.js';
+import {
+    checkTrainerOptions,
+    requireBatch,
+    requireBatches,
+    requireCallbacks,
+    requireLoss,
+} from './trainer_checks.js';
 import type { Callback, TrainableModel } from './callback.js';
 import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
@@ -125,9 +131,11 @@ export class Trainer {
     }
 
     /**
-     * Trains for a number of epochs.
+     * Trains for a number of epochs, in training mode. However it ends, the model is left in evaluation mode, so that what it
+     * gives next are predictions (as Keras does; in PyTorch the mode stays): call `model.train()` before steps of your own.
      *
-     * @throws Error when a fit of this trainer is running already, when a callback throws, or when a batch does not fit.
+     * @throws TypeError where an option is not what it should be, a callback has an unknown hook, or a batch is none; Error when
+     * a fit of this trainer is running already, and whatever a callback throws.
      */
     async fit(batches: Batches, options: FitOptions): Promise<History> {
         requireBatches('fit', batches);
@@ -142,6 +150,7 @@ export class Trainer {
         if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps >= 1)) {
             throw new RangeError(`[fit] maxSteps must be a positive integer, got ${describeValue(maxSteps)}`);
         }
+        requireCallbacks(options.callbacks);
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
         this.running = true;

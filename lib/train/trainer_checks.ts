@@ -1,8 +1,9 @@
 import type { Batch } from '../data/index.js';
 import { describeValue, isPromise } from '../support/describe_value.js';
-import { requireOptionNames } from '../support/option_names.js';
+import { requireOptionNames, similarName } from '../support/option_names.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
+import type { Callback } from './callback.js';
 
 const optionNames = [
     'model',
@@ -74,6 +75,62 @@ export function requireBatches(op: string, batches: unknown, what = 'the batches
           ? 'wrap the data set: new data.DataLoader(dataset, { batchSize: 32 })'
           : 'pass a data.DataLoader, or a list of [inputs, targets]';
     throw new TypeError(`[${op}] ${what} must be a DataLoader, got ${describeValue(batches)}; ${hint}`);
+}
+
+const hookNames = Object.keys({
+    onTrainBegin: true,
+    onEpochBegin: true,
+    onStepEnd: true,
+    onStepsEnd: true,
+    onEpochEnd: true,
+    onTrainEnd: true,
+} satisfies Record<keyof Callback, true>);
+
+/** Names that look like hooks, those of the classes of an object as well. */
+function hooksOf(callback: object): Set<string> {
+    const names = new Set<string>();
+    for (let part: unknown = callback; part && part !== Object.prototype; part = Object.getPrototypeOf(part))
+        for (const name of Object.getOwnPropertyNames(part)) if (/^on[A-Z]/.test(name)) names.add(name);
+    return names;
+}
+
+function requireCallback(callback: unknown, where: string): void {
+    if (typeof callback !== 'object' || callback === null) {
+        const hint =
+            typeof callback === 'function'
+                ? 'is `new` missing, or should it be { onEpochEnd(record) { … } }?'
+                : 'write { onEpochEnd(record) { … } }';
+        throw new TypeError(
+            `[fit] ${where} must be an object with hooks, got ${describeValue(callback)}; ${hint}`,
+        );
+    }
+    const names = hooksOf(callback);
+    for (const name of names) {
+        const hook: unknown = Reflect.get(callback, name);
+        if (!hookNames.includes(name)) {
+            const meant = similarName(name, hookNames);
+            throw new TypeError(
+                `[fit] ${where} has '${name}', which is no hook${meant ? `; did you mean '${meant}'?` : ''}` +
+                    `${meant ? ' Hooks are' : '; hooks are'} ${hookNames.join(', ')}`,
+            );
+        }
+        if (hook !== undefined && typeof hook !== 'function')
+            throw new TypeError(`[fit] ${name} of ${where} must be a function, got ${describeValue(hook)}`);
+    }
+    if (names.size === 0)
+        throw new TypeError(
+            `[fit] ${where}, ${describeValue(callback)}, has no hook; hooks are ${hookNames.join(', ')}`,
+        );
+}
+
+/** @internal Throws where `callbacks` is no list of objects with hooks: one with a misspelt name would never be called. */
+export function requireCallbacks(callbacks: unknown): void {
+    if (callbacks === undefined) return;
+    if (!Array.isArray(callbacks))
+        throw new TypeError(
+            `[fit] callbacks must be a list, got ${describeValue(callbacks)}; write callbacks: [callback]`,
+        );
+    callbacks.forEach((callback: unknown, i) => requireCallback(callback, `callback ${i}`));
 }
 
 /** @internal Throws where a batch is no pair of tensors. */

@@ -296,6 +296,51 @@ describe('Trainer from JavaScript', () => {
         await assert.rejects(fit([7]), /\[fit\] a batch must be \[inputs, targets\], got 7/);
     });
 
+    it('says what its callbacks must be', async () => {
+        const { trainer, loader, model } = setup();
+        const fit = (callbacks: unknown): Promise<unknown> =>
+            trainer.fit(loader, { epochs: 1, callbacks: callbacks as Callback[] });
+        await assert.rejects(
+            fit({ onEpochEnd: () => 0 }),
+            /callbacks must be a list, got an object \{ onEpochEnd \}/,
+        );
+        await assert.rejects(
+            fit([{ onEpochEnd: () => 0 }, { onEpochEnded: () => 0 }]),
+            /callback 1 has 'onEpochEnded', which is no hook; did you mean 'onEpochEnd'\? Hooks are onTrainBegin/,
+        );
+        class Keras {
+            onBatchEnd(): void {}
+        }
+        await assert.rejects(fit([new Keras()]), /has 'onBatchEnd', .* did you mean 'onStepEnd'/);
+        await assert.rejects(
+            fit([{ onSomethingElse: () => 0 }]),
+            /has 'onSomethingElse', which is no hook; hooks are onTrainBegin/,
+        );
+        await assert.rejects(fit([{}]), /callback 0, an empty object, has no hook/);
+        await assert.rejects(
+            fit([EarlyStopping]),
+            /with hooks, got the function EarlyStopping; is `new` missing/,
+        );
+        await assert.rejects(
+            fit([() => 0]),
+            /callback 0 must be an object with hooks, got a function; is `new` missing/,
+        );
+        await assert.rejects(fit([7]), /with hooks, got 7; write \{ onEpochEnd/);
+        await assert.rejects(
+            fit([{ onEpochEnd: 'x' }]),
+            /onEpochEnd of callback 0 must be a function, got the string/,
+        );
+        assert.equal(model.mode, 'train');
+        class Derived extends Progress {
+            helper(): void {}
+        }
+        await fit([
+            new Derived({ write: () => true } as never),
+            { onEpochEnd: undefined, onTrainEnd: () => 0 },
+        ]);
+        assert.equal(model.mode, 'eval');
+    });
+
     it('says what a loss function must return', async () => {
         const { model, optimizer, loader } = setup();
         const fitWith = (loss: unknown): Promise<unknown> => {
