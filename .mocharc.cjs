@@ -9,8 +9,9 @@ module.exports = {
     recursive: true,
     'node-option': ['import=tsx'],
     timeout: 60_000,
-    // The tarball test installs packages and other Node versions: `npm run test:package` runs it.
-    ...(named ? {} : { spec: ['test/**/*.test.ts'], ignore: ['test/package/**'] }),
+    // The tarball test installs packages and other Node versions: `npm run test:package` runs it. The simulator of the GPU
+    // is a build of its own: `npm run test:sim`.
+    ...(named ? {} : { spec: ['test/**/*.test.ts'], ignore: ['test/package/**', 'test/cuda/sim/**'] }),
     ...(counts
         ? { reporter: './scripts/check/counting_reporter.cjs', 'reporter-option': [`counts=${counts}`] }
         : {}),

@@ -48,12 +48,10 @@ std::string kernel_name() {
     // GCC writes "kernel = f<float>; std::string = ...", others close with a bracket.
     const size_t end = text.find_first_of(";]");
     if (end != std::string::npos) text.resize(end);
-    for (const char* noise :
-         {"nativegrad::cuda::", "nativegrad::", "{anonymous}::", "(anonymous namespace)::", "& "}) {
-        for (size_t at; (at = text.find(noise)) != std::string::npos;)
-            text.erase(at, std::string(noise).size());
-    }
-    if (!text.empty() && text[0] == '&') text.erase(0, 1);
+    // The name alone: what stands before the last :: outside of the template's arguments goes.
+    const size_t arguments = text.find('<');
+    const size_t colons = text.rfind("::", arguments == std::string::npos ? arguments : arguments - 1);
+    if (colons != std::string::npos) text.erase(0, colons + 2);
     return text;
 }
 

@@ -16,18 +16,23 @@ std::string file_name(const std::string& path) {
     return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
+// addr2line names the functions that were inlined there from the inside out: the kernel's own line is the
+// first that is not of a header of device/.
 std::string ask_addr2line(const char* module, uintptr_t offset) {
     char command[1200];
-    std::snprintf(command, sizeof command, "addr2line -e '%s' 0x%zx 2>/dev/null", module,
+    std::snprintf(command, sizeof command, "addr2line -i -e '%s' 0x%zx 2>/dev/null", module,
                   static_cast<size_t>(offset));
     FILE* pipe = popen(command, "r");
     if (pipe == nullptr) return {};
-    char line[1024] = {};
-    if (std::fgets(line, sizeof line, pipe) == nullptr) line[0] = 0;
+    std::string found;
+    for (char line[1024]; std::fgets(line, sizeof line, pipe) != nullptr;) {
+        const std::string text = std::string(line).substr(0, std::strcspn(line, " \n"));
+        const bool of_kernel = text.find("/device/") == std::string::npos;
+        if (!text.empty() && text[0] != '?' && (found.empty() || of_kernel)) found = file_name(text);
+        if (!found.empty() && of_kernel) break;
+    }
     pclose(pipe);
-    std::string text = line;
-    text = text.substr(0, text.find_first_of(" \n"));
-    return text.empty() || text[0] == '?' ? std::string() : file_name(text);
+    return found;
 }
 
 }  // namespace

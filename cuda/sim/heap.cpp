@@ -158,7 +158,9 @@ void describe_address(const void* address, char* text, size_t capacity) {
                           before->second.bytes, reinterpret_cast<void*>(before->first));
             return;
         }
-        if (distance < before->second.capacity + (size_t{1} << 20)) {
+        const bool next_is_nearer =
+            next != allocations.end() && next->first - at < distance - before->second.bytes;
+        if (!next_is_nearer && distance < before->second.capacity + (size_t{1} << 20)) {
             std::snprintf(text, capacity, "%zu bytes past the end of the allocation of %zu bytes at %p",
                           distance - before->second.bytes, before->second.bytes,
                           reinterpret_cast<void*>(before->first));

@@ -49,7 +49,8 @@ bool is_ordered(int lane, uint32_t time, int now) {
 
 void check_write_ordered(const Cell& cell, size_t offset, const char* what, const void* code) {
     if (cell.write_epoch != epoch || is_ordered(cell.writer, cell.write_time, current_lane)) return;
-    report_race("written", cell.writer, cell.write_code, what, offset, code);
+    report_race(cell.atomic ? "changed atomically" : "written", cell.writer, cell.write_code, what, offset,
+                code);
 }
 
 void check_reads_ordered(const Cell& cell, size_t offset, const char* what, const void* code) {
@@ -99,7 +100,7 @@ void note_read(Cell& cell, size_t offset, const void* code) {
 void note_write(Cell& cell, size_t offset, Access access, const void* code) {
     const bool atomic = access == Access::atomic;
     const char* what = atomic ? "changed atomically" : "written";
-    if (cell.async) {
+    if (cell.async && cell.write_epoch >= block_epoch) {
         fail_lane("write to shared memory at byte %zu that cp.async still writes (%s)", offset,
                   code_position(code).c_str());
     }
@@ -114,6 +115,7 @@ void note_write(Cell& cell, size_t offset, Access access, const void* code) {
     cell.write_time = lane_time[current_lane];
     cell.write_code = code;
     cell.atomic = atomic;
+    cell.async = false;
     cell.read_epoch = 0;
 }
 
