@@ -8,7 +8,6 @@
 #include "tensor/half.h"
 
 #ifndef __CUDACC__
-#define NATIVEGRAD_SIM 1
 #define __global__
 #define __device__
 #define __host__

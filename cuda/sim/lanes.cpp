@@ -132,10 +132,10 @@ void begin_block(const KernelCall& call, int64_t index, uint64_t seed) {
     last_goes_on = seeded && random.flip();
     ready.head = ready.tail = 0;
     started = done = 0;
-    // NaN in every format.
-    std::memset(shared_arena, 0xff, call.grid.shared_bytes);
     poison_for_asan(shared_arena, sizeof shared_arena);
     unpoison_for_asan(shared_arena, call.grid.shared_bytes);
+    // NaN in every format.
+    std::memset(shared_arena, 0xff, call.grid.shared_bytes);
     shadow_begin_block(call.grid.shared_bytes, block.lanes);
     forget_shared_parts();
     forget_async_copies();

@@ -19,6 +19,8 @@ else()
 endif()
 set_source_files_properties(${kernels} ${sim_test_kernels} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "${kernel_options}")
 
+add_compile_definitions(NATIVEGRAD_SIM=1)
+
 add_library(nativegrad_cuda_sim_objects OBJECT ${common} ${sim_sources})
 target_include_directories(nativegrad_cuda_sim_objects PRIVATE ${includes} ${boost_include})
 target_compile_options(nativegrad_cuda_sim_objects PRIVATE ${host_options} ${sanitize})

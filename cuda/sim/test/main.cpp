@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "sim/control.h"
 #include "sim/test/check.h"
+#ifdef NATIVEGRAD_SIM
+#include "sim/control.h"
+#endif
 
 namespace nativegrad::cuda::test {
 
@@ -17,16 +19,23 @@ std::vector<Test>& tests() {
 
 namespace {
 
-std::string failure_of(const Test& test, uint64_t seed) {
+void begin(uint64_t seed) {
+#ifdef NATIVEGRAD_SIM
+    sim::forget_errors();
     sim::setup() = sim::Setup{};
     sim::setup().seed = seed;
+#else
+    (void)seed;
+#endif
+}
+
+std::string failure_of(const Test& test, uint64_t seed) {
+    begin(seed);
     try {
         test.run();
     } catch (const std::exception& error) {
-        sim::forget_errors();
         return error.what()[0] != 0 ? error.what() : "unnamed error";
     }
-    sim::forget_errors();
     return {};
 }
 
@@ -42,6 +51,14 @@ bool passes(const Test& test, uint64_t seeds) {
     return true;
 }
 
+int print_probe() {
+    const Probe found = probe();
+    std::printf("devices %d, driver %s (CUDA %d), runtime %d\n%s\n", found.device_count,
+                found.driver_release.c_str(), found.driver_version, found.runtime_version,
+                found.message.c_str());
+    return found.state == Availability::ready ? 0 : 3;
+}
+
 }  // namespace
 }  // namespace nativegrad::cuda::test
 
@@ -55,6 +72,8 @@ int main(int count, char** words) {
             seeds = std::strtoull(words[++i], nullptr, 10);
         } else if (std::strcmp(words[i], "--time") == 0) {
             timed = true;
+        } else if (std::strcmp(words[i], "--probe") == 0) {
+            return print_probe();
         } else {
             names.push_back(words[i]);
         }

@@ -1,0 +1,139 @@
+// Registers, stack, spills and static shared memory of each kernel, as ptxas reported them when the plugin was built, against
+// the committed table cuda/resources.json. `--write` makes the table anew.
+// Usage: node scripts/check/cuda_resources.mjs [--write]   (after npm run build:cuda -- --arch 90)
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const table = 'cuda/resources.json';
+const architecture = 'sm_90';
+// Another minor version of ptxas moves a register or two; spills and stack it may not bring.
+const registerSlack = 4;
+
+/** "softmax_rows<float>": the name without namespaces, parameters and result. */
+function shortName(demangled) {
+    const plain = demangled
+        .replaceAll('(anonymous namespace)::', '')
+        .replace(/^(?:void|\w+) (?=\w+::|\w+<|\w+\()/, '');
+    const head = plain.slice(0, endOfName(plain));
+    const template = head.indexOf('<');
+    const name = template < 0 ? head : head.slice(0, template);
+    return (
+        name.slice(name.lastIndexOf('::') + (name.includes('::') ? 2 : 0)) +
+        head.slice(name.length).replaceAll('nativegrad::cuda::', '').replaceAll('nativegrad::', '')
+    );
+}
+
+/** Where the parameters begin: the first ( outside of <...>. */
+function endOfName(text) {
+    let depth = 0;
+    for (let i = 0; i < text.length; i++) {
+        if (text[i] === '<') depth++;
+        if (text[i] === '>') depth--;
+        if (text[i] === '(' && depth === 0) return i;
+    }
+    return text.length;
+}
+
+function demangle(names) {
+    if (names.length === 0) return [];
+    return execFileSync('c++filt', [], { input: names.join('\n'), encoding: 'utf8' })
+        .trim()
+        .split('\n');
+}
+
+/** The kernels of one log of ptxas: [{ symbol, arch, registers, stack, spill, shared }]. */
+export function parseLog(text) {
+    const kernels = [];
+    for (const line of text.split('\n')) {
+        const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line);
+        if (entry)
+            kernels.push({ symbol: entry[1], arch: entry[2], registers: 0, stack: 0, spill: 0, shared: 0 });
+        const kernel = kernels.at(-1);
+        if (!kernel) continue;
+        const frame = /(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/.exec(line);
+        if (frame) [kernel.stack, kernel.spill] = [Number(frame[1]), Number(frame[2]) + Number(frame[3])];
+        kernel.registers = Number(/Used (\d+) registers/.exec(line)?.[1] ?? kernel.registers);
+        kernel.shared = Number(/(\d+) bytes smem/.exec(line)?.[1] ?? kernel.shared);
+    }
+    return kernels;
+}
+
+function readReports(folder) {
+    const kernels = readdirSync(folder, { recursive: true })
+        .filter((name) => name.endsWith('.log'))
+        .sort()
+        .flatMap((name) =>
+            parseLog(readFileSync(join(folder, name), 'utf8')).map((kernel) => ({
+                ...kernel,
+                file: name.replace(/\.o\.log$/, ''),
+            })),
+        )
+        .filter((kernel) => kernel.arch === architecture);
+    const names = demangle(kernels.map((kernel) => kernel.symbol));
+    const found = {};
+    kernels.forEach(({ file, registers, stack, spill, shared }, i) => {
+        found[`${file} ${shortName(names[i])}`] = { registers, stack, spill, shared };
+    });
+    return found;
+}
+
+/** What differs from the table, as lines; empty when nothing does. */
+export function compare(found, expected) {
+    const lines = [];
+    for (const [name, now] of Object.entries(found)) {
+        const then = expected[name];
+        if (!then) lines.push(`${name}: not in the table (${JSON.stringify(now)})`);
+        else {
+            if (now.registers > then.registers + registerSlack)
+                lines.push(`${name}: ${now.registers} registers, ${then.registers} in the table`);
+            for (const what of ['stack', 'spill', 'shared']) {
+                if (now[what] > then[what])
+                    lines.push(`${name}: ${now[what]} bytes of ${what}, ${then[what]} in the table`);
+            }
+        }
+    }
+    for (const name of Object.keys(expected)) {
+        if (!(name in found)) lines.push(`${name}: in the table, but not built`);
+    }
+    return lines;
+}
+
+function main() {
+    const folder = resolve('build-cuda', 'nvcc');
+    if (!existsSync(folder)) throw new Error(`${folder} is missing: npm run build:cuda -- --arch 90`);
+    const found = readReports(folder);
+    const count = Object.keys(found).length;
+    if (count === 0)
+        throw new Error(`no kernel for ${architecture} in ${folder}: npm run build:cuda -- --arch 90`);
+    if (process.argv.includes('--write')) {
+        const rows = Object.entries(found)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(
+                ([name, values]) =>
+                    `    ${JSON.stringify(name)}: ${JSON.stringify(values).replaceAll(/[:,{}]/g, (sign) => ({ ':': ': ', ',': ', ', '{': '{ ', '}': ' }' })[sign])}`,
+            );
+        writeFileSync(table, `{\n${rows.join(',\n')}\n}\n`);
+        console.log(`${table}: ${count} kernels`);
+        return;
+    }
+    const lines = compare(found, JSON.parse(readFileSync(table, 'utf8')));
+    for (const line of lines) console.log(line);
+    const spilled = Object.values(found).filter((kernel) => kernel.spill > 0).length;
+    console.log(
+        `${count} kernels on ${architecture}, ${spilled} of them spill; ${lines.length} differ from ${table}`,
+    );
+    if (lines.length > 0)
+        console.log('`node scripts/check/cuda_resources.mjs --write` takes what is there now.');
+    process.exitCode = lines.length > 0 ? 1 : 0;
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
+    try {
+        main();
+    } catch (error) {
+        console.error(error.message);
+        process.exitCode = 2;
+    }
+}
