@@ -1,43 +1,24 @@
 // Time from the start of the process to an accuracy on MNIST's test set: `train --preset fast` of the package as users have it
-// beside PyTorch with the recipe of a grid that gets there first.
-import { readFileSync, writeFileSync } from 'node:fs';
+// beside PyTorch with the recipe of a grid that gets there first. And the accuracy in bfloat16 beside that in float32.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
 import { readMnist } from '../../lib/data/mnist_files.js';
+import { compareMixed, MIXED, mixedText, type MixedRow } from './accuracy_mixed.js';
+import { mean, percent, searchGrid, type Grid, type Run, type Timed } from './accuracy_search.js';
 import { runProgram, type Program } from './fresh_process.js';
 import { describeHost } from './host.js';
 import { stagePackage } from './staged_package.js';
 import { summarize, type Summary } from './statistics.js';
 
-interface Recipe {
-    readonly channels?: readonly number[];
-    readonly hidden: readonly number[];
-    readonly batch: number;
-    readonly rate: number;
-    readonly schedule: string;
-    readonly channels_last?: boolean;
-}
-
-interface Grid {
-    readonly epochs: readonly number[];
-    readonly recipes: readonly Recipe[];
-}
-
-type Timed = Recipe & { readonly epochs: number };
-
-/** One process: its seconds, and what it reached. */
-interface Run {
-    readonly seconds: number;
-    readonly withoutImport: number;
-    readonly accuracy: number;
-}
-
 interface Flags {
     readonly search?: true;
+    readonly grid: string;
+    readonly best: string;
     readonly seeds: string;
     readonly threads: string;
     readonly python: string;
@@ -46,7 +27,6 @@ interface Flags {
 }
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
-const BEST_FILE = join(HERE, 'accuracy_best.json');
 
 /** Our commands are fixed; `best` of PyTorch is what `--search` found. */
 const TARGETS = [
@@ -55,10 +35,6 @@ const TARGETS = [
 ] as const;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
-const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
-
 async function timed(program: Program): Promise<Run> {
     const { seconds, line } = await runProgram(program);
     const said = JSON.parse(line) as { accuracy?: number; test_accuracy?: number; import_seconds?: number };
@@ -88,27 +64,6 @@ class Comparison {
         words.push('--seed', String(seed), '--threads', this.flags.threads, '--data', this.data, '--json');
         return timed({ program: process.execPath, words: [...words, '--output_dir', join(project, 'runs')] });
     }
-
-    /** The recipe that reaches the target first, by the mean of two seeds. */
-    async search(target: number, grid: Grid): Promise<Timed> {
-        let best: { recipe: Timed; seconds: number } | undefined;
-        for (const recipe of grid.recipes) {
-            for (const epochs of grid.epochs) {
-                const runs: Run[] = [];
-                for (const seed of [1, 2]) runs.push(await this.pytorch({ ...recipe, epochs }, seed));
-                const accuracy = mean(runs.map((run) => run.accuracy));
-                const seconds = mean(runs.map((run) => run.withoutImport));
-                print(
-                    `${percent(accuracy)}  ${seconds.toFixed(2)} s  ${JSON.stringify({ ...recipe, epochs })}`,
-                );
-                if (accuracy >= target && seconds < (best?.seconds ?? Infinity))
-                    best = { recipe: { ...recipe, epochs }, seconds };
-                if (accuracy >= target || seconds >= (best?.seconds ?? Infinity)) break;
-            }
-        }
-        if (!best) throw new Error(`[bench] no recipe of the grid reaches ${percent(target)}`);
-        return best.recipe;
-    }
 }
 
 interface Row {
@@ -136,62 +91,119 @@ function row(name: string, ours: readonly Run[], theirs: readonly Run[]): Row {
     };
 }
 
-async function compare(comparison: Comparison, flags: Flags): Promise<Row[]> {
-    const best = JSON.parse(readFileSync(BEST_FILE, 'utf8')) as Record<string, Timed>;
-    const staged = stagePackage();
-    const rows: Row[] = [];
+function readJson(file: string, hint: string): unknown {
     try {
-        for (const { name, target, flags: words } of TARGETS) {
-            const [ours, theirs]: [Run[], Run[]] = [[], []];
-            for (let seed = 1; seed <= Number(flags.seeds); seed++) {
-                ours.push(await comparison.ours(staged.project, words, seed));
-                theirs.push(await comparison.pytorch(best[name], seed));
-            }
-            const result = row(name, ours, theirs);
-            rows.push(result);
-            const isMissed = [result.ours, result.peers.pytorch].some(({ accuracy }) => accuracy < target);
-            print(
-                `${name}, ${flags.seeds} seeds, asked ${percent(target)}${isMissed ? ': MISSED, the times compare nothing' : ''}`,
-            );
-            for (const [key, side] of Object.entries({ nativegrad: result.ours, ...result.peers }))
-                print(
-                    `  ${key.padEnd(24)} ${side.median.toFixed(2)} s (at least ${side.min.toFixed(2)})  ${percent(side.accuracy)}`,
-                );
-            print(`  PyTorch without its import over ours: ${result.ratio.toFixed(2)}\n`);
-        }
-    } finally {
-        staged.remove();
+        return JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+        throw new Error(`[bench] cannot read ${file}; ${hint}`, { cause: error });
+    }
+}
+
+type Best = Partial<Record<string, Timed>>;
+
+/** Looks for PyTorch's recipes and keeps each as soon as it is found. */
+async function search(comparison: Comparison, flags: Flags, names: readonly string[]): Promise<void> {
+    const grids = readJson(flags.grid, 'name another with --grid') as Partial<Record<string, Grid>>;
+    const found: Best = existsSync(flags.best) ? (readJson(flags.best, 'remove it') as Best) : {};
+    for (const { name, target } of TARGETS.filter((row) => names.includes(row.name))) {
+        print(`${name}: the first of PyTorch's recipes at ${percent(target)}`);
+        const run = (recipe: Timed, seed: number): Promise<Run> => comparison.pytorch(recipe, seed);
+        found[name] = await searchGrid({ name, target, grid: grids[name] }, run, print);
+        writeFileSync(flags.best, `${JSON.stringify(found, null, 4)}\n`);
+        print(`best: ${JSON.stringify(found[name])}\n`);
+    }
+}
+
+async function compareRow(
+    comparison: Comparison,
+    project: string,
+    { name, target, flags: words }: (typeof TARGETS)[number],
+    flags: Flags,
+): Promise<Row> {
+    const hint = 'find the recipes with --search, or name a file with --best';
+    const recipe = (readJson(flags.best, hint) as Best)[name];
+    if (!recipe) throw new Error(`[bench] ${flags.best} has no recipe for ${name}; ${hint}`);
+    const [ours, theirs]: [Run[], Run[]] = [[], []];
+    for (let seed = 1; seed <= Number(flags.seeds); seed++) {
+        ours.push(await comparison.ours(project, words, seed));
+        theirs.push(await comparison.pytorch(recipe, seed));
+    }
+    const result = row(name, ours, theirs);
+    const isMissed = [result.ours, result.peers.pytorch].some(({ accuracy }) => accuracy < target);
+    print(
+        `${name}, ${flags.seeds} seeds, asked ${percent(target)}${isMissed ? ': MISSED, the times compare nothing' : ''}`,
+    );
+    for (const [key, side] of Object.entries({ nativegrad: result.ours, ...result.peers }))
+        print(
+            `  ${key.padEnd(24)} ${side.median.toFixed(2)} s (at least ${side.min.toFixed(2)})  ${percent(side.accuracy)}`,
+        );
+    print(`  PyTorch without its import over ours: ${result.ratio.toFixed(2)}\n`);
+    return result;
+}
+
+async function compare(
+    comparison: Comparison,
+    project: string,
+    flags: Flags,
+    names: readonly string[],
+): Promise<(Row | MixedRow)[]> {
+    const rows: (Row | MixedRow)[] = [];
+    for (const target of TARGETS.filter(({ name }) => names.includes(name)))
+        rows.push(await compareRow(comparison, project, target, flags));
+    for (const mixed of MIXED.filter(({ name }) => names.includes(name))) {
+        const result = await compareMixed(mixed, Number(flags.seeds), (words, seed) =>
+            comparison.ours(project, words, seed),
+        );
+        print(mixedText(result));
+        rows.push(result);
     }
     return rows;
 }
 
+const ALL = [...TARGETS, ...MIXED].map(({ name }) => name as string);
+
+/** The rows that are named, or those against PyTorch. */
+function chosen(names: readonly string[]): readonly string[] {
+    const unknown = names.find((name) => !ALL.includes(name));
+    if (unknown !== undefined)
+        throw new Error(`[bench] there is no row '${unknown}'; rows are ${ALL.join(', ')}`);
+    return names.length > 0 ? names : TARGETS.map(({ name }) => name);
+}
+
+function positive(text: string): string {
+    if (/^[1-9]\d*$/.test(text)) return text;
+    throw new InvalidArgumentError('expected an integer of at least 1');
+}
+
 const command = new Command('bench:accuracy')
     .description(
-        'Times runs from the start of the process to 98.2 % and 99.0 % of test accuracy, next to PyTorch.',
+        'Times runs from the start of the process to 98.2 % and 99.0 % of test accuracy, next to PyTorch; compares the accuracy ' +
+            'of bfloat16 with that of float32.',
     )
-    .option('--search', "find PyTorch's best recipes in accuracy_grid.json first (minutes), and keep them")
-    .option('--seeds <n>', 'seeds on each side', '5')
-    .option('--threads <n>', 'threads on both sides', String(availableParallelism()))
+    .argument('[rows...]', `of ${ALL.join(', ')} (default: those against PyTorch)`)
+    .option('--search', "find PyTorch's best recipes in the grid first (an hour), and keep them")
+    .option('--grid <file>', 'recipes that a search tries', join(HERE, 'accuracy_grid.json'))
+    .option('--best <file>', 'recipes that were found', join(HERE, 'accuracy_best.json'))
+    .option('--seeds <n>', 'seeds on each side', positive, '5')
+    .option('--threads <n>', 'threads on both sides', positive, String(availableParallelism()))
     .option('--python <path>', 'a Python that has torch', 'python3')
     .option('--data <folder>', 'folder of the MNIST files')
     .option('--save <file>', 'write the rows to a JSON file')
-    .action(async (flags: Flags) => {
+    .action(async (rowNames: readonly string[], flags: Flags) => {
+        const names = chosen(rowNames);
         const { folder } = await readMnist({ folder: flags.data });
         const comparison = new Comparison(flags, folder);
         print(`${describeHost()}, ${flags.threads} threads, Node ${process.version}\n`);
-        if (flags.search) {
-            const grids = JSON.parse(readFileSync(join(HERE, 'accuracy_grid.json'), 'utf8')) as Record<
-                string,
-                Grid
-            >;
-            const found: Record<string, Timed> = {};
-            for (const { name, target } of TARGETS)
-                found[name] = await comparison.search(target, grids[name] ?? { epochs: [], recipes: [] });
-            writeFileSync(BEST_FILE, `${JSON.stringify(found, null, 4)}\n`);
+        // First: a search is long, and there may be no package to compare with.
+        const staged = stagePackage();
+        try {
+            if (flags.search) await search(comparison, flags, names);
+            const rows = await compare(comparison, staged.project, flags, names);
+            if (flags.save !== undefined)
+                writeFileSync(flags.save, `${JSON.stringify({ machine: describeHost(), rows }, null, 4)}\n`);
+        } finally {
+            staged.remove();
         }
-        const rows = await compare(comparison, flags);
-        if (flags.save !== undefined)
-            writeFileSync(flags.save, `${JSON.stringify({ machine: describeHost(), rows }, null, 4)}\n`);
     });
 
 await command.parseAsync();
