@@ -18,8 +18,9 @@ void fuse_batch_norms(Rewrite& rewrite);
 // A convolution with the relu behind it. The bits are those of the single calls.
 void fuse_convolutions(Rewrite& rewrite);
 
-// A linear layer with the activation behind it; its input gradient with the activation's backward pass; its
-// weight gradient with the sums that are its bias gradient. The bits are those of the single calls.
+// A linear layer with the activation behind it, or with the function of two operands that adds a residual;
+// its input gradient with the activation's backward pass; its weight gradient with the sums that are its bias
+// gradient. The bits are those of the single calls.
 void fuse_linear_layers(Rewrite& rewrite);
 
 // A linear layer's gradients with the optimizer's step, where nobody else sees the gradients. The bits are

@@ -29,10 +29,10 @@ class LinearRules {
         for (size_t call = 0; call < r_.calls.size(); ++call) {
             if (r_.removed[call]) continue;
             const Instruction& instruction = r_.calls[call];
-            if (instruction.op == OpCode::linear)
-                fuse_activation(call);
+            if (instruction.op == OpCode::linear && !fuse_activation(call))
+                fuse_second_operand(call, OpCode::linear_residual);
             else if (is_product(instruction, false))
-                fuse_mask(call);
+                fuse_second_operand(call, OpCode::linear_backward_input);
             else if (is_product(instruction, true))
                 fuse_weight_gradient(call);
         }
@@ -46,24 +46,24 @@ class LinearRules {
     }
 
     // y = f(x w^T + b): the sums are kept beside y where a backward pass reads them.
-    void fuse_activation(size_t linear) {
+    bool fuse_activation(size_t linear) {
         const Operand sums = r_.output(linear, 0);
         if (!one_float(r_.calls[linear]) || !r_.is_in_arena(sums) || !r_.is_written_once(sums) ||
             !is_row_major(sums.view) || !has_dense_bias(linear))
-            return;
+            return false;
         const Uses uses = r_.uses_of(sums.buffer);
         const auto fits = [&](size_t call) {
             return r_.calls[call].op == OpCode::unary && same_elements(r_.input(call, 0), sums) &&
                    is_row_major(r_.output(call, 0).view) && r_.output(call, 0).view.dtype == sums.view.dtype;
         };
         const auto activation = Rewrite::only(uses.readers, fits);
-        if (!activation) return;
+        if (!activation) return false;
         Operand activated = r_.output(*activation, 0);
         if (!r_.is_in_arena(activated) || !r_.is_written_once(activated) || activated.buffer == sums.buffer)
-            return;
+            return false;
         const std::vector<Operand>& operands = r_.calls[linear].operands;
         const auto is_result = [&](const Operand& x) { return x.buffer == activated.buffer; };
-        if (std::any_of(operands.begin(), operands.end(), is_result)) return;
+        if (std::any_of(operands.begin(), operands.end(), is_result)) return false;
         activated.view.rank = sums.view.rank;
         std::copy_n(sums.view.shape, sums.view.rank, activated.view.shape);
         std::copy_n(sums.view.strides, sums.view.rank, activated.view.strides);
@@ -73,38 +73,50 @@ class LinearRules {
         if (uses.readers.size() > 1 || !r_.is_temporary(sums)) outputs.push_back(sums);
         r_.replace(linear, OpCode::linear_activation, std::move(inputs), outputs, r_.calls[*activation]);
         r_.removed[*activation] = true;
+        return true;
     }
 
-    // dx = f(dy w, kept)
-    void fuse_mask(size_t product) {
-        const Operand gradient = r_.output(product, 0);
-        if (!one_float(r_.calls[product]) || !is_row_major(gradient.view)) return;
-        const auto uses = r_.private_uses(gradient, 1);
+    // dx = f(dy w, kept), or y = f(x w^T + b, r)
+    void fuse_second_operand(size_t product, OpCode fused) {
+        const Operand made = r_.output(product, 0);
+        if (!one_float(r_.calls[product]) || !is_row_major(made.view) || !has_dense_bias(product)) return;
+        const auto uses = r_.private_uses(made, 1);
         if (!uses) return;
-        const size_t mask = uses->readers[0];
-        if (r_.calls[mask].op != OpCode::binary || !one_float(r_.calls[mask])) return;
-        const Operand kept = r_.input(mask, 1);
-        Operand masked = r_.output(mask, 0);
-        if (!same_elements(r_.input(mask, 0), gradient) || !is_row_major(kept.view) ||
-            !is_row_major(masked.view) || element_count(kept.view) != element_count(gradient.view) ||
-            element_count(masked.view) != element_count(gradient.view) ||
-            !r_.is_unwritten(kept, product, mask) || !r_.is_untouched(masked, product, mask) ||
-            overlaps_inputs(product, masked) || masked.buffer == kept.buffer)
+        const size_t call = uses->readers[0];
+        if (r_.calls[call].op != OpCode::binary || !one_float(r_.calls[call])) return;
+        const size_t place = r_.input(call, 0).buffer == made.buffer ? 0 : 1;
+        if (place == 1 && !takes_any_order(r_.calls[call])) return;
+        const Operand other = r_.input(call, 1 - place);
+        Operand result = r_.output(call, 0);
+        if (!same_elements(r_.input(call, place), made) || !is_row_major(other.view) ||
+            !is_row_major(result.view) || element_count(other.view) != element_count(made.view) ||
+            element_count(result.view) != element_count(made.view) ||
+            !r_.is_unwritten(other, product, call) || !r_.is_untouched(result, product, call) ||
+            overlaps_inputs(product, result) || result.buffer == other.buffer || other.buffer == made.buffer)
             return;
-        Operand kept_rows = gradient;
-        kept_rows.buffer = kept.buffer;
-        kept_rows.byte_offset = kept.byte_offset;
-        masked.view.rank = 2;
-        std::copy_n(gradient.view.shape, 2, masked.view.shape);
-        std::copy_n(gradient.view.strides, 2, masked.view.strides);
-        r_.replace(product, OpCode::linear_backward_input,
-                   {r_.input(product, 0), r_.input(product, 1), kept_rows}, {masked}, r_.calls[mask]);
-        r_.removed[mask] = true;
+        Operand rows = made;
+        rows.buffer = other.buffer;
+        rows.byte_offset = other.byte_offset;
+        result.view.rank = 2;
+        std::copy_n(made.view.shape, 2, result.view.shape);
+        std::copy_n(made.view.strides, 2, result.view.strides);
+        std::vector<Operand> inputs{r_.input(product, 0), r_.input(product, 1), rows};
+        if (r_.calls[product].input_count == 3) inputs.push_back(r_.input(product, 2));
+        r_.replace(product, fused, std::move(inputs), {result}, r_.calls[call]);
+        r_.removed[call] = true;
+    }
+
+    static bool takes_any_order(const Instruction& call) {
+        const int32_t function = params_of<BinaryParams>(call).function;
+        return function == static_cast<int32_t>(BinaryFunction::add) ||
+               function == static_cast<int32_t>(BinaryFunction::mul);
     }
 
     // A result that is written before all of the factors are read must not share memory with them.
     bool overlaps_inputs(size_t product, const Operand& result) {
-        return r_.input(product, 0).buffer == result.buffer || r_.input(product, 1).buffer == result.buffer;
+        const std::vector<Operand>& operands = r_.calls[product].operands;
+        return std::any_of(operands.begin(), operands.begin() + r_.calls[product].input_count,
+                           [&](const Operand& x) { return x.buffer == result.buffer; });
     }
 
     // dw = dy^T x with db = sums of dy's columns. Those of two-byte floats go where casts would put them.

@@ -30,6 +30,7 @@ const notSampled = new Map([
     ['batch_norm_relu_pool_backward', 'test/native/batch_norm_fused.test.ts'],
     ['chain', 'test/native/chain.test.ts'],
     ['linear_activation', 'test/native/linear_fused.test.ts'],
+    ['linear_residual', 'test/native/linear_fused.test.ts'],
     ['linear_backward_input', 'test/native/linear_fused.test.ts'],
     ['linear_backward_weight', 'test/native/linear_fused.test.ts'],
     ['linear_backward_weight_adam', 'test/native/linear_fused.test.ts'],

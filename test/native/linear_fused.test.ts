@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fromTypedArray, scope, Tensor, zeros, type DType } from '../../lib/index.js';
+import { fromTypedArray, ones, scope, Tensor, zeros, type DType } from '../../lib/index.js';
 import { binaryCode, run, unaryCode } from '../../lib/native/call.js';
 import { sizeOf, type Shape } from '../../lib/tensor/shape.js';
 import { availableSets, withSet, withThreads } from '../support/processor.js';
@@ -112,6 +112,25 @@ describe('fused ops of linear layers', () => {
             single: () => made('unary', made('linear', inputs, [[m, n]], []), [[m, n]], parameters),
         };
     });
+
+    for (const [name, hasBias] of [
+        ['add', true],
+        ['sub', false],
+    ] as const) {
+        compare(`linear_residual with ${name}${hasBias ? ' and a bias' : ''}`, floats, ([m, n, k], dtype) => {
+            const factors = [draw([m, k], 'x', dtype), draw([n, k], 'w', dtype)];
+            const bias = hasBias ? [draw([n], 'b', dtype)] : [];
+            const residual = draw([m, n], 'r', dtype);
+            const parameters = [binaryCode(name), 0, 0];
+            return {
+                fused: () => made('linear_residual', [...factors, residual, ...bias], [[m, n]], parameters),
+                single: () => {
+                    const product = made('linear', [...factors, ...bias], [[m, n]], []);
+                    return made('binary', [...product, residual], [[m, n]], parameters);
+                },
+            };
+        });
+    }
 
     for (const name of ['relu_backward', 'gelu_backward', 'leaky_relu_backward']) {
         compare(`linear_backward_input with ${name}`, floats, ([m, n, k], dtype) => {
@@ -247,6 +266,8 @@ describe('fused ops of linear layers', () => {
         const [onlyBias] = made('linear_backward_weight', [draw([4, 3], 'dy', 'float32'), zeros([4, 0])], [[3, 0], [3]], []).slice(1);
         assert.deepEqual(onlyBias?.toArray(), column(draw([4, 3], 'dy', 'float32')).toArray());
         const bias = draw([3], 'b', 'float32');
+        const [rest = bias] = made('linear_residual', [zeros([2, 0]), zeros([3, 0]), ones([2, 3]), bias], [[2, 3]], [binaryCode('add'), 0, 0]);
+        assert.deepEqual(rest.slice(0, 1, 2).reshape([3]).toArray(), bias.add(1).toArray());
         const [y] = made('linear_activation', [zeros([2, 0]), zeros([3, 0]), bias], [[2, 3]], [unaryCode('relu'), 0, 0]);
         assert.deepEqual(y?.slice(0, 1, 2).reshape([3]).toArray(), bias.relu().toArray());
     });
@@ -275,6 +296,12 @@ describe('fused ops of linear layers', () => {
             [() => made('linear_activation', [a, b], [[4, 4]], [unaryCode('relu'), 0, 0]), /needs x \[M, K\]/],
             [() => made('linear_activation', [a, zeros([2, 3])], [[4, 2]], [999, 0, 0]), /no function 999/],
             [() => made('linear_backward_input', [a, b, b], [[4, 5]], [0, 0, 0]), /needs dy \[M, N\]/],
+            [() => made('linear_residual', [a, zeros([2, 3]), a], [[4, 2]], [0, 0, 0]), /needs .* row-major r \[M, N\]/],
+            [
+                () => made('linear_residual', [a, zeros([2, 3]), zeros([4, 2]), zeros([3])], [[4, 2]], [0, 0, 0]),
+                /needs .* b \[N\]/,
+            ],
+            [() => made('linear_residual', [a, zeros([2, 3]), zeros([4, 2])], [[4, 2]], [-1, 0, 0]), /no function -1/],
             [
                 () => {
                     const wide = [zeros([3, 5]), zeros([3, 5]), zeros([3, 5])].map((x) => x.to('float64'));

@@ -169,6 +169,40 @@ describe('capture puts the calls of linear layers together', () => {
         assert.deepEqual([fused.losses, fused.state], [single.losses, single.state]);
     });
 
+    const residuals: [string, (layer: nn.Linear, x: Tensor) => Tensor][] = [
+        ['behind the layer', (layer, x) => layer.forward(x).add(x)],
+        ['in front of it', (layer, x) => x.add(layer.forward(x))],
+        ['with a function behind it', (layer, x) => layer.forward(x).add(x).tanh()],
+        ['of another layer', (layer, x) => x.relu().add(layer.forward(x))],
+    ];
+    for (const precision of ['float32', 'bfloat16'] as const) {
+        for (const [name, block] of residuals) {
+            it(`a residual ${name}, ${precision}: the bits of the step`, () => {
+                const layer = new nn.Linear(12, 12, { bias: name !== 'in front of it' });
+                const optimizer = new optim.SGD(layer.parameters(), { lr: 0.1 });
+                const x = randn([3, 5, 12]);
+                const start = layer.parameters().map((p) => p.detach().clone());
+                const results = [{ fuse: false }, {}].map((options) => {
+                    noGrad(() => layer.parameters().forEach((p, i) => p.copy_(start[i] ?? p)));
+                    const run = capture((input: Tensor) => {
+                        optimizer.zeroGrad();
+                        const y = autocast(precision === 'bfloat16' ? precision : null, () =>
+                            block(layer, input.to(precision)),
+                        );
+                        const loss = y.to('float32').square().mean();
+                        loss.backward();
+                        optimizer.step();
+                        return [loss, y];
+                    }, options);
+                    const values = [run(x), run(x)].map((step) => step.map((made) => made.toArray()));
+                    return { values, calls: run.profile(1, x).map(({ op }) => op) };
+                });
+                assert.deepEqual(results[1]?.values, results[0]?.values);
+                assert.ok(results[1]?.calls.includes('linear_residual'), results[1]?.calls.join(' '));
+            });
+        }
+    }
+
     it('a product in place of a layer, and more dimensions than two', () => {
         const w = randn([12, 6]);
         w.requiresGrad = true;
@@ -297,6 +331,25 @@ describe('capture leaves the calls of linear layers alone', () => {
         );
     });
 
+    it('where a residual is not there yet, the product is seen, or the order counts', () => {
+        const residual = randn([4, 5]);
+        assertAlone((input) => {
+            const y = layer.forward(input);
+            return [y.add(input.sum().mul(residual))];
+        }, /linear_residual/);
+        assertAlone((input) => {
+            const y = layer.forward(input);
+            return [y.add(residual), y];
+        }, /linear_residual/);
+        assertAlone((input) => [residual.sub(layer.forward(input))], /linear_residual/);
+        assertAlone((input) => [layer.forward(input).add_(residual)], /linear_residual/);
+        assertAlone((input) => {
+            const y = layer.forward(input);
+            return [y.add(y)];
+        }, /linear_residual/);
+        assertAlone((input) => [layer.forward(input).add(residual.slice(0, 0, 1))], /linear_residual/);
+    });
+
     it('keeps the sums beside the activation where they are a result', () => {
         const run = capture((input: Tensor) => {
             const sums = layer.forward(input);
@@ -421,6 +474,9 @@ describe('capture leaves the calls of linear layers alone', () => {
             return { results, calls: run.profile(1, x).map(({ op }) => op) };
         });
         assert.deepEqual(values[0]?.results, values[1]?.results);
-        assert.ok(!values[0]?.calls.includes('linear_backward_input'));
+        // The product takes the other reader's gradient with it; the mask comes after that sum.
+        const after = values[0]?.calls.slice(values[0].calls.indexOf('linear_backward_input')) ?? [];
+        assert.equal(after.filter((op) => op === 'linear_backward_input').length, 1, after.join(' '));
+        assert.ok(after.includes('binary'), after.join(' '));
     });
 });
