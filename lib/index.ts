@@ -2,7 +2,7 @@ export * from './ops/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export { Tensor, type NestedArray, type NestedNumbers, type TensorData } from './tensor/tensor.js';
-export type { Device } from './tensor/device.js';
+export { defaultDevice, setDefaultDevice, type Device } from './tensor/device.js';
 export { dtypes, type DType } from './tensor/dtype.js';
 export { loadTensors, saveTensors, type NamedTensors, type TensorFile } from './tensor/tensor_file.js';
 export type { Shape } from './tensor/shape.js';

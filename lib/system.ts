@@ -1,17 +1,17 @@
 import { native, type MemoryStatistics } from './native/addon.js';
 import { describeValue } from './support/describe_value.js';
 import { requireOptionNames } from './support/option_names.js';
-import { deviceCode, type Device } from './tensor/device.js';
+import { defaultDevice, deviceCode, type Device } from './tensor/device.js';
 
 export type { MemoryStatistics } from './native/addon.js';
 
 /** Memory behind tensors on a device: what is alive, cached, at most so far, and how often it was collected. */
-export function memory(device: Device = 'cpu'): MemoryStatistics {
+export function memory(device: Device = defaultDevice()): MemoryStatistics {
     return native.memory(deviceCode('memory', device));
 }
 
 /** Most bytes that tensors of this process may hold on a device; 0 lifts the limit. An allocation above it throws. */
-export function setMemoryLimit(bytes: number, device: Device = 'cpu'): void {
+export function setMemoryLimit(bytes: number, device: Device = defaultDevice()): void {
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
         throw new RangeError(`[setMemoryLimit] expected bytes as a non-negative integer, got ${bytes}`);
     }
@@ -19,14 +19,14 @@ export function setMemoryLimit(bytes: number, device: Device = 'cpu'): void {
 }
 
 /** Gives freed memory that is kept for reuse back to the system, or to the GPU; returns the bytes. */
-export function emptyCache(device: Device = 'cpu'): number {
+export function emptyCache(device: Device = defaultDevice()): number {
     const code = deviceCode('emptyCache', device);
     native.sweep();
     return native.emptyCache(code);
 }
 
 /** Lets the peak of `memory()`, by which the memory kept for reuse is bounded, start again from what is alive now. */
-export function resetPeak(device: Device = 'cpu'): void {
+export function resetPeak(device: Device = defaultDevice()): void {
     native.resetPeak(deviceCode('resetPeak', device));
 }
 

@@ -102,4 +102,7 @@ if (forcedInstructionSet) native.useInstructionSet(forcedInstructionSet);
 /** The plugin file to use in place of the installed one; empty where none is named. */
 export const namedPlugin = process.env.NATIVEGRAD_CUDA ?? '';
 
+/** The device of new tensors that name none, for tests; empty where none is named. */
+export const namedDevice = process.env.NATIVEGRAD_DEVICE ?? '';
+
 export const contract = native.contract();

@@ -1,6 +1,6 @@
 import { binaryCode, compareCode, reduceCode, run, unaryCode, type ReduceName } from '../native/call.js';
 import type { Scalar } from '../native/tracer.js';
-import type { Device } from '../tensor/device.js';
+import { defaultDevice, type Device } from '../tensor/device.js';
 import { dtypeCode, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -30,7 +30,7 @@ export function makeOn(
     dtype: DType,
     parameters: readonly Scalar[],
 ): Tensor {
-    const out = new Tensor(shape, dtype, { device });
+    const out = new Tensor(shape, dtype, { device: device ?? defaultDevice() });
     run(op, [], [out], parameters);
     return out;
 }

@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.js';
 export interface TensorOptions {
     /** Default: float32, or the dtype that the data implies. */
     dtype?: DType;
-    /** Where the elements lie; default: the CPU. */
+    /** Where the elements lie; default: that of `setDefaultDevice`, the CPU at first. */
     device?: Device;
     /** Record what is computed from this tensor, for `backward()`. Float dtypes only. */
     requiresGrad?: boolean;

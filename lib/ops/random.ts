@@ -1,5 +1,6 @@
 import { run } from '../native/call.js';
 import { perStep } from '../native/tracer.js';
+import { defaultDevice } from '../tensor/device.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { checkShape, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -45,7 +46,7 @@ function draw(
 function newFloat(op: string, shape: Shape, { dtype = 'float32', device }: TensorOptions): Tensor {
     checkShape(op, shape);
     if (!isFloat(dtype)) throw new TypeError(`[${op}] needs a float dtype, got ${dtype}; use randint`);
-    return new Tensor(shape, dtype, { device });
+    return new Tensor(shape, dtype, { device: device ?? defaultDevice() });
 }
 
 function requireFinite(op: string, name: string, value: number): void {
@@ -95,7 +96,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
             `[randint] needs integers low < high within [${least}, ${most}] of ${dtype}, got ${String(low)} and ${String(high)}`,
         );
     }
-    const x = new Tensor(shape, dtype, { device: options.device });
+    const x = new Tensor(shape, dtype, { device: options.device ?? defaultDevice() });
     return finishLeaf(draw('randint', x, 'integer', low, high, options.generator), options);
 }
 
@@ -124,7 +125,7 @@ export function bernoulli(shape: Shape, probability: number | Tensor, options: R
     const dtype = options.dtype ?? 'float32';
     if (typeof probability === 'number') {
         requireProbability('bernoulli', probability);
-        const x = new Tensor(shape, dtype, { device: options.device });
+        const x = new Tensor(shape, dtype, { device: options.device ?? defaultDevice() });
         return finishLeaf(draw('bernoulli', x, 'bernoulli', probability, 0, options.generator), options);
     }
     requireTensor('bernoulli', probability, 'the probability');

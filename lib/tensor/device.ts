@@ -1,3 +1,4 @@
+import { namedDevice } from '../native/addon.js';
 import { cudaDevices } from '../native/cuda_plugin.js';
 import { describeValue } from '../support/describe_value.js';
 
@@ -32,4 +33,28 @@ export function deviceName(code: number): Device {
 
 export function isDevice(name: unknown): name is Device {
     return typeof name === 'string' && /^(cpu|cuda(:\d+)?)$/.test(name);
+}
+
+let standard: Device | undefined;
+
+/** The device of new tensors that name none. */
+export function defaultDevice(): Device {
+    standard ??= namedDevice === '' ? 'cpu' : deviceName(deviceCode('NATIVEGRAD_DEVICE', namedDevice));
+    return standard;
+}
+
+/**
+ * Makes new tensors that name no device (`zeros`, `tensor`, `rand`, parameters of layers, ...) lie on `device`, as
+ * torch.set_default_device; returns the device before. Tensors that are there stay where they are.
+ *
+ * @throws TypeError for an unknown device; CudaError where CUDA cannot be used.
+ * @example
+ * import { cuda, setDefaultDevice, zeros } from 'nativegrad';
+ * if (cuda.isAvailable()) setDefaultDevice('cuda');
+ * console.log(zeros([2]).device);
+ */
+export function setDefaultDevice(device: Device): Device {
+    const before = defaultDevice();
+    standard = deviceName(deviceCode('setDefaultDevice', device));
+    return before;
 }

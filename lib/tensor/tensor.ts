@@ -9,7 +9,7 @@ import {
 } from '../native/call.js';
 import { programsAtRest } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
-import { deviceCode, deviceName, type Device } from './device.js';
+import { defaultDevice, deviceCode, deviceName, type Device } from './device.js';
 import { dtypeCode, type DType } from './dtype.js';
 import { formatTensor } from './format.js';
 import { track, untrack } from './lifetime.js';
@@ -238,7 +238,12 @@ export function viewOf(base: Tensor, shape: Shape, strides: readonly number[], o
 }
 
 /** @internal A tensor with the elements of a typed array whose type is that of the dtype's storage. */
-export function fromStorage(data: NodeJS.TypedArray, shape: Shape, dtype: DType, device?: Device): Tensor {
+export function fromStorage(
+    data: NodeJS.TypedArray,
+    shape: Shape,
+    dtype: DType,
+    device: Device = defaultDevice(),
+): Tensor {
     const result = new Tensor(shape, dtype, { strides: rowMajorStrides(shape), device });
     makeFromData(result, data);
     return result;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import {
+    cuda,
+    defaultDevice,
     emptyCache,
     full,
     fromTypedArray,
@@ -161,10 +163,17 @@ function assertSameBits(sample: OpSample, actual: Outcome, expected: Outcome, wh
 
 const sets = ['scalar', 'avx2', 'avx512'];
 
-/** Instruction sets of this processor, up to the one that the process was told to use at most. */
-export const instructionSets = sets.slice(0, sets.indexOf(native.instructionSets().used) + 1);
+/** Instruction sets of this processor, up to the one that the process was told to use at most; or the GPU in use. */
+export const instructionSets =
+    defaultDevice() === 'cpu'
+        ? sets.slice(0, sets.indexOf(native.instructionSets().used) + 1)
+        : [defaultDevice()];
 
 function withInstructionSet(set: string, body: () => void): void {
+    if (!sets.includes(set)) {
+        body();
+        return;
+    }
     const before = native.instructionSets().used;
     native.useInstructionSet(set);
     try {
@@ -322,7 +331,11 @@ export function checkZeroSizes(sample: OpSample, shapes: readonly (readonly numb
 
 export function checkWrong(call: () => unknown, message: RegExp): void {
     const before = memory();
-    assert.throws(() => scope(call), message);
+    assert.throws(() => {
+        scope(call);
+        // A GPU looks at values later.
+        if (defaultDevice() !== 'cpu') cuda.synchronize(defaultDevice());
+    }, message);
     const after = memory();
     assert.equal(after.liveBytes, before.liveBytes, 'a refused call must not keep memory');
     assert.equal(after.tensors, before.tensors, 'a refused call must not keep tensors');

@@ -4,42 +4,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "cpu/thread_pool.h"
-#include "tensor/tensor_view.h"
+#include "tensor/strided_axes.h"
 
 namespace nativegrad::cpu {
 
 template <int operands>
-struct StridedLoop {
-    int32_t rank = 0;
-    int64_t shape[max_rank];
-    int64_t strides[operands][max_rank];  // in elements, axis 0 slowest
-
-    // Operand 0 is the output: its memory order decides the order of the axes. All views have the output's
-    // shape.
-    explicit StridedLoop(const TensorView* const (&views)[operands]) {
-        int32_t axes[max_rank];
-        for (int32_t axis = 0; axis < views[0]->rank; ++axis) {
-            if (views[0]->shape[axis] != 1) axes[rank++] = axis;
-        }
-        for (int32_t i = 1; i < rank; ++i) {
-            for (int32_t j = i; j > 0 && views[0]->strides[axes[j - 1]] < views[0]->strides[axes[j]]; --j) {
-                std::swap(axes[j - 1], axes[j]);
-            }
-        }
-        for (int32_t i = 0; i < rank; ++i) {
-            shape[i] = views[0]->shape[axes[i]];
-            for (int op = 0; op < operands; ++op) strides[op][i] = views[op]->strides[axes[i]];
-        }
-        coalesce();
-        if (rank == 0) {
-            rank = 1;
-            shape[0] = 1;
-            for (int op = 0; op < operands; ++op) strides[op][0] = 1;
-        }
-    }
+struct StridedLoop : StridedAxes<operands> {
+    using StridedAxes<operands>::StridedAxes;
+    using StridedAxes<operands>::rank;
+    using StridedAxes<operands>::shape;
+    using StridedAxes<operands>::strides;
 
     int64_t inner() const { return shape[rank - 1]; }
     int64_t inner_stride(int op) const { return strides[op][rank - 1]; }
@@ -67,22 +43,6 @@ struct StridedLoop {
     }
 
   private:
-    void coalesce() {
-        int32_t kept = 0;
-        for (int32_t axis = 1; axis < rank; ++axis) {
-            bool joins = true;
-            for (int op = 0; op < operands; ++op)
-                joins = joins && strides[op][kept] == shape[axis] * strides[op][axis];
-            if (joins) {
-                shape[kept] *= shape[axis];
-            } else {
-                shape[++kept] = shape[axis];
-            }
-            for (int op = 0; op < operands; ++op) strides[op][kept] = strides[op][axis];
-        }
-        if (rank > 0) rank = kept + 1;
-    }
-
     void locate(int64_t row, int64_t start, int64_t* offsets) const {
         for (int op = 0; op < operands; ++op) offsets[op] = start * inner_stride(op);
         for (int32_t axis = rank - 2; axis >= 0; --axis) {

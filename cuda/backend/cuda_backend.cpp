@@ -1,0 +1,180 @@
+// The table that the plugin hands to the addon. Nothing is thrown across it.
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "backend/allocator.h"
+#include "backend/error.h"
+#include "backend/ops.h"
+#include "backend/plugin.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+int32_t report(ErrorMessage* error, Status status, const char* text) {
+    std::snprintf(error->text, sizeof error->text, "%s", text);
+    return static_cast<int32_t>(status);
+}
+
+// Runs the body; what it throws becomes a status, with `[op]` in front where the text names none.
+template <class Body>
+int32_t guarded(ErrorMessage* error, const char* op, const Body& body) {
+    try {
+        body();
+        return 0;
+    } catch (const Error& caught) {
+        if (caught.what()[0] == '[') return report(error, caught.status, caught.what());
+        char text[sizeof error->text];
+        std::snprintf(text, sizeof text, "[%s] %s", op, caught.what());
+        return report(error, caught.status, text);
+    } catch (const std::bad_alloc&) {
+        char text[128];
+        std::snprintf(text, sizeof text, "[%s] no memory left on the device for a work buffer", op);
+        return report(error, Status::out_of_memory, text);
+    } catch (const std::exception& caught) {
+        return report(error, Status::internal, caught.what());
+    }
+}
+
+Queue& queue_of(DeviceQueue where) { return *static_cast<Queue*>(where.queue); }
+
+template <class Params, OpCode op, void (*function)(const OpCall&, const Params&, Queue&)>
+int32_t run(const OpCall* call, ErrorMessage* error) {
+    return guarded(error, op_name(op), [&] {
+        Queue& queue = queue_of(call->where);
+        const DeviceScope device(queue.ordinal());
+        function(*call, *static_cast<const Params*>(call->params), queue);
+    });
+}
+
+int32_t count_devices(int32_t* count, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        const Probe found = probe();
+        if (found.state != Availability::ready) throw Error(Status::invalid_argument, found.message);
+        *count = found.device_count;
+    });
+}
+
+int32_t describe(int32_t ordinal, DeviceInfo* info, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        const DeviceProperties properties = device_properties(ordinal);
+        const Probe found = probe();
+        *info = {};
+        std::snprintf(info->name, sizeof info->name, "%s", properties.name.c_str());
+        info->memory_bytes = static_cast<int64_t>(properties.memory_bytes);
+        info->major = properties.capability / 10;
+        info->minor = properties.capability % 10;
+        info->processors = properties.sm_count;
+        info->driver = found.driver_version;
+        info->runtime = found.runtime_version;
+    });
+}
+
+int32_t open(int32_t ordinal, void** queue, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] { *queue = &open_queue(ordinal); });
+}
+
+int32_t wait(DeviceQueue where, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] { queue_of(where).synchronize(); });
+}
+
+void close(DeviceQueue where) {
+    // What failed there can no longer be told to anyone.
+    ErrorMessage ignored;
+    wait(where, &ignored);
+    close_queue(queue_of(where));
+}
+
+void* allocate_memory(DeviceQueue where, size_t bytes) {
+    void* data = nullptr;
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { data = allocate_block(queue_of(where), bytes); });
+    return data;
+}
+
+void release_memory(DeviceQueue where, void* data, size_t bytes) {
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { release_block(queue_of(where), data, bytes); });
+}
+
+int32_t copy_from(DeviceQueue where, void* to, const void* host, size_t bytes, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        Queue& queue = queue_of(where);
+        const DeviceScope device(queue.ordinal());
+        if (bytes == 0) return;
+        copy_to_device(to, host, bytes, queue.stream());
+        // Pageable memory: on return the driver has taken it, but for a copy that it still reads.
+        synchronize(queue.stream());
+    });
+}
+
+int32_t copy_to(DeviceQueue where, void* host, const void* from, size_t bytes, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        Queue& queue = queue_of(where);
+        const DeviceScope device(queue.ordinal());
+        if (bytes > 0) copy_to_host(host, from, bytes, queue.stream());
+        queue.synchronize();
+    });
+}
+
+int32_t copy_within(DeviceQueue where, void* to, const void* from, size_t bytes, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        Queue& queue = queue_of(where);
+        const DeviceScope device(queue.ordinal());
+        if (bytes > 0) copy_on_device(to, from, bytes, queue.stream());
+    });
+}
+
+int64_t give_back_cache(int32_t ordinal) {
+    int64_t freed = 0;
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { freed = empty_cache(ordinal); });
+    return freed;
+}
+
+void limit_memory(int32_t ordinal, int64_t bytes) {
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { set_memory_limit(ordinal, bytes); });
+}
+
+const BackendTable& table() {
+    static const BackendTable result = {
+        backend_abi_hash(),
+        "cuda",
+        &count_devices,
+        &describe,
+        &open,
+        &close,
+        &wait,
+        &allocate_memory,
+        &release_memory,
+        &copy_from,
+        &copy_to,
+        &copy_within,
+        &memory_stats,
+        &limit_memory,
+        &reset_peak,
+        &give_back_cache,
+        {
+#define X(name, Params, layout) &run<Params, OpCode::name, &ops::name>,
+#include "ops/op_table.def"
+#undef X
+        },
+    };
+    return result;
+}
+
+}  // namespace
+
+}  // namespace nativegrad::cuda
+
+extern "C" __attribute__((visibility("default"))) const nativegrad::BackendTable* nativegrad_plugin(
+    uint64_t host_abi_hash, nativegrad::ErrorMessage* error) {
+    using namespace nativegrad;
+    if (host_abi_hash == backend_abi_hash()) return &cuda::table();
+    std::snprintf(error->text, sizeof error->text, "addon %016llx, plugin %016llx",
+                  static_cast<unsigned long long>(host_abi_hash),
+                  static_cast<unsigned long long>(backend_abi_hash()));
+    return nullptr;
+}

@@ -1,0 +1,66 @@
+// Ops that no kernel exists for yet. A line goes when its op comes; the file goes with the last one.
+#include "backend/error.h"
+#include "backend/ops.h"
+
+namespace nativegrad::cuda::ops {
+
+#define NATIVEGRAD_NOT_YET(name, Params)                               \
+    void name(const OpCall&, const Params&, Queue&) {                  \
+        fail("is not on cuda yet; move the tensors with x.to('cpu')"); \
+    }
+
+NATIVEGRAD_NOT_YET(range, RangeParams)
+NATIVEGRAD_NOT_YET(unary, UnaryParams)
+NATIVEGRAD_NOT_YET(binary, BinaryParams)
+NATIVEGRAD_NOT_YET(compare, CompareParams)
+NATIVEGRAD_NOT_YET(chain, ChainParams)
+NATIVEGRAD_NOT_YET(where, NoParams)
+NATIVEGRAD_NOT_YET(reduce, ReduceParams)
+NATIVEGRAD_NOT_YET(arg_reduce, ReduceParams)
+NATIVEGRAD_NOT_YET(matmul, MatmulParams)
+NATIVEGRAD_NOT_YET(linear, NoParams)
+NATIVEGRAD_NOT_YET(linear_activation, UnaryParams)
+NATIVEGRAD_NOT_YET(linear_backward_input, BinaryParams)
+NATIVEGRAD_NOT_YET(linear_backward_weight, NoParams)
+NATIVEGRAD_NOT_YET(linear_backward_weight_adam, AdamParams)
+NATIVEGRAD_NOT_YET(linear_backward_weight_sgd, SgdParams)
+NATIVEGRAD_NOT_YET(softmax, SoftmaxParams)
+NATIVEGRAD_NOT_YET(softmax_backward, SoftmaxParams)
+NATIVEGRAD_NOT_YET(cross_entropy, CrossEntropyParams)
+NATIVEGRAD_NOT_YET(cross_entropy_backward, CrossEntropyParams)
+NATIVEGRAD_NOT_YET(conv2d, ConvParams)
+NATIVEGRAD_NOT_YET(conv2d_statistics, ConvParams)
+NATIVEGRAD_NOT_YET(conv2d_relu, ConvParams)
+NATIVEGRAD_NOT_YET(conv2d_backward_input, ConvParams)
+NATIVEGRAD_NOT_YET(conv2d_backward_weight, ConvParams)
+NATIVEGRAD_NOT_YET(batch_norm, BatchNormParams)
+NATIVEGRAD_NOT_YET(batch_norm_backward, BatchNormParams)
+NATIVEGRAD_NOT_YET(batch_norm_relu, BatchNormParams)
+NATIVEGRAD_NOT_YET(batch_norm_relu_backward, BatchNormParams)
+NATIVEGRAD_NOT_YET(batch_norm_relu_pool, BatchNormParams)
+NATIVEGRAD_NOT_YET(batch_norm_relu_pool_backward, BatchNormParams)
+NATIVEGRAD_NOT_YET(max_pool2d, PoolParams)
+NATIVEGRAD_NOT_YET(max_pool2d_backward, PoolParams)
+NATIVEGRAD_NOT_YET(resample2d, NoParams)
+NATIVEGRAD_NOT_YET(layer_norm, LayerNormParams)
+NATIVEGRAD_NOT_YET(layer_norm_backward, AxisParams)
+NATIVEGRAD_NOT_YET(dropout, DropoutParams)
+NATIVEGRAD_NOT_YET(random, RandomParams)
+NATIVEGRAD_NOT_YET(concat, AxisParams)
+NATIVEGRAD_NOT_YET(cumsum, ScanParams)
+NATIVEGRAD_NOT_YET(prod_others, NoParams)
+NATIVEGRAD_NOT_YET(index_select, AxisParams)
+NATIVEGRAD_NOT_YET(index_add, IndexAddParams)
+NATIVEGRAD_NOT_YET(gather, GatherParams)
+NATIVEGRAD_NOT_YET(scatter_add, GatherParams)
+NATIVEGRAD_NOT_YET(nonzero, NoParams)
+NATIVEGRAD_NOT_YET(sort, SortParams)
+NATIVEGRAD_NOT_YET(batch_gather, BatchGatherParams)
+NATIVEGRAD_NOT_YET(affine_sample, NoParams)
+NATIVEGRAD_NOT_YET(adam_step, AdamParams)
+NATIVEGRAD_NOT_YET(sgd_step, SgdParams)
+NATIVEGRAD_NOT_YET(rmsprop_step, RmspropParams)
+
+#undef NATIVEGRAD_NOT_YET
+
+}  // namespace nativegrad::cuda::ops

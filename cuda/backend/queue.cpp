@@ -1,0 +1,82 @@
+#include "backend/queue.h"
+
+#include <new>
+#include <string>
+
+#include "backend/allocator.h"
+#include "backend/error.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+struct Queues {
+    std::mutex mutex;
+    std::vector<Queue*> idle[max_devices];
+};
+
+Queues& queues() {
+    static Queues* const instance = new Queues;
+    return *instance;
+}
+
+std::string text_of(const Fault& fault) {
+    const std::string op = std::string("[") + op_name(static_cast<OpCode>(fault.op - 1)) + "] ";
+    const std::string value = std::to_string(fault.value), place = std::to_string(fault.place);
+    const std::string range = "[0, " + std::to_string(fault.limit) + ")";
+    switch (fault.kind) {
+        case FaultKind::index_out_of_range:
+            return op + "index " + value + " at place " + place + " is outside " + range;
+        case FaultKind::label_out_of_range:
+            return op + "label " + value + " at place " + place + " is outside the classes " + range;
+        case FaultKind::integer_division_by_zero:
+            return op + "integer division by zero; cast to a float dtype to get Infinity or NaN";
+    }
+    return op + "a kernel met a wrong value";
+}
+
+}  // namespace
+
+Queue::Queue(int ordinal) : ordinal_(ordinal) {
+    const DeviceScope device(ordinal);
+    faults_ = static_cast<Fault*>(allocate_host(sizeof(Fault)));
+    if (faults_ == nullptr)
+        throw Error(Status::out_of_memory, "[cuda] no page-locked memory left for a queue");
+    *faults_ = {};
+    stream_ = create_stream();
+}
+
+void Queue::synchronize() {
+    const DeviceScope device(ordinal_);
+    cuda::synchronize(stream_);
+    if (faults_->op == 0) return;
+    const Fault fault = *faults_;
+    *faults_ = {};
+    throw Error(Status::invalid_argument, text_of(fault) + "; found when the results were waited for");
+}
+
+Queue& open_queue(int ordinal) {
+    require_device(ordinal);
+    Queues& all = queues();
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    std::vector<Queue*>& idle = all.idle[ordinal];
+    if (idle.empty()) return *new Queue(ordinal);
+    Queue* const queue = idle.back();
+    idle.pop_back();
+    return *queue;
+}
+
+void close_queue(Queue& queue) {
+    Queues& all = queues();
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    all.idle[queue.ordinal()].push_back(&queue);
+}
+
+Scratch::Scratch(Queue& queue, size_t bytes)
+    : queue_(queue), bytes_(bytes), data_(allocate_block(queue, bytes)) {
+    if (data_ == nullptr) throw std::bad_alloc();
+}
+
+Scratch::~Scratch() { release_block(queue_, data_, bytes_); }
+
+}  // namespace nativegrad::cuda

@@ -1,0 +1,60 @@
+// What one environment has on one device: a stream, the memory that its ops borrow, and the place where
+// kernels say what was wrong with the values they met.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "backend/backend.h"
+#include "device/fault.h"
+#include "runtime/runtime.h"
+
+namespace nativegrad::cuda {
+
+class Queue {
+  public:
+    explicit Queue(int ordinal);
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+
+    int ordinal() const { return ordinal_; }
+    Stream stream() const { return stream_; }
+
+    // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
+    // the next wait throws it. `op` is the op that runs.
+    FaultReport fault_report(OpCode op) const { return {faults_, static_cast<int32_t>(op) + 1}; }
+
+    // Waits for all the work given. Throws where a kernel failed, or met a wrong value.
+    void synchronize();
+
+  private:
+    int ordinal_;
+    Stream stream_;
+    Fault* faults_;  // one, in page-locked memory
+};
+
+// Queues are never destroyed: memory that outlives its environment is released in the order of its queue.
+// Those given back are used again.
+Queue& open_queue(int ordinal);
+void close_queue(Queue& queue);
+
+// Memory that an op needs while it runs; in the order of the queue, so it may be gone before the kernels ran.
+class Scratch {
+  public:
+    Scratch(Queue& queue, size_t bytes);
+    ~Scratch();
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+
+    template <class T>
+    T* as() const {
+        return static_cast<T*>(data_);
+    }
+
+  private:
+    Queue& queue_;
+    size_t bytes_;
+    void* data_;
+};
+
+}  // namespace nativegrad::cuda
