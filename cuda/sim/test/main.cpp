@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "gemm/cublaslt.h"
 #include "sim/test/check.h"
 #ifdef NATIVEGRAD_SIM
 #include "sim/control.h"
@@ -59,6 +60,12 @@ int print_probe() {
     return found.state == Availability::ready ? 0 : 3;
 }
 
+int print_cublaslt(const char* path) {
+    const LibraryState state = load_cublaslt(path);
+    std::printf("%s %zu\n%s\n", state.path.c_str(), state.version, state.message.c_str());
+    return state.ready ? 0 : 3;
+}
+
 }  // namespace
 }  // namespace nativegrad::cuda::test
 
@@ -74,6 +81,8 @@ int main(int count, char** words) {
             timed = true;
         } else if (std::strcmp(words[i], "--probe") == 0) {
             return print_probe();
+        } else if (std::strcmp(words[i], "--cublaslt") == 0 && i + 1 < count) {
+            return print_cublaslt(words[i + 1]);
         } else {
             names.push_back(words[i]);
         }

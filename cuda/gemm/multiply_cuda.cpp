@@ -1,0 +1,258 @@
+#include <array>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "backend/error.h"
+#include "gemm/cublaslt.h"
+#include "gemm/library_cuda.h"
+#include "runtime/check_cuda.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+cudaDataType_t data_type(DType type) {
+    switch (type) {
+        case DType::float64:
+            return CUDA_R_64F;
+        case DType::float16:
+            return CUDA_R_16F;
+        case DType::bfloat16:
+            return CUDA_R_16BF;
+        default:
+            return CUDA_R_32F;
+    }
+}
+
+cublasComputeType_t compute_type(const Product& p) {
+    if (p.type == DType::float64) return CUBLAS_COMPUTE_64F;
+    return p.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+}
+
+// The operands change places for the column-major library, so the sum of A is its BGRADB.
+cublasLtEpilogue_t epilogue_of(Epilogue epilogue) {
+    switch (epilogue) {
+        case Epilogue::none:
+            return CUBLASLT_EPILOGUE_DEFAULT;
+        case Epilogue::bias:
+            return CUBLASLT_EPILOGUE_BIAS;
+        case Epilogue::relu:
+            return CUBLASLT_EPILOGUE_RELU;
+        case Epilogue::relu_bias:
+            return CUBLASLT_EPILOGUE_RELU_BIAS;
+        case Epilogue::relu_mask:
+            return CUBLASLT_EPILOGUE_RELU_AUX;
+        case Epilogue::relu_mask_bias:
+            return CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
+        case Epilogue::gelu_bias:
+            return CUBLASLT_EPILOGUE_GELU_BIAS;
+        case Epilogue::gelu_input_bias:
+            return CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+        case Epilogue::relu_backward:
+            return CUBLASLT_EPILOGUE_DRELU;
+        case Epilogue::relu_backward_sum:
+            return CUBLASLT_EPILOGUE_DRELU_BGRAD;
+        case Epilogue::gelu_backward:
+            return CUBLASLT_EPILOGUE_DGELU;
+        case Epilogue::gelu_backward_sum:
+            return CUBLASLT_EPILOGUE_DGELU_BGRAD;
+        case Epilogue::sum_a:
+            return CUBLASLT_EPILOGUE_BGRADB;
+        case Epilogue::sum_b:
+            return CUBLASLT_EPILOGUE_BGRADA;
+    }
+    return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+class Description {
+  public:
+    explicit Description(const Product& p) {
+        const cudaDataType_t scale = p.type == DType::float64 ? CUDA_R_64F : CUDA_R_32F;
+        check(cublaslt().cublasLtMatmulDescCreate(&handle, compute_type(p), scale),
+              "cublasLtMatmulDescCreate");
+        set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p.epilogue));
+        if (uses_bias(p.epilogue)) {
+            set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+            set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(data_type(p.output)));
+        }
+        if (uses_auxiliary(p.epilogue)) {
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.auxiliary);
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.auxiliary_row);
+        }
+        if (uses_auxiliary(p.epilogue) && !uses_mask(p.epilogue)) {
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, static_cast<int32_t>(data_type(p.output)));
+        }
+    }
+    ~Description() {
+        if (handle != nullptr) cublaslt().cublasLtMatmulDescDestroy(handle);
+    }
+    Description(const Description&) = delete;
+    Description& operator=(const Description&) = delete;
+    cublasLtMatmulDesc_t handle = nullptr;
+
+  private:
+    template <class T>
+    void set(cublasLtMatmulDescAttributes_t name, T value) {
+        check(cublaslt().cublasLtMatmulDescSetAttribute(handle, name, &value, sizeof value),
+              "cublasLtMatmulDescSetAttribute");
+    }
+};
+
+// A stored row-major matrix [rows, columns] is a column-major one [columns, rows].
+class Layout {
+  public:
+    Layout(DType type, int64_t rows, int64_t columns, int64_t row, int64_t batch, int64_t stride) {
+        check(cublaslt().cublasLtMatrixLayoutCreate(&handle, data_type(type), static_cast<uint64_t>(columns),
+                                                    static_cast<uint64_t>(rows), row),
+              "cublasLtMatrixLayoutCreate");
+        if (batch == 1) return;
+        set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<int32_t>(batch));
+        set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, stride);
+    }
+    ~Layout() {
+        if (handle != nullptr) cublaslt().cublasLtMatrixLayoutDestroy(handle);
+    }
+    Layout(const Layout&) = delete;
+    Layout& operator=(const Layout&) = delete;
+    cublasLtMatrixLayout_t handle = nullptr;
+
+  private:
+    template <class T>
+    void set(cublasLtMatrixLayoutAttribute_t name, T value) {
+        check(cublaslt().cublasLtMatrixLayoutSetAttribute(handle, name, &value, sizeof value),
+              "cublasLtMatrixLayoutSetAttribute");
+    }
+};
+
+class Preference {
+  public:
+    Preference() {
+        check(cublaslt().cublasLtMatmulPreferenceCreate(&handle), "cublasLtMatmulPreferenceCreate");
+    }
+    ~Preference() {
+        if (handle != nullptr) cublaslt().cublasLtMatmulPreferenceDestroy(handle);
+    }
+    Preference(const Preference&) = delete;
+    Preference& operator=(const Preference&) = delete;
+    template <class T>
+    void set(cublasLtMatmulPreferenceAttributes_t name, T value) {
+        check(cublaslt().cublasLtMatmulPreferenceSetAttribute(handle, name, &value, sizeof value),
+              "cublasLtMatmulPreferenceSetAttribute");
+    }
+    cublasLtMatmulPreference_t handle = nullptr;
+};
+
+// The power of two, up to 256, that the address is a multiple of.
+uint32_t alignment_of(const void* data) {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(data) | 256;
+    return static_cast<uint32_t>(address & (~address + 1));
+}
+
+// All that the choice of an algorithm depends on.
+using Key = std::array<int64_t, 24>;
+
+Key key_of(const Product& p, const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+    return {current_device(),
+            static_cast<int64_t>(p.type),
+            static_cast<int64_t>(p.output),
+            p.m,
+            p.n,
+            p.k,
+            p.transpose_a,
+            p.transpose_b,
+            p.row_a,
+            p.row_b,
+            p.row_c,
+            p.batch,
+            p.stride_a,
+            p.stride_b,
+            p.stride_c,
+            p.tf32,
+            static_cast<int64_t>(p.epilogue),
+            p.auxiliary_row,
+            alignments[0],
+            alignments[1],
+            alignments[2],
+            static_cast<int64_t>(workspace_bytes),
+            alignment_of(p.bias),
+            p.beta != 0};
+}
+
+struct Operands {
+    Layout a, b, c;
+    explicit Operands(const Product& p)
+        : a(p.type, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.row_a, p.batch, p.stride_a),
+          b(p.type, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.row_b, p.batch, p.stride_b),
+          c(p.output, p.m, p.n, p.row_c, p.batch, p.stride_c) {}
+};
+
+cublasLtMatmulAlgo_t choose(const Product& p, const Description& description, const Operands& operands,
+                            const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+    Preference preference;
+    preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(workspace_bytes));
+    // In place would add by atomics, in an order that changes from run to run.
+    preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                   static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments[1]);
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments[0]);
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments[2]);
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments[2]);
+    cublasLtMatmulHeuristicResult_t result{};
+    int found = 0;
+    const cublasStatus_t status = cublaslt().cublasLtMatmulAlgoGetHeuristic(
+        cublaslt_handle(), description.handle, operands.b.handle, operands.a.handle, operands.c.handle,
+        operands.c.handle, preference.handle, 1, &result, &found);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) {
+        fail("[product] cuBLASLt has no algorithm for m %lld, n %lld, k %lld, epilogue %d on this device",
+             static_cast<long long>(p.m), static_cast<long long>(p.n), static_cast<long long>(p.k),
+             static_cast<int>(p.epilogue));
+    }
+    check(status, "cublasLtMatmulAlgoGetHeuristic");
+    return result.algo;
+}
+
+std::mutex chosen_mutex;
+std::map<Key, cublasLtMatmulAlgo_t> chosen;
+// Shapes without end must not fill the memory.
+constexpr size_t most_chosen = 4096;
+
+cublasLtMatmulAlgo_t algorithm(const Product& p, const Description& description, const Operands& operands,
+                               const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+    const Key key = key_of(p, alignments, workspace_bytes);
+    {
+        std::lock_guard lock(chosen_mutex);
+        const auto known = chosen.find(key);
+        if (known != chosen.end()) return known->second;
+    }
+    const cublasLtMatmulAlgo_t algo = choose(p, description, operands, alignments, workspace_bytes);
+    std::lock_guard lock(chosen_mutex);
+    if (chosen.size() >= most_chosen) chosen.clear();
+    chosen[key] = algo;
+    return algo;
+}
+
+}  // namespace
+
+void multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
+    check_product(p);
+    const CublasLt& lt = cublaslt();
+    if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+    const Description description(p);
+    const Operands operands(p);
+    const std::array<uint32_t, 3> alignments = {alignment_of(a), alignment_of(b), alignment_of(c)};
+    const cublasLtMatmulAlgo_t algo = algorithm(p, description, operands, alignments, workspace.bytes);
+    const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
+    const bool wide = p.type == DType::float64;
+    const void* scales[] = {wide ? static_cast<const void*>(&p.alpha) : &alpha,
+                            wide ? static_cast<const void*>(&p.beta) : &beta};
+    check(lt.cublasLtMatmul(cublaslt_handle(), description.handle, scales[0], b, operands.b.handle, a,
+                            operands.a.handle, scales[1], c, operands.c.handle, c, operands.c.handle, &algo,
+                            workspace.data, workspace.bytes, native(stream.handle)),
+          "cublasLtMatmul");
+}
+
+}  // namespace nativegrad::cuda
