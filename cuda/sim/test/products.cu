@@ -42,19 +42,6 @@ std::vector<T> numbers(int64_t count, int64_t offset) {
     return values;
 }
 
-struct Case {
-    Product p;
-    std::vector<double> a, b, before;  // op(A) [m, k], op(B) [k, n], C [m, n], of one product of the batch
-
-    double product(int64_t i, int64_t j) const {
-        double sum = 0;
-        for (int64_t l = 0; l < p.k; ++l) {
-            sum += a[static_cast<size_t>(i * p.k + l)] * b[static_cast<size_t>(l * p.n + j)];
-        }
-        return p.alpha * sum + p.beta * before[static_cast<size_t>(i * p.n + j)];
-    }
-};
-
 Product dense(DType type, int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
     Product p;
     p.type = p.output = type;
