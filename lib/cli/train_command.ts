@@ -40,13 +40,14 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const log = config.json ? err : out;
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
     unusedFlags(raw, config).forEach(warn);
-    const device = chooseDevice(config.device);
+    const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);
     const shortage = checkMemory(config);
     if (shortage !== undefined) warn(shortage);
     const data = await readDigits(config.data, log, readMnist);
-    const { training: trainingSet, validation } = split(digitDataset(data.train, TRAIN_RANGE), config);
-    const training = setUpTraining(config, trainingSet.length);
+    const digits = digitDataset(data.train, TRAIN_RANGE).to(device);
+    const { training: trainingSet, validation } = split(digits, config);
+    const training = setUpTraining(config, trainingSet.length, device);
     const interrupt = listenForInterrupt(warn);
     const folder = await createRunFolder(config);
     await writeJson(folder.file('config.json'), configForFile(config, device));
@@ -65,7 +66,9 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const modelPath = folder.file(`${config.modelName}.safetensors`);
     await saveModel(modelPath, training.model, digitModelInfo(config));
 
-    const loader = new DataLoader(digitDataset(data.test, TRAIN_RANGE), { batchSize: SCORE_BATCH });
+    const loader = new DataLoader(digitDataset(data.test, TRAIN_RANGE).to(device), {
+        batchSize: SCORE_BATCH,
+    });
     const score = await scoreClassifier(
         training.model,
         loader,

@@ -5,6 +5,7 @@ import { buildClassifier, initializeClassifier } from '../train/classifier.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { Trainer } from '../train/trainer.js';
 import type { TrainerOptions } from '../train/trainer.js';
+import type { Device } from '../tensor/device.js';
 import type { TrainConfig } from './train_flags.js';
 import { UsageError } from './usage_error.js';
 
@@ -21,7 +22,7 @@ export interface Training {
  *
  * @throws {UsageError} where batch norm would have to normalise single samples.
  */
-export function setUpTraining(config: TrainConfig, samples: number): Training {
+export function setUpTraining(config: TrainConfig, samples: number, device: Device): Training {
     const { architecture, batchSize, useBatchNorm, gradientClip } = config;
     const largest = Math.min(batchSize, samples);
     if (useBatchNorm && architecture === 'mlp' && largest === 1) {
@@ -31,6 +32,8 @@ export function setUpTraining(config: TrainConfig, samples: number): Training {
     manualSeed(config.seed);
     const model = buildClassifier(config);
     initializeClassifier(model, config.initializer, config.seed);
+    // Drawn on the CPU, so that the same seed begins with the same bits anywhere.
+    model.to(device);
     const parameters = model.parameters();
     const optimizer = makeOptimizer(config, model);
     const dropLast = useBatchNorm && samples > largest && samples % batchSize === 1;

@@ -20,10 +20,16 @@ export interface AffineAugmentation {
 const numbersPerImage = 4;
 
 /** Maps [n, 2, 3] for `affineSample`: the inverse of scaling, then rotating, then shifting. */
-function randomMaps(n: number, options: Required<AffineAugmentation>, epoch: number, step: number): Tensor {
+function randomMaps(
+    images: Tensor,
+    options: Required<AffineAugmentation>,
+    epoch: number,
+    step: number,
+): Tensor {
+    const n = images.shape[0] ?? 0;
     const generator = new Generator(options.seed);
     generator.state = { seed: options.seed, offset: (epoch * 2 ** 20 + step) * 2 ** 16 };
-    const draws = rand([n * numbersPerImage], { generator, dtype: 'float64' });
+    const draws = rand([n * numbersPerImage], { generator, dtype: 'float64', device: 'cpu' });
     // From [0, 1) to [-1, 1).
     const numbers = (draws.dataSync() as Float64Array).map((value) => 2 * value - 1);
     draws.dispose();
@@ -39,7 +45,7 @@ function randomMaps(n: number, options: Required<AffineAugmentation>, epoch: num
         const [x, y] = [right * options.shift, down * options.shift];
         maps.set([cos, sin, -(cos * x + sin * y), -sin, cos, sin * x - cos * y], i * 6);
     }
-    return tensor(maps).reshape([n, 2, 3]);
+    return tensor(maps, { device: images.device }).reshape([n, 2, 3]);
 }
 
 /**
@@ -61,7 +67,7 @@ export function randomAffine(
         }
     }
     return ([images, targets], epoch, step) => {
-        const maps = randomMaps(images.shape[0] ?? 0, options, epoch, step);
+        const maps = randomMaps(images, options, epoch, step);
         const moved = scope(() => {
             if (options.background === 0) return affineSample(images, maps);
             return affineSample(images.sub(options.background), maps).add(options.background);

@@ -5,6 +5,7 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
+import type { Device } from '../tensor/device.js';
 import { Tensor } from '../tensor/tensor.js';
 
 /** One batch: inputs [n, ...] and targets [n, ...]. */
@@ -24,6 +25,8 @@ export interface Dataset {
      * whole stretches of an epoch run without JavaScript.
      */
     readonly gather?: ((index: Tensor) => Batch) | undefined;
+    /** Where `gather` works and the samples lie; default: the CPU. */
+    readonly device?: Device;
 }
 
 export interface TensorDatasetOptions {
@@ -58,6 +61,20 @@ export class TensorDataset implements Dataset {
         keep(inputs);
         keep(targets);
         this.length = inputs.shape[0] ?? 0;
+    }
+
+    /** Where the samples lie, and batches are made. */
+    get device(): Device {
+        return this.inputs.device;
+    }
+
+    /**
+     * The same samples on another device: there, a batch is gathered by one kernel and nothing crosses the bus.
+     *
+     * @throws CudaError where CUDA cannot be used; Error where the device has no memory for them.
+     */
+    to(device: Device): TensorDataset {
+        return new TensorDataset(this.inputs.to(device), this.targets.to(device), this.options);
     }
 
     get(index: number): Sample {
@@ -122,6 +139,10 @@ export class Subset implements Dataset {
             positions ??= untraced(() => keep(tensor(this.indices, { device: index.device })));
             return gather(positions.indexSelect(0, index));
         };
+    }
+
+    get device(): Device {
+        return this.dataset.device ?? 'cpu';
     }
 
     get(index: number): Sample {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { namedPlugin, native } from './addon.js';
 import { addonPath } from './loader.js';
@@ -10,28 +9,19 @@ export class CudaError extends Error {
 }
 
 const library = 'libnativegrad_cuda.so';
-const addonPackage = '@nativegrad/cuda-linux-x64';
 
-/** The files that may be the plugin, best first: the one that is named, one beside the addon, the optional package. */
-function candidates(): string[] {
-    if (namedPlugin !== '') return [resolve(namedPlugin)];
-    const places = [join(dirname(addonPath()), library)];
-    try {
-        places.push(createRequire(import.meta.url).resolve(`${addonPackage}/${library}`));
-    } catch {
-        // The package is optional.
-    }
-    return places;
+/** The file that is the plugin: the one that is named, else the one beside the addon. */
+function candidate(): string {
+    return namedPlugin === '' ? join(dirname(addonPath()), library) : resolve(namedPlugin);
 }
 
 function pluginPath(): string {
-    const places = candidates();
-    const found = places.find((path) => existsSync(path));
-    if (found !== undefined) return found;
-    const others = namedPlugin === '' ? '' : ', which NATIVEGRAD_CUDA names';
+    const path = candidate();
+    if (existsSync(path)) return path;
+    const origin = namedPlugin === '' ? '' : ', which NATIVEGRAD_CUDA names';
     throw new CudaError(
-        `[cuda] the CUDA plugin is not installed: no ${places.join(' and no ')}${others}. ` +
-            `Install ${addonPackage} (Linux, x64), or build it in a checkout: npm run build:cuda`,
+        `[cuda] the CUDA plugin is not there: no ${path}${origin}. ` +
+            'Build it in a checkout of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name it',
     );
 }
 

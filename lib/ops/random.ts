@@ -104,7 +104,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
     checkShape('randperm', [n]);
     const { generator, ...rest } = options;
-    const numbers = rand([n], { dtype: 'float64', ...(generator ? { generator } : {}) });
+    const numbers = rand([n], { dtype: 'float64', device: 'cpu', ...(generator ? { generator } : {}) });
     const draws = numbers.dataSync();
     numbers.dispose();
     const order = Float64Array.from({ length: n }, (_, i) => i);

@@ -6,6 +6,8 @@ import { fromTypedArray, zeros } from '../ops/index.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { Breather } from '../support/breathe.js';
+import { Module } from '../nn/module.js';
+import type { Device } from '../tensor/device.js';
 import { keep } from '../tensor/lifetime.js';
 import { Schedule } from '../optim/schedule.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
@@ -226,8 +228,10 @@ export class Trainer {
     private rowSource(batches: Batches, run: FitRun): LoaderRows | undefined {
         // A loader of the user's own may do anything in its loop.
         if (!(batches instanceof DataLoader) || batches.constructor !== DataLoader) return undefined;
-        const { gather } = batches;
+        const { gather, dataset } = batches;
         if (!gather || !run.mayRunStepsAtOnce) return undefined;
+        const { device = 'cpu' } = dataset;
+        if (device !== (this.device ?? device)) return undefined;
         const { schedule, scheduleInterval } = this.options;
         if (!schedule || scheduleInterval === 'epoch') return { loader: batches, gather };
         const isCapturable = schedule instanceof Schedule && schedule.isCapturable;
@@ -237,7 +241,8 @@ export class Trainer {
     private async runRows(source: LoaderRows, steps: EpochSteps, run: FitRun): Promise<void> {
         const { loader } = source;
         const { length, batchSize } = loader;
-        const order = fromTypedArray(loader.nextOrder(), [loader.dataset.length]);
+        const { length: samples, device = 'cpu' } = loader.dataset;
+        const order = fromTypedArray(loader.nextOrder(), [samples], { device });
         try {
             while (steps.count < length && !run.hasEnded) {
                 const rows = rowsOf(order, steps.count * batchSize, batchSize, run.stepsLeft);
@@ -327,6 +332,21 @@ export class Trainer {
         }
     }
 
+    /** Where the model's parameters lie; undefined where they do not say. */
+    private get device(): Device | undefined {
+        const { model } = this.options;
+        const [first] = model instanceof Module ? (model as Module).parameters() : [];
+        return first?.device;
+    }
+
+    /** The batch where the model is; copies join `scope`. */
+    private onDevice(batch: Batch, scope: Scope): Batch {
+        const { device } = this;
+        if (device === undefined || batch.every((x) => x.device === device)) return batch;
+        const [inputs, targets] = batch;
+        return scope.run(() => [inputs.to(device), targets.to(device)]);
+    }
+
     /** Runs `body` on each batch, in a scope that is freed afterwards, until it gives false. */
     private async eachBatch(
         batches: Batches,
@@ -342,7 +362,7 @@ export class Trainer {
                 if (next.done) return;
                 requireBatch(next.value);
                 if (batches instanceof DataLoader && batches.makesNewTensors) scope.adopt(next.value);
-                if (!(await body(next.value, scope))) {
+                if (!(await body(this.onDevice(next.value, scope), scope))) {
                     await iterator.return?.();
                     return;
                 }
