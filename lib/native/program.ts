@@ -154,3 +154,8 @@ export function timed<T>(program: NativeProgram, body: () => T): T {
         native.setTimed(program, false);
     }
 }
+
+/** Gives memory back to the system that no tensor uses. */
+export function emptyCache(): void {
+    native.emptyCache(0);
+}

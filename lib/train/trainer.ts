@@ -1,4 +1,4 @@
-import { programsAtRest } from '../native/program.js';
+import { emptyCache, programsAtRest } from '../native/program.js';
 import { withGradMode } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
@@ -170,6 +170,8 @@ export class Trainer {
         } finally {
             this.running = false;
             this.options.model.eval();
+            // What checks of the captured steps have left, op by op: programs have memory of their own.
+            if (run.step.execution.mode === 'captured') emptyCache();
             await run.call((callback) => callback.onTrainEnd?.(run.history, run));
         }
         return run.history;

@@ -9,6 +9,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace nativegrad::cpu {
 
@@ -171,7 +174,12 @@ void reset_allocator_peak() {
 int64_t empty_allocator_cache() {
     Pool& p = pool();
     std::lock_guard<std::mutex> lock(p.mutex);
-    return p.drop_cache();
+    const int64_t freed = p.drop_cache();
+#if defined(__GLIBC__)
+    // Blocks in the middle of the heap stay resident otherwise.
+    if (freed > 0) malloc_trim(0);
+#endif
+    return freed;
 }
 
 }  // namespace nativegrad::cpu

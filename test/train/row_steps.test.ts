@@ -258,6 +258,23 @@ describe('Trainer that runs steps at once', () => {
         assert.ok(last <= early + stepsPerEpoch / 2, `${early} tensors after an epoch, ${last} at the end`);
     });
 
+    it('gives back what its checks took, at its end', async () => {
+        manualSeed(4);
+        const model = new nn.Sequential(new nn.Linear(6, 8), new nn.ReLU(), new nn.Linear(8, 3));
+        const optimizer = new optim.Adam(model.parameters());
+        const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy });
+        const cached: number[] = [];
+        const note = (): void => void cached.push(memory().cachedBytes);
+        const { execution } = await trainer.fit(shuffled(classes()), {
+            epochs: 1,
+            callbacks: [{ onEpochEnd: note, onTrainEnd: note }],
+        });
+        assert.equal(execution.mode, 'captured');
+        const [during = 0, after] = cached;
+        assert.ok(during > 0);
+        assert.equal(after, 0);
+    });
+
     class Reversed extends DataLoader {
         override *[Symbol.iterator](): Generator<data.Batch, void, undefined> {
             yield* [...super[Symbol.iterator]()].reverse();
