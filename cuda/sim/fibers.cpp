@@ -61,9 +61,9 @@ void enter(transfer_t transfer) {
 }
 
 void make_context(Fiber* fiber) {
-    // Stacks that begin at the same place of a page would share the sets of the first-level cache.
-    const size_t colour = static_cast<size_t>(fiber - fibers) % 31 * 128;
-    fiber->context = make_fcontext(fiber->stack + stack_bytes - colour, stack_bytes - 8192, enter);
+    // Stacks that begin at the same place of a page would share the sets of the caches.
+    const size_t colour = static_cast<size_t>(fiber - fibers) % 256 * 192;
+    fiber->context = make_fcontext(fiber->stack + stack_bytes - colour, stack_bytes - 4096 - colour, enter);
 }
 
 void reserve_stacks() {

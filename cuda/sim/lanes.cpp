@@ -42,7 +42,7 @@ struct Ready {
 };
 
 Ready ready;
-Order lane_order, warp_order;
+int lane_order[max_lanes], warp_order[warp_size];
 int started, done;
 // How the seed runs this block: lanes that may go on before those that have not begun, the last to come
 // first.
@@ -57,7 +57,7 @@ Fiber* next_fiber() {
 }
 
 void run_fresh_lane(Fiber* self) {
-    const int index = static_cast<int>(lane_order.at(started++));
+    const int index = lane_order[started++];
     Lane& lane = block.lane[index];
     self->lane = current_lane = index;
     lane.fiber = self;
@@ -125,11 +125,12 @@ void begin_block(const KernelCall& call, int64_t index, uint64_t seed) {
     }
     Random random(seed * 0x2545f4914f6cdd1du + static_cast<uint64_t>(index));
     const bool seeded = seed != 0;
-    lane_order = seeded ? Order(block.lanes, random) : Order(block.lanes);
-    warp_order = seeded ? Order(warp_size, random) : Order(warp_size);
-    ready_first = seeded && random.flip();
+    (seeded ? Order(block.lanes, random) : Order(block.lanes)).list(lane_order);
+    (seeded ? Order(warp_size, random) : Order(warp_size)).list(warp_order);
+    // Warp after warp keeps the stacks in the caches: the natural order is the fast one.
+    ready_first = !seeded || random.flip();
     last_first = seeded && random.flip();
-    last_goes_on = seeded && random.flip();
+    last_goes_on = !seeded || random.flip();
     ready.head = ready.tail = 0;
     started = done = 0;
     poison_for_asan(shared_arena, sizeof shared_arena);
@@ -173,7 +174,7 @@ void meet_warp(Meet meet, uint32_t mask, Site site, void (*complete)(int warp, u
     complete(index / warp_size, mask);
     warp.waiting &= ~mask;
     for (int i = 0; i < warp_size; ++i) {
-        const int lane = static_cast<int>(warp_order.at(i));
+        const int lane = warp_order[i];
         if ((mask >> lane & 1u) != 0 && (first + lane != index || !last_goes_on)) make_ready(first + lane);
     }
     if (!last_goes_on) return park();
@@ -224,7 +225,7 @@ void block_barrier(Site site) {
     }
     block.barrier_waiting = 0;
     shadow_block_barrier();
-    for (int i = 0; i < block.lanes; ++i) make_ready(static_cast<int>(lane_order.at(i)));
+    for (int i = 0; i < block.lanes; ++i) make_ready(lane_order[i]);
     park();
 }
 

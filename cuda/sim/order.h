@@ -36,6 +36,15 @@ class Order {
         while (step_ == 0 || std::gcd(step_, count) != 1) step_ = (step_ + 1) % count;
     }
     int64_t at(int64_t i) const { return (start_ + i * step_ % count_) % count_; }
+    // All of them, without a division each.
+    void list(int* places) const {
+        int64_t place = start_;
+        for (int64_t i = 0; i < count_; ++i) {
+            places[i] = static_cast<int>(place);
+            place += step_;
+            if (place >= count_) place -= count_;
+        }
+    }
 
   private:
     int64_t count_, start_, step_;
