@@ -50,7 +50,8 @@ target_include_directories(nativegrad_cuda_objects SYSTEM PRIVATE ${cuda_include
 target_compile_options(nativegrad_cuda_objects PRIVATE ${host_options})
 
 compile_kernels(kernel_objects ${kernels})
-add_library(nativegrad_cuda SHARED ${kernel_objects} $<TARGET_OBJECTS:nativegrad_cuda_objects>)
+add_library(nativegrad_cuda SHARED ${kernel_objects} ${backend_sources}
+            $<TARGET_OBJECTS:nativegrad_cuda_objects>)
 # The simulator's kernels and tests that are right, on a GPU; `--probe` works without one.
 set(gpu_tests correct products runtime tensor_core)
 list(TRANSFORM gpu_tests PREPEND ${here}/sim/test/)

@@ -35,7 +35,7 @@ void async_copy_wait() {
     sim::async_copy_wait(groups_left);
 }
 
-#else
+#elif defined(__CUDACC__)
 
 namespace detail {
 __device__ __forceinline__ uint32_t shared_address(const void* shared) {

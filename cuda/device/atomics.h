@@ -57,7 +57,7 @@ __attribute__((no_sanitize("thread"))) T atomic_cas(T* to, T expected, T value) 
     return old;
 }
 
-#else
+#elif defined(__CUDACC__)
 
 namespace detail {
 // CUDA has its atomics for (unsigned) int and long long; int64_t is a plain long on Linux.

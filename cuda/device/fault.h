@@ -21,6 +21,7 @@ struct FaultReport {
     Fault* fault;
     int32_t op;  // OpCode + 1
 
+#ifdef NATIVEGRAD_KERNEL_CODE
     // value at `place` of its tensor is outside [0, limit)
     __device__ __forceinline__ void raise(FaultKind kind, int64_t value, int64_t limit, int64_t place) const {
         if (atomic_cas(&fault->op, 0, op) != 0) return;
@@ -29,6 +30,7 @@ struct FaultReport {
         fault->limit = limit;
         fault->place = place;
     }
+#endif
 };
 
 }  // namespace nativegrad::cuda

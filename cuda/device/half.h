@@ -29,7 +29,7 @@ inline BFloat16 from_float<BFloat16>(float value) {
     return to_bfloat16(value);
 }
 
-#else
+#elif defined(__CUDACC__)
 
 __device__ __forceinline__ float as_float(Float16 value) {
     float result;

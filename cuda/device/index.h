@@ -15,7 +15,7 @@ __attribute__((const)) int block_index_z();
 __attribute__((const)) int block_count();
 __attribute__((const)) int block_count_y();
 __attribute__((const)) int block_count_z();
-#else
+#elif defined(__CUDACC__)
 __device__ __forceinline__ int thread_index() { return static_cast<int>(threadIdx.x); }
 __device__ __forceinline__ int thread_count() { return static_cast<int>(blockDim.x); }
 __device__ __forceinline__ int block_index() { return static_cast<int>(blockIdx.x); }
@@ -26,6 +26,7 @@ __device__ __forceinline__ int block_count_y() { return static_cast<int>(gridDim
 __device__ __forceinline__ int block_count_z() { return static_cast<int>(gridDim.z); }
 #endif
 
+#ifdef NATIVEGRAD_KERNEL_CODE
 __device__ __forceinline__ int lane_index() { return thread_index() % warp_size; }
 __device__ __forceinline__ int warp_index() { return thread_index() / warp_size; }
 __device__ __forceinline__ int warp_count() { return (thread_count() + warp_size - 1) / warp_size; }
@@ -35,5 +36,7 @@ __device__ __forceinline__ int64_t grid_thread_index() {
     return int64_t{block_index()} * thread_count() + thread_index();
 }
 __device__ __forceinline__ int64_t grid_thread_count() { return int64_t{block_count()} * thread_count(); }
+
+#endif
 
 }  // namespace nativegrad::cuda

@@ -41,13 +41,16 @@ NATIVEGRAD_MATHS_2(copysign)
 __device__ __forceinline__ float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 __device__ __forceinline__ double fma(double a, double b, double c) { return ::fma(a, b, c); }
 
+#ifdef NATIVEGRAD_KERNEL_CODE
 __device__ __forceinline__ float infinity() {
 #ifdef NATIVEGRAD_SIM
     return __builtin_inff();
-#else
+#elif defined(__CUDACC__)
     return __int_as_float(0x7f800000);
 #endif
 }
+
+#endif
 
 #ifdef NATIVEGRAD_SIM
 inline float rsqrt(float x) { return 1.0f / ::sqrtf(x); }
@@ -55,7 +58,7 @@ inline double rsqrt(double x) { return 1.0 / ::sqrt(x); }
 inline float fast_exp(float x) { return ::expf(x); }
 inline float fast_log(float x) { return ::logf(x); }
 inline float fast_divide(float x, float y) { return x / y; }
-#else
+#elif defined(__CUDACC__)
 __device__ __forceinline__ float rsqrt(float x) { return ::rsqrtf(x); }
 __device__ __forceinline__ double rsqrt(double x) { return ::rsqrt(x); }
 __device__ __forceinline__ float fast_exp(float x) { return __expf(x); }

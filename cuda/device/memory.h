@@ -47,7 +47,7 @@ T load_constant(const T* from) {
     return *from;
 }
 
-#else
+#elif defined(__CUDACC__)
 
 namespace detail {
 template <size_t bytes>

@@ -7,6 +7,12 @@
 
 #include "tensor/half.h"
 
+// Host sources of the plugin may include these headers for their types; what only a kernel can call is not
+// there then.
+#if defined(NATIVEGRAD_SIM) || defined(__CUDACC__)
+#define NATIVEGRAD_KERNEL_CODE 1
+#endif
+
 #ifndef __CUDACC__
 #define __global__
 #define __device__

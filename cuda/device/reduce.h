@@ -28,6 +28,7 @@ struct MinOf {
     }
 };
 
+#ifdef NATIVEGRAD_KERNEL_CODE
 // All 32 lanes take part and get the result.
 template <class T, class Combine>
 __device__ __forceinline__ T warp_reduce(T value, Combine combine) {
@@ -50,5 +51,7 @@ __device__ __forceinline__ T block_reduce(T value, Combine combine, T identity, 
     block_barrier();
     return value;
 }
+
+#endif
 
 }  // namespace nativegrad::cuda

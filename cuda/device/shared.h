@@ -11,7 +11,7 @@ namespace sim {
 // The block's arena; checks that the part lies inside of it and that all lanes take the same.
 unsigned char* take_shared(size_t offset, size_t bytes);
 }  // namespace sim
-#else
+#elif defined(__CUDACC__)
 namespace detail {
 __device__ __forceinline__ unsigned char* shared_arena() {
     extern __shared__ __align__(128) unsigned char nativegrad_shared_arena[];
@@ -29,6 +29,7 @@ __host__ __device__ constexpr size_t shared_bytes(size_t count) {
     return shared_part_bytes(count * sizeof(T));
 }
 
+#ifdef NATIVEGRAD_KERNEL_CODE
 class SharedArena {
   public:
     template <class T>
@@ -37,7 +38,7 @@ class SharedArena {
         used_ += bytes;
 #ifdef NATIVEGRAD_SIM
         return reinterpret_cast<T*>(sim::take_shared(offset, bytes));
-#else
+#elif defined(__CUDACC__)
         return reinterpret_cast<T*>(detail::shared_arena() + offset);
 #endif
     }
@@ -50,5 +51,7 @@ class SharedArena {
   private:
     size_t used_ = 0;
 };
+
+#endif
 
 }  // namespace nativegrad::cuda

@@ -62,7 +62,7 @@ void load_matrices(uint32_t (&r)[count], const void* row, Site site = Site::here
     sim::load_matrices(r, count, transpose, row, site);
 }
 
-#else
+#elif defined(__CUDACC__)
 
 __device__ __forceinline__ void mma_f16(FragmentC& c, const FragmentA& a, const FragmentB& b) {
 #if __CUDA_ARCH__ >= 800

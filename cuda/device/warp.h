@@ -65,7 +65,7 @@ inline int count_bits(uint32_t bits) { return __builtin_popcount(bits); }
 // The place of the lowest bit that is set, or -1.
 inline int lowest_bit(uint32_t bits) { return bits == 0 ? -1 : __builtin_ctz(bits); }
 
-#else
+#elif defined(__CUDACC__)
 
 __device__ __forceinline__ void block_barrier() { __syncthreads(); }
 __device__ __forceinline__ void warp_barrier(uint32_t mask = full_warp) { __syncwarp(mask); }

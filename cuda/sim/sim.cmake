@@ -22,11 +22,7 @@ set_source_files_properties(${kernels} ${sim_test_kernels} PROPERTIES LANGUAGE C
 add_compile_definitions(NATIVEGRAD_SIM=1)
 
 # The table of ops needs the kernels, which the simulator's own tests do without.
-set(sim_common ${common})
-list(FILTER sim_common EXCLUDE REGEX "/cuda/(backend|kernels)/")
-set(backend_sources ${common})
-list(FILTER backend_sources INCLUDE REGEX "/cuda/(backend|kernels)/")
-add_library(nativegrad_cuda_sim_objects OBJECT ${sim_common} ${sim_sources})
+add_library(nativegrad_cuda_sim_objects OBJECT ${common} ${sim_sources})
 target_include_directories(nativegrad_cuda_sim_objects PRIVATE ${includes} ${boost_include})
 target_compile_options(nativegrad_cuda_sim_objects PRIVATE ${host_options} ${sanitize})
 
