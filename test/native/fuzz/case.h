@@ -68,6 +68,7 @@ inline DType compute_of(DType dtype) { return dtype == DType::float64 ? dtype : 
 
 extern const std::vector<Family> families;
 Case draw_product(Workbench& bench);
+Case draw_linear_fused(Workbench& bench);
 Case draw_convolution(Workbench& bench);
 Case draw_pool(Workbench& bench);
 Case draw_batch_norm(Workbench& bench);

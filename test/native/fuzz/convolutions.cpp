@@ -94,7 +94,7 @@ double largest_finite(const std::vector<double>& values) {
     return largest;
 }
 
-enum class Pass { forward, input, weight };
+enum class Pass { forward, relu, input, weight };
 
 std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pass pass) {
     const std::vector<double>&a = made.inputs[0].values, &b = made.inputs[1].values;
@@ -102,7 +102,7 @@ std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pas
     const DType dtype = out.view.dtype, compute = compute_of(dtype);
     std::vector<Sum> sums(static_cast<size_t>(element_count(out.view)));
     c.each([&](int64_t x, int64_t w, int64_t y) {
-        const int64_t to = pass == Pass::forward ? y : pass == Pass::input ? x : w;
+        const int64_t to = pass == Pass::weight ? w : pass == Pass::input ? x : y;
         const int64_t left = pass == Pass::input ? y : x, right = pass == Pass::weight ? y : w;
         sums[static_cast<size_t>(to)].add(a[static_cast<size_t>(left)] * b[static_cast<size_t>(right)]);
     });
@@ -119,6 +119,8 @@ std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pas
                         .values[i / static_cast<size_t>(pixels) % static_cast<size_t>(out.view.shape[1])]);
         sum.terms += 16;
         expected.push_back(sum.within(compute, dtype));
+        double& value = expected.back().value;
+        if (pass == Pass::relu && value < 0) value = 0;
     }
     return {{&out, "convolution", std::move(expected), true}};
 }
@@ -144,7 +146,7 @@ Case draw_convolution(Workbench& bench) {
     const Convolution c = draw_shape(random);
     const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64,
                                      DType::bfloat16, DType::bfloat16, DType::float16});
-    const Pass pass = random.pick({Pass::forward, Pass::input, Pass::weight});
+    const Pass pass = random.pick({Pass::forward, Pass::relu, Pass::input, Pass::weight});
     const auto images = [&] {
         return random.pick({Layout::channels_last, Layout::channels_last, Layout::row_major, Layout::any});
     };
@@ -155,6 +157,7 @@ Case draw_convolution(Workbench& bench) {
     // Not the other operand: the margin's zeros meet it, and 0 * NaN is NaN.
     if (random.chance(0.1)) bench.spoil(made.inputs[0]);
     const OpCode op = pass == Pass::forward ? OpCode::conv2d
+                      : pass == Pass::relu  ? OpCode::conv2d_relu
                       : pass == Pass::input ? OpCode::conv2d_backward_input
                                             : OpCode::conv2d_backward_weight;
     bool with_bias = random.chance(0.5);
@@ -162,7 +165,7 @@ Case draw_convolution(Workbench& bench) {
         made.outputs.push_back(bench.output(c.w(), dtype));
         if (with_bias) made.outputs.push_back(bench.output({c.out_channels}, dtype));
     } else {
-        const Shape out = pass == Pass::forward ? c.y() : c.x();
+        const Shape out = pass == Pass::input ? c.x() : c.y();
         if (with_bias) made.inputs.push_back(bench.input({out[1]}, dtype, Layout::row_major, normal));
         made.outputs.push_back(bench.output(out, dtype, Layout::channels_last));
     }
