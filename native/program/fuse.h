@@ -15,7 +15,8 @@ void fuse_calls(Program& program);
 // in place of the pixels, and a convolution joins its statistics in another order.
 void fuse_batch_norms(Rewrite& rewrite);
 
-// A convolution with the relu behind it. The bits are those of the single calls.
+// A convolution with the relu behind it; the gradient of its input with that of the relu in front of it. The
+// bits are those of the single calls.
 void fuse_convolutions(Rewrite& rewrite);
 
 // A linear layer with the activation behind it, or with the function of two operands that adds a residual;

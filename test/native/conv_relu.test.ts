@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fromTypedArray, scope, Tensor, type DType } from '../../lib/index.js';
-import { run } from '../../lib/native/call.js';
+import { binaryCode, run } from '../../lib/native/call.js';
 import { sizeOf } from '../../lib/tensor/shape.js';
 import { availableSets, withSet, withThreads } from '../support/processor.js';
 import { seededUniform, seedOf } from '../support/seeded.js';
@@ -49,7 +49,45 @@ function convolve(one: Case, dtype: DType, hasBias: boolean, bad = 0): unknown {
     return [fused.toArray(), plain.relu().toArray()];
 }
 
+/** The gradient of the input behind a relu's result, as one call and as two. */
+function backward(one: Case, dtype: DType, bad = 0): [unknown, unknown] {
+    const { stride = 1, padding = 0, groups = 1 } = one;
+    const size = (axis: 2 | 3): number => Math.floor((one.x[axis] + 2 * padding - one.w[axis]) / stride) + 1;
+    const dy = random([one.x[0], one.w[0], size(2), size(3)], 'dy', dtype);
+    const y = random(one.x, 'y', dtype).relu();
+    if (bad !== 0 && one.x[0] > 0) {
+        dy.select(0, one.x[0] - 1).select(0, 0).fill_(bad);
+        y.select(0, 0).select(0, 0).fill_(bad);
+    }
+    const w = random(one.w, 'w', dtype);
+    const geometry = [2, stride, stride, 4, padding, padding, padding, padding, 2, 1, 1, groups];
+    const [fused, plain] = [new Tensor(one.x, dtype), new Tensor(one.x, dtype)];
+    run('conv2d_backward_input_relu', [dy, w, y], [fused], geometry);
+    run('conv2d_backward_input', [dy, w], [plain], geometry);
+    assert.deepEqual(fused.strides, plain.strides);
+    const masked = new Tensor(one.x, dtype);
+    run('binary', [plain, y], [masked], [binaryCode('relu_backward'), 0, 0]);
+    return [fused.toArray(), masked.toArray()];
+}
+
 describe('a convolution with its relu', () => {
+    for (const set of availableSets) {
+        for (const dtype of ['float32', 'float64', 'bfloat16', 'float16'] as const) {
+            it(`has the bits of the two calls backward: ${dtype}, ${set}`, () => {
+                for (const one of cases) {
+                    for (const threads of [1, 3]) {
+                        for (const bad of [0, NaN]) {
+                            const [fused, plain] = withSet(set, () =>
+                                withThreads(threads, () => scope(() => backward(one, dtype, bad))),
+                            );
+                            assert.deepEqual(fused, plain, `${one.name}, ${threads} threads`);
+                        }
+                    }
+                }
+            });
+        }
+    }
+
     for (const set of availableSets) {
         for (const dtype of ['float32', 'float64', 'bfloat16', 'float16'] as const) {
             for (const one of cases) {
@@ -72,5 +110,12 @@ describe('a convolution with its relu', () => {
         const x = random([1, 1, 3, 3], 'x', 'float64');
         const w = random([2, 1, 3, 3], 'w', 'float32');
         assert.throws(() => run('conv2d_relu', [x, w], [new Tensor([1, 2, 1, 1], 'float32')], geometry), /conv2d_relu/);
+        const [dy, dx] = [random([1, 2, 1, 1], 'dy', 'float32'), new Tensor([1, 1, 3, 3], 'float32')];
+        const refused: [Tensor, RegExp][] = [
+            [x, /\[conv2d_backward_input_relu\] needs operands of one dtype/],
+            [dy, /\[conv2d_backward_input_relu\] needs y of relu as large as dx/],
+        ];
+        for (const [y, message] of refused)
+            assert.throws(() => run('conv2d_backward_input_relu', [dy, w, y], [dx], geometry), message);
     });
 });

@@ -34,6 +34,16 @@ describe('capture puts calls together', () => {
             ],
         ],
         ['a convolution and relu', () => network(400, new nn.ReLU()), ['conv2d_relu']],
+        [
+            'a convolution behind the relu of another',
+            () => network(400, new nn.ReLU(), new nn.Conv2d(4, 4, 3, { padding: 1 })),
+            ['conv2d_relu', 'conv2d', 'conv2d_backward_input_relu'],
+        ],
+        [
+            'not the gradient of an input in front of another activation',
+            () => network(400, new nn.Tanh(), new nn.Conv2d(4, 4, 3, { padding: 1 })),
+            ['conv2d', 'conv2d', 'conv2d_backward_input'],
+        ],
         ['nothing of a convolution and another activation', () => network(400, new nn.Tanh()), ['conv2d']],
         [
             'nothing around another activation',
@@ -41,7 +51,7 @@ describe('capture puts calls together', () => {
             ['conv2d_statistics', 'batch_norm', 'max_pool2d', 'max_pool2d_backward', 'batch_norm_backward'],
         ],
     ];
-    const interesting = /norm|pool|conv2d(_statistics|_relu)?$/;
+    const interesting = /norm|pool|conv2d(_statistics|_relu|_backward_input|_backward_input_relu)?$/;
 
     for (const [name, makeModel, expected] of cases) {
         it(`${name}: fewer calls, the results of the step`, () => {

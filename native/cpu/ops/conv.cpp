@@ -1,5 +1,6 @@
 #include "cpu/conv/conv.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "cpu/conv/conv_bf16.h"
@@ -67,16 +68,30 @@ void with_bf16_output(DType dtype, const Body& body) {
     body(float{});
 }
 
+// Rows of a gradient with several phases are made by all of them: `done` comes when everything is there.
+template <class T>
+BandDone<T> one_phase_only(const ConvPlan& plan, const BandDone<T>& done) {
+    return plan.phases.size() == 1 ? done : nullptr;
+}
+template <class T>
+void finish_phases(const ConvPlan& plan, T* out, const BandDone<T>& done) {
+    if (!done || plan.phases.size() == 1) return;
+    const int64_t image = plan.out_height * plan.out_width * plan.out_channels;
+    parallel_for(plan.images, [&](int64_t i) { done(i, 0, plan.out_height, out + i * image); });
+}
+
 // image, w(, bias) -> out for forward, or the gradient of the input
 template <class Out>
-void gather_bf16(const OpCall& call, const ConvPlan& plan, bool transposed, const BandDone<Out>& done) {
+void gather_bf16(const OpCall& call, const ConvPlan& plan, bool transposed, const BandDone<Out>& done,
+                 bool has_bias = true) {
     const DenseInput<BFloat16> image(call.inputs[0]);
     const DenseWeights<BFloat16> weights(call.inputs[1]);
-    const auto bias = read_bias<float>(call, plan.out_channels);
+    const auto bias = has_bias ? read_bias<float>(call, plan.out_channels) : std::nullopt;
     const DenseOutput<Out> out(call.outputs[0]);
     conv_gather_bf16<Out>(plan, image.data(),
                           transposed ? weights.transposed(plan.groups) : weights.forward(plan.groups),
-                          bias ? bias->data() : nullptr, out.data(), done);
+                          bias ? bias->data() : nullptr, out.data(), one_phase_only(plan, done));
+    finish_phases(plan, out.data(), done);
     out.finish();
 }
 
@@ -88,6 +103,18 @@ void forward(const OpCall& call, const ConvPlan& plan, const BandDone<T>& done) 
     const DenseOutput<T> out(call.outputs[0]);
     conv_gather(plan, image.data(), weights.forward(plan.groups), bias ? bias->data() : nullptr, out.data(),
                 done);
+    out.finish();
+}
+
+// dy, w -> dx
+template <class T>
+void backward_input(const OpCall& call, const ConvPlan& plan, const T* bias, const BandDone<T>& done) {
+    const DenseInput<T> image(call.inputs[0]);
+    const DenseWeights<T> weights(call.inputs[1]);
+    const DenseOutput<T> out(call.outputs[0]);
+    conv_gather(plan, image.data(), weights.transposed(plan.groups), bias, out.data(),
+                one_phase_only(plan, done));
+    finish_phases(plan, out.data(), done);
     out.finish();
 }
 
@@ -220,13 +247,40 @@ void conv2d_backward_input(const OpCall& call, const ConvParams& params) {
     }
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
-        const DenseInput<T> image(dy);
-        const DenseWeights<T> weights(w);
         const auto bias = read_bias<T>(call, plan.out_channels);
-        const DenseOutput<T> out(dx);
-        conv_gather(plan, image.data(), weights.transposed(plan.groups), bias ? bias->data() : nullptr,
-                    out.data());
-        out.finish();
+        backward_input<T>(call, plan, bias ? bias->data() : nullptr, nullptr);
+    });
+}
+
+// dy [N, O, H', W'], w [O, C / groups, kH, kW], y [N, C, H, W] of relu -> dx [N, C, H, W]: the gradient of
+// the input where y is positive, else 0
+void conv2d_backward_input_relu(const OpCall& call, const ConvParams& params) {
+    expect_operands(call, 3, 1);
+    const TensorView &dy = call.inputs[0], &w = call.inputs[1], &y = call.inputs[2], &dx = call.outputs[0];
+    if (y.rank != 4 || dx.rank != 4 || !std::equal(y.shape, y.shape + 4, dx.shape))
+        fail("needs y of relu as large as dx [N, C, H, W]");
+    if (element_count(dx) == 0) return;
+    const ConvPlan plan = plan_backward_input(params, dy, w, dx);
+    with_one_float(call, [&](auto type) {
+        using S = decltype(type);
+        using T = ComputeOf<S>;
+        const auto mask = elementwise_of(T{}).binary[static_cast<int32_t>(BinaryFunction::relu_backward)];
+        const int64_t line = plan.out_width * plan.out_channels;
+        const auto run = [&](auto element, const auto& gather) {
+            using E = decltype(element);
+            const DenseInput<E> kept(y);
+            gather([&](int64_t image, int64_t first_row, int64_t rows, E* made) {
+                const int64_t at = (image * plan.out_height + first_row) * line;
+                apply_binary(mask, made, kept.data() + at, rows * line, 0, 0);
+            });
+        };
+        if constexpr (std::is_same_v<S, BFloat16>) {
+            if (takes_bf16(plan, dy, w, dx)) {
+                return run(S{},
+                           [&](const BandDone<S>& done) { gather_bf16<S>(call, plan, true, done, false); });
+            }
+        }
+        run(T{}, [&](const BandDone<T>& done) { backward_input<T>(call, plan, nullptr, done); });
     });
 }
 
