@@ -94,7 +94,9 @@ double largest_finite(const std::vector<double>& values) {
     return largest;
 }
 
-enum class Pass { forward, relu, input, weight };
+enum class Pass { forward, relu, input, masked, weight };
+
+bool is_backward(Pass pass) { return pass == Pass::input || pass == Pass::masked; }
 
 std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pass pass) {
     const std::vector<double>&a = made.inputs[0].values, &b = made.inputs[1].values;
@@ -102,8 +104,8 @@ std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pas
     const DType dtype = out.view.dtype, compute = compute_of(dtype);
     std::vector<Sum> sums(static_cast<size_t>(element_count(out.view)));
     c.each([&](int64_t x, int64_t w, int64_t y) {
-        const int64_t to = pass == Pass::weight ? w : pass == Pass::input ? x : y;
-        const int64_t left = pass == Pass::input ? y : x, right = pass == Pass::weight ? y : w;
+        const int64_t to = pass == Pass::weight ? w : is_backward(pass) ? x : y;
+        const int64_t left = is_backward(pass) ? y : x, right = pass == Pass::weight ? y : w;
         sums[static_cast<size_t>(to)].add(a[static_cast<size_t>(left)] * b[static_cast<size_t>(right)]);
     });
     // Fast algorithms add and take off other terms than those of an element: the bound knows the largest
@@ -114,13 +116,14 @@ std::vector<Check> check_convolution(const Case& made, const Convolution& c, Pas
     for (size_t i = 0; i < sums.size(); ++i) {
         Sum sum = sums[i];
         sum.magnitude = static_cast<double>(sum.terms + 16) * term;
-        if (made.inputs.size() == 3)
+        if (made.inputs.size() == 3 && pass != Pass::masked)
             sum.add(made.inputs[2]
                         .values[i / static_cast<size_t>(pixels) % static_cast<size_t>(out.view.shape[1])]);
         sum.terms += 16;
         expected.push_back(sum.within(compute, dtype));
         double& value = expected.back().value;
         if (pass == Pass::relu && value < 0) value = 0;
+        if (pass == Pass::masked && !(made.inputs[2].values[i] > 0)) expected.back() = {0, 0};
     }
     return {{&out, "convolution", std::move(expected), true}};
 }
@@ -138,6 +141,21 @@ std::vector<Check> check_bias(const Case& made, const Convolution& c) {
     return checks;
 }
 
+OpCode op_of(Pass pass) {
+    switch (pass) {
+        case Pass::forward:
+            return OpCode::conv2d;
+        case Pass::relu:
+            return OpCode::conv2d_relu;
+        case Pass::input:
+            return OpCode::conv2d_backward_input;
+        case Pass::masked:
+            return OpCode::conv2d_backward_input_relu;
+        default:
+            return OpCode::conv2d_backward_weight;
+    }
+}
+
 }  // namespace
 
 Case draw_convolution(Workbench& bench) {
@@ -146,26 +164,27 @@ Case draw_convolution(Workbench& bench) {
     const Convolution c = draw_shape(random);
     const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64,
                                      DType::bfloat16, DType::bfloat16, DType::float16});
-    const Pass pass = random.pick({Pass::forward, Pass::relu, Pass::input, Pass::weight});
+    const Pass pass = random.pick({Pass::forward, Pass::relu, Pass::input, Pass::masked, Pass::weight});
     const auto images = [&] {
         return random.pick({Layout::channels_last, Layout::channels_last, Layout::row_major, Layout::any});
     };
-    const Shape first = pass == Pass::input ? c.y() : c.x(), second = pass == Pass::weight ? c.y() : c.w();
+    const Shape first = is_backward(pass) ? c.y() : c.x(), second = pass == Pass::weight ? c.y() : c.w();
     Case made;
     made.inputs.push_back(bench.input(first, dtype, images(), normal));
     made.inputs.push_back(bench.input(second, dtype, pass == Pass::weight ? images() : Layout::any, normal));
     // Not the other operand: the margin's zeros meet it, and 0 * NaN is NaN.
     if (random.chance(0.1)) bench.spoil(made.inputs[0]);
-    const OpCode op = pass == Pass::forward ? OpCode::conv2d
-                      : pass == Pass::relu  ? OpCode::conv2d_relu
-                      : pass == Pass::input ? OpCode::conv2d_backward_input
-                                            : OpCode::conv2d_backward_weight;
+    const OpCode op = op_of(pass);
     bool with_bias = random.chance(0.5);
     if (pass == Pass::weight) {
         made.outputs.push_back(bench.output(c.w(), dtype));
         if (with_bias) made.outputs.push_back(bench.output({c.out_channels}, dtype));
     } else {
-        const Shape out = pass == Pass::input ? c.x() : c.y();
+        const Shape out = is_backward(pass) ? c.x() : c.y();
+        if (pass == Pass::masked) {
+            with_bias = false;
+            made.inputs.push_back(bench.input(out, dtype, images(), normal));
+        }
         if (with_bias) made.inputs.push_back(bench.input({out[1]}, dtype, Layout::row_major, normal));
         made.outputs.push_back(bench.output(out, dtype, Layout::channels_last));
     }
