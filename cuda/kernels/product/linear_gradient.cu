@@ -1,0 +1,129 @@
+// The gradients of a linear layer's weight and bias, and the optimizer's step with them in one go.
+#include <cmath>
+
+#include "backend/ops.h"
+#include "kernels/product/column_sums.h"
+#include "kernels/product/linear_checks.h"
+#include "kernels/product/product.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+void check_gradients(const TensorView& dy, const TensorView& x) {
+    if (dy.rank != 2 || x.rank != 2 || dy.shape[0] != x.shape[0]) fail("needs dy [M, N] and x [M, K]");
+}
+
+void check_weight(const TensorView& w, int64_t n, int64_t k) {
+    if (!is_matrix(w, n, k) || !is_row_major(w)) fail("needs a row-major weight [N, K]");
+}
+
+void check_bias(const TensorView& b, int64_t n) {
+    if (b.rank != 1 || b.shape[0] != n || !is_row_major(b)) fail("needs a dense bias [N]");
+}
+
+// What gradients of factors of this dtype may be: the same, or float32 with the values of two-byte floats.
+void check_dtypes(const OpCall& call, bool is_update) {
+    const DType dtype = call.inputs[0].dtype;
+    const bool is_half = dtype == DType::bfloat16 || dtype == DType::float16;
+    bool fits = call.inputs[1].dtype == dtype;
+    for (int32_t i = 0; i < call.output_count; ++i) {
+        const DType made = call.outputs[i].dtype;
+        fits = fits && ((is_half && made == DType::float32) || (made == dtype && !(is_update && is_half)));
+    }
+    if (!fits) fail("needs operands of one dtype, or float32 results of two-byte floats");
+    if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
+}
+
+// dy [M, N], x [M, K] -> finish [N, K] = dy^T x
+void multiply_gradient(const TensorView& dy, const TensorView& x, const Finish& finish, Queue& queue) {
+    const int64_t m = dy.shape[0], n = dy.shape[1], k = x.shape[1];
+    multiply({n, k, m, operand_of(dy, n, dy.strides[1], m, dy.strides[0]),
+              operand_of(x, k, x.strides[1], m, x.strides[0]), single_product(), finish},
+             queue);
+}
+
+// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
+// there is one
+void update_group(const OpCall& call, int32_t size, FinishKind kind, const UpdateStep& step, Queue& queue) {
+    const bool has_bias = call.output_count == 2 * size;
+    expect_operands(call, 2, has_bias ? 2 * size : size);
+    const TensorView &dy = call.inputs[0], &x = call.inputs[1];
+    check_gradients(dy, x);
+    const int64_t n = dy.shape[1], k = x.shape[1];
+    for (int32_t i = 0; i < call.output_count; ++i) {
+        if (i < size)
+            check_weight(call.outputs[i], n, k);
+        else
+            check_bias(call.outputs[i], n);
+    }
+    check_dtypes(call, true);
+    if (dy.dtype == DType::float64) fail("needs float32, got float64");
+    const auto finish_of = [&](const TensorView* group) {
+        Finish finish(group[0].data, DType::float32, k);
+        finish.rounds = dy.dtype;
+        finish.kind = kind;
+        finish.update = step;
+        for (int32_t i = 1; i < size; ++i) finish.update.state[i - 1] = static_cast<float*>(group[i].data);
+        return finish;
+    };
+    if (has_bias) sum_columns(dy, finish_of(call.outputs + size), queue);
+    multiply_gradient(dy, x, finish_of(call.outputs), queue);
+}
+
+}  // namespace
+
+namespace ops {
+
+// dy [M, N], x [M, K] -> dw [N, K] = dy^T x(, db [N] = sums of dy's columns)
+void linear_backward_weight(const OpCall& call, const NoParams&, Queue& queue) {
+    expect_operands(call, 2, call.output_count == 1 ? 1 : 2);
+    const TensorView &dy = call.inputs[0], &x = call.inputs[1], &dw = call.outputs[0];
+    check_gradients(dy, x);
+    const int64_t n = dy.shape[1], k = x.shape[1];
+    check_weight(dw, n, k);
+    if (call.output_count == 2) check_bias(call.outputs[1], n);
+    check_dtypes(call, false);
+    Finish finish(dw.data, dw.dtype, k);
+    finish.rounds = dy.dtype;
+    multiply_gradient(dy, x, finish, queue);
+    if (call.output_count == 1) return;
+    Finish bias(call.outputs[1].data, call.outputs[1].dtype, n);
+    bias.rounds = dy.dtype;
+    sum_columns(dy, bias, queue);
+}
+
+// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
+// with dw = dy^T x (and db = sums of dy's columns)
+void linear_backward_weight_adam(const OpCall& call, const AdamParams& params, Queue& queue) {
+    const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
+    const double count = params.step.values[0], decay = params.weight_decay.values[0];
+    const bool decoupled = params.decoupled != 0;
+    const double numbers[9] = {beta1,
+                               1 - beta1,
+                               beta2,
+                               1 - beta2,
+                               params.epsilon.values[0],
+                               lr / (1 - std::pow(beta1, count)),
+                               1 / std::sqrt(1 - std::pow(beta2, count)),
+                               decoupled ? 0 : decay,
+                               decoupled ? 1 - lr * decay : 1};
+    UpdateStep step{};
+    for (int i = 0; i < 9; ++i) step.values[i] = static_cast<float>(numbers[i]);
+    update_group(call, params.amsgrad != 0 ? 4 : 3, FinishKind::adam, step, queue);
+}
+
+// dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
+void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params, Queue& queue) {
+    const double numbers[4] = {params.lr.values[0], params.momentum.values[0],
+                               1 - params.dampening.values[0], params.weight_decay.values[0]};
+    UpdateStep step{};
+    for (int i = 0; i < 4; ++i) step.values[i] = static_cast<float>(numbers[i]);
+    step.nesterov = params.nesterov != 0;
+    step.first = params.first.values[0] != 0;
+    update_group(call, params.has_velocity != 0 ? 2 : 1, FinishKind::sgd, step, queue);
+}
+
+}  // namespace ops
+
+}  // namespace nativegrad::cuda

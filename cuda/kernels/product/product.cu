@@ -1,0 +1,78 @@
+#include "kernels/product/product.h"
+
+#include "device/device.h"
+#include "kernels/product/tile_choice.h"
+#include "ops/operands.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+// partials [parts, batches, m, n] -> finish [batches; m, n]
+template <class T>
+__global__ void join_partials(const T* partials, ProductShape shape, StridedAxes<3> batches, Finish finish) {
+    const int64_t each = shape.m * shape.n, all = shape.batches * each;
+    for (int64_t i = grid_thread_index(); i < all; i += grid_thread_count()) {
+        T sum = partials[i];
+        for (int64_t part = 1; part < shape.parts; ++part) sum += partials[part * all + i];
+        const int64_t batch = i / each, within = i - batch * each, row = within / shape.n;
+        finish_element(finish, batch, locate(batches, batch).of[0], row, within - row * shape.n, sum);
+    }
+}
+
+DType own_dtype(float) { return DType::float32; }
+DType own_dtype(double) { return DType::float64; }
+DType own_dtype(int64_t) { return DType::int64; }
+
+bool steps_by(const StridedAxes<3>& batches, int operand, int64_t width) {
+    for (int32_t axis = 0; axis < batches.rank; ++axis) {
+        if (batches.shape[axis] > 1 && batches.strides[operand][axis] % width != 0) return false;
+    }
+    return true;
+}
+
+// How a factor can be read in the compute type.
+Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batches, int operand) {
+    if (x.dtype != own) return Access::converted;
+    const int64_t width = 16 / static_cast<int64_t>(item_size(own));
+    const bool in_chunks = x.depth_stride == 1 && x.depth % width == 0 &&
+                           (x.rows == 1 || x.row_stride % width == 0) && is_aligned(x.data, 16) &&
+                           steps_by(batches, operand, width);
+    return in_chunks ? Access::depth_chunks : Access::elements;
+}
+
+}  // namespace
+
+StridedAxes<3> single_product() {
+    TensorView none{};
+    return StridedAxes<3>({&none, &none, &none});
+}
+
+StridedOperand operand_of(const TensorView& x, int64_t rows, int64_t row_stride, int64_t depth,
+                          int64_t depth_stride) {
+    return {x.data, x.dtype, Access::converted, rows, depth, row_stride, depth_stride};
+}
+
+template <class T>
+void join_parts(const T* partials, const ProductShape& shape, const StridedAxes<3>& batches,
+                const Finish& finish, Stream stream) {
+    launch<join_partials<T>>(elementwise_grid(shape.batches * shape.m * shape.n), stream, partials, shape,
+                             batches, finish);
+}
+
+template void join_parts(const float*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);
+template void join_parts(const double*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);
+template void join_parts(const int64_t*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);
+
+void multiply(const TiledProduct& product, Queue& queue) {
+    if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return;
+    with_compute_type(product.finish.dtype, [&](auto type) {
+        using T = decltype(type);
+        StridedOperand a = product.a, b = product.b;
+        a.access = access_of(a, own_dtype(type), product.batches, 1);
+        b.access = access_of(b, own_dtype(type), product.batches, 2);
+        multiply_in_tiles<T>(a, b, product.m, product.n, product.k, product.batches, product.finish, queue);
+    });
+}
+
+}  // namespace nativegrad::cuda

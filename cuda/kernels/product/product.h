@@ -1,0 +1,39 @@
+// Products of matrices of any strides and dtypes, on the queue.
+#pragma once
+
+#include "backend/queue.h"
+#include "kernels/product/finish.h"
+#include "kernels/product/operand.h"
+#include "kernels/strided.h"
+
+namespace nativegrad::cuda {
+
+// The depth is divided into `parts` of part_depth, whose sums are joined in their order by a second kernel.
+struct ProductShape {
+    int64_t m, n, k, batches, parts, part_depth;
+};
+
+// a [M, K] (rows, depth), b [K, N] (depth, rows) -> finish. Batches walk the operands out, a, b.
+struct TiledProduct {
+    int64_t m, n, k;
+    StridedOperand a, b;
+    StridedAxes<3> batches;
+    Finish finish;
+};
+
+// Axes of a product that is alone.
+StridedAxes<3> single_product();
+
+// A factor of `rows` and `depth`.
+StridedOperand operand_of(const TensorView& x, int64_t rows, int64_t row_stride, int64_t depth,
+                          int64_t depth_stride);
+
+// In the compute type of the output.
+void multiply(const TiledProduct& product, Queue& queue);
+
+// partials [parts, batches, m, n] -> sums over the parts in their order, finished
+template <class T>
+void join_parts(const T* partials, const ProductShape& shape, const StridedAxes<3>& batches,
+                const Finish& finish, Stream stream);
+
+}  // namespace nativegrad::cuda
