@@ -34,7 +34,7 @@ function shortcut(base: Operand, exponent: Operand, dtype: DType): Tensor | null
 // d a^b / da = b a^(b - 1), 0 where b = 0
 function baseGradient(dy: Tensor, a: Operand, b: Operand): Tensor {
     if (b === 0) return zerosLike(dy);
-    const gradient = mul(dy, mul(pow(a, sub(b, 1)), b));
+    const gradient = mul(dy, mul(pow(a, typeof b === 'number' ? b - 1 : sub(b, 1)), b));
     return typeof b === 'number' ? gradient : where(eq(b, 0), 0, gradient);
 }
 
