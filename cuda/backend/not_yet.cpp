@@ -9,12 +9,7 @@ namespace nativegrad::cuda::ops {
         fail("is not on cuda yet; move the tensors with x.to('cpu')"); \
     }
 
-NATIVEGRAD_NOT_YET(range, RangeParams)
-NATIVEGRAD_NOT_YET(unary, UnaryParams)
-NATIVEGRAD_NOT_YET(binary, BinaryParams)
-NATIVEGRAD_NOT_YET(compare, CompareParams)
 NATIVEGRAD_NOT_YET(chain, ChainParams)
-NATIVEGRAD_NOT_YET(where, NoParams)
 NATIVEGRAD_NOT_YET(softmax, SoftmaxParams)
 NATIVEGRAD_NOT_YET(softmax_backward, SoftmaxParams)
 NATIVEGRAD_NOT_YET(cross_entropy, CrossEntropyParams)

@@ -2,24 +2,26 @@
 // the CPU and the types of a GPU. Included inside a namespace that already holds the type's vocabulary
 // (double_math.h, simd/). Semantics at the edges (NaN, infinities, signed zero, ties) are PyTorch's.
 
+#include "tensor/host_device.h"
+
 // unary: T apply(T x, T p0, T p1)
-#define NATIVEGRAD_UNARY(Name, expression) \
-    struct Name {                          \
-        template <class T>                 \
-        static T apply(T x, T p0, T p1) {  \
-            (void)p0, (void)p1;            \
-            return expression;             \
-        }                                  \
+#define NATIVEGRAD_UNARY(Name, expression)                       \
+    struct Name {                                                \
+        template <class T>                                       \
+        NATIVEGRAD_HOST_DEVICE static T apply(T x, T p0, T p1) { \
+            (void)p0, (void)p1;                                  \
+            return expression;                                   \
+        }                                                        \
     };
 
 // binary: T apply(T a, T b, T p0, T p1)
-#define NATIVEGRAD_BINARY(Name, expression)    \
-    struct Name {                              \
-        template <class T>                     \
-        static T apply(T a, T b, T p0, T p1) { \
-            (void)p0, (void)p1;                \
-            return expression;                 \
-        }                                      \
+#define NATIVEGRAD_BINARY(Name, expression)                           \
+    struct Name {                                                     \
+        template <class T>                                            \
+        NATIVEGRAD_HOST_DEVICE static T apply(T a, T b, T p0, T p1) { \
+            (void)p0, (void)p1;                                       \
+            return expression;                                        \
+        }                                                             \
     };
 
 NATIVEGRAD_UNARY(Abs, abs(x))
@@ -54,7 +56,7 @@ NATIVEGRAD_UNARY(Softplus, select(less(p1, x* p0), x, (max(T(0), x* p0) + log1p(
 
 struct Sign {
     template <class T>
-    static T apply(T x, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T x, T, T) {
         const T positive = select(less(T(0), x), T(1), T(0));
         return select(less(x, T(0)), T(-1), positive);
     }
@@ -62,7 +64,7 @@ struct Sign {
 
 struct GeluTanh {
     template <class T>
-    static T apply(T x, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T x, T, T) {
         const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
         return T(0.5) * x * (T(1) + tanh(inner));
     }
@@ -80,7 +82,7 @@ NATIVEGRAD_BINARY(Maximum, select(is_nan(a), a, max(a, b)))
 // Python's sign rule: the remainder has the divisor's sign.
 struct Remainder {
     template <class T>
-    static T apply(T a, T b, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T a, T b, T, T) {
         const T r = remainder_of(a, b);
         const auto adjust = ~equal(r, T(0)) & (less(r, T(0)) ^ less(b, T(0)));
         return select(adjust, wrapping_add(r, b), r);
@@ -89,7 +91,7 @@ struct Remainder {
 
 struct FloorDivide {
     template <class T>
-    static T apply(T a, T b, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T a, T b, T, T) {
         return floor_divide(a, b);
     }
 };
@@ -105,7 +107,7 @@ NATIVEGRAD_BINARY(SoftplusBackward, select(less(p1, b* p0), a, a* sigmoid(b* p0)
 
 struct SiluBackward {
     template <class T>
-    static T apply(T dy, T x, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T dy, T x, T, T) {
         const T s = sigmoid(x);
         return dy * s * (T(1) + x * (T(1) - s));
     }
@@ -113,7 +115,7 @@ struct SiluBackward {
 
 struct GeluBackward {
     template <class T>
-    static T apply(T dy, T x, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T dy, T x, T, T) {
         const T z = x * T(0.70710678118654752440), e = exp_of_negative(-z * z);
         const T cdf = T(0.5) * (T(1) + erf_by_exp(z, e));
         const T pdf = T(0.39894228040143267794) * e;
@@ -123,7 +125,7 @@ struct GeluBackward {
 
 struct GeluTanhBackward {
     template <class T>
-    static T apply(T dy, T x, T, T) {
+    NATIVEGRAD_HOST_DEVICE static T apply(T dy, T x, T, T) {
         const T c = T(0.79788456080286535588);
         const T t = tanh(c * (x + T(0.044715) * x * x * x));
         const T slope = c * (T(1) + T(0.134145) * x * x);
@@ -133,55 +135,55 @@ struct GeluTanhBackward {
 
 struct Equal {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return equal(a, b);
     }
 };
 struct NotEqual {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return ~equal(a, b);
     }
 };
 struct Less {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return less(a, b);
     }
 };
 struct LessEqual {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return less_equal(a, b);
     }
 };
 struct Greater {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return less(b, a);
     }
 };
 struct GreaterEqual {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return less_equal(b, a);
     }
 };
 struct LogicalAnd {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return ~equal(a, T(0)) & ~equal(b, T(0));
     }
 };
 struct LogicalOr {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return ~equal(a, T(0)) | ~equal(b, T(0));
     }
 };
 struct LogicalXor {
     template <class T>
-    static auto apply(T a, T b) {
+    NATIVEGRAD_HOST_DEVICE static auto apply(T a, T b) {
         return equal(a, T(0)) ^ equal(b, T(0));
     }
 };

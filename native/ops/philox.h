@@ -3,8 +3,12 @@
 // same bits on every instruction set, thread count and device.
 #pragma once
 
+#include <math.h>
+
 #include <cstdint>
 #include <cstring>
+
+#include "tensor/host_device.h"
 
 namespace nativegrad {
 
@@ -12,7 +16,7 @@ struct PhiloxBlock {
     uint32_t values[4];
 };
 
-inline PhiloxBlock philox(uint64_t seed, uint64_t counter, uint32_t model) {
+NATIVEGRAD_HOST_DEVICE inline PhiloxBlock philox(uint64_t seed, uint64_t counter, uint32_t model) {
     uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
     uint32_t c0 = static_cast<uint32_t>(counter), c1 = static_cast<uint32_t>(counter >> 32), c2 = model,
              c3 = 0;
@@ -31,17 +35,19 @@ inline PhiloxBlock philox(uint64_t seed, uint64_t counter, uint32_t model) {
 }
 
 // [0, 1) with 24 bits
-inline float uniform_float(uint32_t bits) { return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f; }
+NATIVEGRAD_HOST_DEVICE inline float uniform_float(uint32_t bits) {
+    return static_cast<float>(bits >> 8) * 5.9604644775390625e-8f;
+}
 
 // [0, 1) with 53 bits
-inline double uniform_double(uint32_t high, uint32_t low) {
+NATIVEGRAD_HOST_DEVICE inline double uniform_double(uint32_t high, uint32_t low) {
     const uint64_t bits = ((uint64_t{high} << 32) | low) >> 11;
     return static_cast<double>(bits) * 1.1102230246251565e-16;
 }
 
 // Natural logarithm of x in (0, 1]: exponent and atanh series of the mantissa, within 1e-15 of the true
 // value.
-inline double portable_log(double x) {
+NATIVEGRAD_HOST_DEVICE inline double portable_log(double x) {
     uint64_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     int exponent = static_cast<int>((bits >> 52) & 0x7ff) - 1023;
@@ -63,7 +69,7 @@ struct SinCos {
 };
 
 // sin and cos of 2 pi u for u in [0, 1): reduction to an eighth of a turn, then Taylor series.
-inline SinCos portable_sincos_turns(double u) {
+NATIVEGRAD_HOST_DEVICE inline SinCos portable_sincos_turns(double u) {
     const double eighths = u * 8.0;
     const int octant = static_cast<int>(eighths);
     const bool odd = (octant & 1) != 0;
@@ -94,12 +100,12 @@ struct NormalPair {
 };
 
 // Box and Muller (1958), from two pairs of words.
-inline NormalPair normal_pair(const PhiloxBlock& block) {
+NATIVEGRAD_HOST_DEVICE inline NormalPair normal_pair(const PhiloxBlock& block) {
     // u in (0, 1], so the logarithm is finite.
     const double u = 1.0 - uniform_double(block.values[0], block.values[1]);
     const double radius_squared = -2.0 * portable_log(u);
     const SinCos angle = portable_sincos_turns(uniform_double(block.values[2], block.values[3]));
-    const double radius = __builtin_sqrt(radius_squared);
+    const double radius = ::sqrt(radius_squared);
     return {radius * angle.cos, radius * angle.sin};
 }
 

@@ -1,0 +1,54 @@
+#include "backend/ops.h"
+#include "device/device.h"
+#include "kernels/elementwise/walk.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+// x [...] -> out [...] = f(x), constants p0 and p1
+template <class T>
+__global__ void unary_groups(Walk<1> walk, UnaryFunction function, T p0, T p1) {
+    each_group<T>(walk, [&](const Group<T>(&in)[1], const GroupPlace&, Group<T>& out) {
+        apply_unary<T>(function, in[0], p0, p1, out);
+    });
+}
+
+bool is_defined_on_integers(UnaryFunction function) {
+    switch (function) {
+#define UNARY(name, Formula, integer) \
+    case UnaryFunction::name:         \
+        return integer != 0;
+#include "ops/elementwise_table.def"
+#undef UNARY
+        case UnaryFunction::count:
+            break;
+    }
+    return false;
+}
+
+}  // namespace
+
+namespace ops {
+
+// x [...] -> out [...]
+void unary(const OpCall& call, const UnaryParams& params, Queue& queue) {
+    expect_operands(call, 1, 1);
+    expect_function(params.function, UnaryFunction::count);
+    const auto function = static_cast<UnaryFunction>(params.function);
+    const TensorView& out = call.outputs[0];
+    if (!is_float(out.dtype) && !is_defined_on_integers(function))
+        fail("not defined for integers; cast to a float dtype first");
+    const TensorView x = broadcast_to(call.inputs[0], out);
+    const Walk<1> walk({&out, &x});
+    if (walk.count == 0) return;
+    with_compute_type(out.dtype, [&](auto type) {
+        using T = decltype(type);
+        launch<unary_groups<T>>(walk.grid(), queue.stream(), walk, function,
+                                constant_of<T>(params.p0.values[0]), constant_of<T>(params.p1.values[0]));
+    });
+}
+
+}  // namespace ops
+
+}  // namespace nativegrad::cuda
