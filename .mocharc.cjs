@@ -11,7 +11,12 @@ module.exports = {
     timeout: 60_000,
     // The tarball test installs packages and other Node versions: `npm run test:package` runs it. The simulator of the GPU
     // is a build of its own: `npm run test:sim`.
-    ...(named ? {} : { spec: ['test/**/*.test.ts'], ignore: ['test/package/**', 'test/cuda/sim/**'] }),
+    ...(named
+        ? {}
+        : {
+              spec: ['test/**/*.test.ts'],
+              ignore: ['test/package/**', 'test/cuda/sim/**', 'test/cuda/sim_asan/**'],
+          }),
     ...(counts
         ? { reporter: './scripts/check/counting_reporter.cjs', 'reporter-option': [`counts=${counts}`] }
         : {}),

@@ -1,5 +1,6 @@
-// Several neighbouring elements at a time, of a dtype that is known at run time: wide loads and stores without
-// a kernel per dtype. The choice is the same in all lanes, and costs a few instructions for each pack.
+// Several neighbouring elements at a time, of a dtype that is known at run time: wide loads and stores
+// without a kernel per dtype. The choice is the same in all lanes, and costs a few instructions for each
+// pack.
 #pragma once
 
 #include "device/memory.h"
@@ -29,15 +30,15 @@ template <class T>
 __device__ __forceinline__ void load_row_pack(const void* data, DType dtype, int64_t offset,
                                               T (&values)[row_pack]) {
     switch (dtype) {
-#define X(name, Stored, compute)                                                                     \
-    case DType::name:                                                                                \
-        if constexpr (ComputeClass::compute == class_of<T>) {                                      \
-            constexpr int step = step_of_pack<Stored>;                                               \
-            for (int i = 0; i < row_pack; i += step) {                                               \
-                const auto pack = load_pack<step>(static_cast<const Stored*>(data) + offset + i);    \
-                for (int j = 0; j < step; ++j) values[i + j] = load_value<T>(pack[j]);               \
-            }                                                                                        \
-        }                                                                                            \
+#define X(name, Stored, compute)                                                                  \
+    case DType::name:                                                                             \
+        if constexpr (ComputeClass::compute == class_of<T>) {                                     \
+            constexpr int step = step_of_pack<Stored>;                                            \
+            for (int i = 0; i < row_pack; i += step) {                                            \
+                const auto pack = load_pack<step>(static_cast<const Stored*>(data) + offset + i); \
+                for (int j = 0; j < step; ++j) values[i + j] = load_value<T>(pack[j]);            \
+            }                                                                                     \
+        }                                                                                         \
         return;
         NATIVEGRAD_DTYPES(X)
 #undef X
@@ -48,16 +49,16 @@ template <class T>
 __device__ __forceinline__ void store_row_pack(void* data, DType dtype, int64_t offset,
                                                const T (&values)[row_pack]) {
     switch (dtype) {
-#define X(name, Stored, compute)                                                                     \
-    case DType::name:                                                                                \
-        if constexpr (ComputeClass::compute == class_of<T>) {                                      \
-            constexpr int step = step_of_pack<Stored>;                                               \
-            for (int i = 0; i < row_pack; i += step) {                                               \
-                Pack<Stored, step> pack;                                                             \
-                for (int j = 0; j < step; ++j) pack[j] = store_value<Stored>(values[i + j]);         \
-                store_pack(static_cast<Stored*>(data) + offset + i, pack);                           \
-            }                                                                                        \
-        }                                                                                            \
+#define X(name, Stored, compute)                                                             \
+    case DType::name:                                                                        \
+        if constexpr (ComputeClass::compute == class_of<T>) {                                \
+            constexpr int step = step_of_pack<Stored>;                                       \
+            for (int i = 0; i < row_pack; i += step) {                                       \
+                Pack<Stored, step> pack;                                                     \
+                for (int j = 0; j < step; ++j) pack[j] = store_value<Stored>(values[i + j]); \
+                store_pack(static_cast<Stored*>(data) + offset + i, pack);                   \
+            }                                                                                \
+        }                                                                                    \
         return;
         NATIVEGRAD_DTYPES(X)
 #undef X

@@ -10,13 +10,13 @@ namespace nativegrad::cuda {
 
 constexpr int fold_threads = 256;
 
-// How the elements of an output are shared: pieces (of `length` elements) by blocks, each by members that take
-// row_pack neighbours in turn.
+// How the elements of an output are shared: pieces (of `length` elements) by blocks, each by members that
+// take row_pack neighbours in turn.
 struct FoldShape {
     int members;     // lanes of one output: 32 or fold_threads; in columns: 1 or 8 rows at a time
     int64_t pieces;  // more than one: states of pieces go to scratch memory
     int64_t length;
-    bool packs;      // whole packs lie in aligned memory
+    bool packs;  // whole packs lie in aligned memory
 };
 
 template <class State>
@@ -55,8 +55,7 @@ __device__ __forceinline__ typename F::State fold_member(const F& fold, const So
             load_row_pack(x.data, x.dtype, base + reduced_offset(axes, i), values);
             fold.pack(state, values, i);
         } else if (i + row_pack <= end) {
-            for (int k = 0; k < row_pack; ++k)
-                values[k] = load_as<T>(x, base + reduced_offset(axes, i + k));
+            for (int k = 0; k < row_pack; ++k) values[k] = load_as<T>(x, base + reduced_offset(axes, i + k));
             fold.pack(state, values, i);
         } else {
             for (int64_t k = i; k < end; ++k)

@@ -144,7 +144,9 @@ struct CountFold {
     __device__ __forceinline__ void join(State& found, State later) const { found += later; }
     template <class Write>
     __device__ __forceinline__ void finish(State found, int64_t count, const Write& write) const {
-        write(result == CountResult::count ? found : int64_t{result == CountResult::any ? found > 0 : found == count});
+        write(result == CountResult::count
+                  ? found
+                  : int64_t{result == CountResult::any ? found > 0 : found == count});
     }
 };
 

@@ -187,7 +187,7 @@ struct Arrays {
 
 }  // namespace
 
-NATIVEGRAD_TEST(finds_missing_barrier) {
+NATIVEGRAD_ACCESS_TEST(finds_missing_barrier) {
     Arrays a;
     expect_error(
         [&] {
@@ -195,7 +195,7 @@ NATIVEGRAD_TEST(finds_missing_barrier) {
         },
         {"[reverse_without_barrier]", "block (", "lane ", "faults.cu:"});
 }
-NATIVEGRAD_TEST(finds_index_past_end) {
+NATIVEGRAD_ACCESS_TEST(finds_index_past_end) {
     Buffer<float> x(std::vector<float>(100, 1.0f)), y(100);
     expect_error(
         [&] {
@@ -204,7 +204,7 @@ NATIVEGRAD_TEST(finds_index_past_end) {
         {"[copy_one_too_many]", "write of 4 bytes", "0 bytes past the end of the allocation of 400 bytes",
          "lane 100"});
 }
-NATIVEGRAD_TEST(finds_index_before_start) {
+NATIVEGRAD_ACCESS_TEST(finds_index_before_start) {
     Arrays a;
     expect_error(
         [&] {
@@ -212,18 +212,18 @@ NATIVEGRAD_TEST(finds_index_before_start) {
         },
         {"[read_before_start]", "read of 4 bytes", "4 bytes before the allocation", "lane 0"});
 }
-NATIVEGRAD_TEST(finds_use_after_release) {
+NATIVEGRAD_ACCESS_TEST(finds_use_after_release) {
     Buffer<float> y(64);
     float* x = static_cast<float*>(allocate(256));
     release(x);
     expect_error([&] { launch<read_before_start>({1, 64}, {}, x + 1, y.data(), 63); }, {"out of bounds"});
 }
-NATIVEGRAD_TEST(finds_part_not_in_use) {
+NATIVEGRAD_ACCESS_TEST(finds_part_not_in_use) {
     Buffer<float> x(std::vector<float>(256, 1.0f)), y(256);
     note_in_use(x.data(), 40, 1024);
     expect_error([&] { launch<copy_one_too_many>({1, 64}, {}, x.data(), y.data(), 20); }, {"not in use"});
 }
-NATIVEGRAD_TEST(finds_write_write_race) {
+NATIVEGRAD_ACCESS_TEST(finds_write_write_race) {
     Buffer<int> out(1);
     expect_error(
         [&] {
@@ -231,7 +231,7 @@ NATIVEGRAD_TEST(finds_write_write_race) {
         },
         {"[write_same_word]", "race on shared memory at byte 0", "written by lane", "faults.cu:"});
 }
-NATIVEGRAD_TEST(finds_race_between_warps) {
+NATIVEGRAD_ACCESS_TEST(finds_race_between_warps) {
     Arrays a;
     expect_error(
         [&] {
@@ -239,7 +239,7 @@ NATIVEGRAD_TEST(finds_race_between_warps) {
         },
         {"[read_other_warp]"});
 }
-NATIVEGRAD_TEST(finds_reliance_on_shuffle) {
+NATIVEGRAD_ACCESS_TEST(finds_reliance_on_shuffle) {
     Arrays a;
     expect_error(
         [&] {
@@ -247,11 +247,11 @@ NATIVEGRAD_TEST(finds_reliance_on_shuffle) {
         },
         {"[rely_on_shuffle]", "race"});
 }
-NATIVEGRAD_TEST(finds_race_on_bytes) {
+NATIVEGRAD_ACCESS_TEST(finds_race_on_bytes) {
     Buffer<uint8_t> out(64);
     expect_error([&] { launch<write_overlapping_bytes>({1, 64, 64}, {}, out.data()); }, {"race"});
 }
-NATIVEGRAD_TEST(finds_race_with_atomic) {
+NATIVEGRAD_ACCESS_TEST(finds_race_with_atomic) {
     Buffer<int> out(32);
     expect_error(
         [&] {
@@ -308,7 +308,7 @@ NATIVEGRAD_TEST(finds_two_barriers) {
         },
         {"different block barriers"});
 }
-NATIVEGRAD_TEST(finds_unwritten_shared) {
+NATIVEGRAD_ACCESS_TEST(finds_unwritten_shared) {
     Arrays a;
     expect_error(
         [&] {
@@ -316,7 +316,7 @@ NATIVEGRAD_TEST(finds_unwritten_shared) {
         },
         {"byte 128", "no lane of the block wrote"});
 }
-NATIVEGRAD_TEST(finds_write_past_arena) {
+NATIVEGRAD_ACCESS_TEST(finds_write_past_arena) {
     Arrays a;
     expect_error(
         [&] {
@@ -336,7 +336,7 @@ NATIVEGRAD_TEST(finds_different_parts) {
     Arrays a;
     expect_error([&] { launch<take_differently>({1, 64, 256}, {}, a.y.data()); }, {"SharedArena: part 0"});
 }
-NATIVEGRAD_TEST(finds_missing_copy_wait) {
+NATIVEGRAD_ACCESS_TEST(finds_missing_copy_wait) {
     Arrays a;
     expect_error(
         [&] {
@@ -344,7 +344,7 @@ NATIVEGRAD_TEST(finds_missing_copy_wait) {
         },
         {"async_copy_wait() is missing"});
 }
-NATIVEGRAD_TEST(finds_missing_barrier_after_copy) {
+NATIVEGRAD_ACCESS_TEST(finds_missing_barrier_after_copy) {
     Arrays a;
     expect_error(
         [&] {
@@ -352,11 +352,11 @@ NATIVEGRAD_TEST(finds_missing_barrier_after_copy) {
         },
         {"[no_barrier_after_copy]"});
 }
-NATIVEGRAD_TEST(finds_misalignment) {
+NATIVEGRAD_ACCESS_TEST(finds_misalignment) {
     Buffer<unsigned char> bytes(16);
     expect_error([&] { launch<misaligned_store>({1, 1}, {}, bytes.data()); }, {"not a multiple"});
 }
-NATIVEGRAD_TEST(finds_host_pointer) {
+NATIVEGRAD_ACCESS_TEST(finds_host_pointer) {
     Arrays a;
     std::vector<float> host(256, 1.0f);
     expect_error(
@@ -365,7 +365,7 @@ NATIVEGRAD_TEST(finds_host_pointer) {
         },
         {"neither device nor shared memory"});
 }
-NATIVEGRAD_TEST(finds_memory_of_other_device) {
+NATIVEGRAD_ACCESS_TEST(finds_memory_of_other_device) {
     Arrays a;
     DeviceScope other(1);
     Buffer<float> y(64);

@@ -89,7 +89,7 @@ int main(int count, char** words) {
     }
     int failed = 0, ran = 0;
     for (const Test& test : tests()) {
-        bool named = names.empty();
+        bool named = names.empty() && !test.by_name_only;
         for (const std::string& name : names) named |= name == test.name;
         if (!named) continue;
         const auto start = std::chrono::steady_clock::now();

@@ -133,7 +133,7 @@ NATIVEGRAD_TEST(captures_that_do_not_close) {
 }
 
 // A kernel of a graph that fails sticks as any other.
-NATIVEGRAD_TEST(graphs_find_faults) {
+NATIVEGRAD_ACCESS_TEST(graphs_find_faults) {
     const Stream stream = create_stream();
     Buffer<float> x(32);
     begin_capture(stream);

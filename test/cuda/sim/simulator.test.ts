@@ -11,7 +11,7 @@ function namesInSources(): string[] {
     return readdirSync(sources)
         .filter((file) => /\.(cu|cpp)$/.test(file))
         .flatMap((file) => [
-            ...readFileSync(join(sources, file), 'utf8').matchAll(/^NATIVEGRAD_TEST\((\w+)\)/gm),
+            ...readFileSync(join(sources, file), 'utf8').matchAll(/^NATIVEGRAD_(?:ACCESS_)?TEST\((\w+)\)/gm),
         ])
         .map((match) => match[1] ?? '');
 }
