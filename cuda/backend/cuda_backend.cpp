@@ -102,10 +102,7 @@ int32_t copy_from(DeviceQueue where, void* to, const void* host, size_t bytes, E
     return guarded(error, "cuda", [&] {
         Queue& queue = queue_of(where);
         const DeviceScope device(queue.ordinal());
-        if (bytes == 0) return;
-        copy_to_device(to, host, bytes, queue.stream());
-        // Pageable memory: on return the driver has taken it, but for a copy that it still reads.
-        synchronize(queue.stream());
+        queue.staging().to_device(to, host, bytes, queue.stream());
     });
 }
 
@@ -113,7 +110,7 @@ int32_t copy_to(DeviceQueue where, void* host, const void* from, size_t bytes, E
     return guarded(error, "cuda", [&] {
         Queue& queue = queue_of(where);
         const DeviceScope device(queue.ordinal());
-        if (bytes > 0) copy_to_host(host, from, bytes, queue.stream());
+        queue.staging().to_host(host, from, bytes, queue.stream());
         queue.synchronize();
     });
 }

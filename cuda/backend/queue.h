@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/staging.h"
 #include "device/fault.h"
 #include "runtime/runtime.h"
 
@@ -19,6 +20,7 @@ class Queue {
 
     int ordinal() const { return ordinal_; }
     Stream stream() const { return stream_; }
+    Staging& staging() { return staging_; }
 
     // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
     // the next wait throws it. `op` is the op that runs.
@@ -31,6 +33,7 @@ class Queue {
     int ordinal_;
     Stream stream_;
     Fault* faults_;  // one, in page-locked memory
+    Staging staging_;
 };
 
 // Queues are never destroyed: memory that outlives its environment is released in the order of its queue.
