@@ -10,17 +10,20 @@ export class CudaError extends Error {
 
 const library = 'libnativegrad_cuda.so';
 
-/** The file that is the plugin: the one that is named, else the one beside the addon. */
-function candidate(): string {
-    return namedPlugin === '' ? join(dirname(addonPath()), library) : resolve(namedPlugin);
+/** The files that may be the plugin: the one that is named, else one beside the addon, or built in this checkout. */
+function candidates(): string[] {
+    if (namedPlugin !== '') return [resolve(namedPlugin)];
+    const folder = dirname(addonPath());
+    return [join(folder, library), join(folder, '..', '..', 'build-cuda', library)];
 }
 
 function pluginPath(): string {
-    const path = candidate();
-    if (existsSync(path)) return path;
+    const paths = candidates();
+    const found = paths.find((path) => existsSync(path));
+    if (found !== undefined) return found;
     const origin = namedPlugin === '' ? '' : ', which NATIVEGRAD_CUDA names';
     throw new CudaError(
-        `[cuda] the CUDA plugin is not there: no ${path}${origin}. ` +
+        `[cuda] the CUDA plugin is not there: no ${paths.join(' and no ')}${origin}. ` +
             'Build it in a checkout of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name it',
     );
 }
