@@ -20,15 +20,27 @@ Queues& queues() {
     return *instance;
 }
 
+// "3", or "[0, 3]" where the sizes are told.
+std::string place_text(const Fault& fault) {
+    if (fault.rank == 0) return std::to_string(fault.place);
+    std::string text;
+    int64_t rest = fault.place;
+    for (int32_t axis = fault.rank - 1; axis >= 0; --axis) {
+        text = std::to_string(rest % fault.sizes[axis]) + (text.empty() ? "" : ", ") + text;
+        rest /= fault.sizes[axis];
+    }
+    return "[" + text + "]";
+}
+
 std::string text_of(const Fault& fault) {
     const std::string op = std::string("[") + op_name(static_cast<OpCode>(fault.op - 1)) + "] ";
-    const std::string value = std::to_string(fault.value), place = std::to_string(fault.place);
-    const std::string range = "[0, " + std::to_string(fault.limit) + ")";
+    const std::string value = std::to_string(fault.value), place = place_text(fault);
+    const std::string range = "[" + std::to_string(fault.low) + ", " + std::to_string(fault.limit) + ")";
     switch (fault.kind) {
         case FaultKind::index_out_of_range:
-            return op + "index " + value + " at place " + place + " is outside " + range;
+            return op + "index " + value + " at position " + place + " is outside " + range;
         case FaultKind::label_out_of_range:
-            return op + "label " + value + " at place " + place + " is outside the classes " + range;
+            return op + "label " + value + " at row " + place + " is outside " + range;
         case FaultKind::integer_division_by_zero:
             return op + "integer division by zero; cast to a float dtype to get Infinity or NaN";
     }
