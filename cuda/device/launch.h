@@ -52,6 +52,10 @@ std::string kernel_name() {
     const size_t arguments = text.find('<');
     const size_t colons = text.rfind("::", arguments == std::string::npos ? arguments : arguments - 1);
     if (colons != std::string::npos) text.erase(0, colons + 2);
+    for (const char* name_space : {"cuda::", "nativegrad::"}) {
+        for (size_t at; (at = text.find(name_space)) != std::string::npos;)
+            text.erase(at, std::string(name_space).size());
+    }
     return text;
 }
 

@@ -74,8 +74,14 @@ void check_heap(uintptr_t address, size_t bytes, Access access, const void* code
               where, code_position(code).c_str());
 }
 
+// Host code of kernel sources comes by here, too, and on other threads while a kernel runs: a lane is what
+// runs on the stack of a fiber.
+inline bool is_lane() {
+    return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) - stacks_begin < stacks_bytes;
+}
+
 inline void on_access(void* pointer, size_t bytes, Access access, const void* code) {
-    if (current_lane < 0) return;
+    if (!is_lane()) return;
     const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
     if (address - stacks_begin < stacks_bytes) return;
     if (in_heap(pointer)) {
@@ -87,7 +93,7 @@ inline void on_access(void* pointer, size_t bytes, Access access, const void* co
 }
 
 inline void on_aligned(void* pointer, size_t bytes, Access access, const void* code) {
-    if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0 && current_lane >= 0) {
+    if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0 && is_lane()) {
         fail_lane("%zu bytes at %p, which is not a multiple of that (%s)", bytes, pointer,
                   code_position(code).c_str());
     }

@@ -96,9 +96,9 @@ void* heap_allocate(int device, size_t bytes) {
     }
     if (address == 0) return nullptr;
     set_shadow(address, bytes, taken);
-    // What cudaMalloc gives holds anything.
+    // What cudaMalloc gives holds anything: here it begins with NaN.
     void* data = reinterpret_cast<void*>(address);
-    std::memset(data, 0xcd, bytes < 65536 ? bytes : 65536);
+    std::memset(data, 0xff, bytes < 65536 ? bytes : 65536);
     allocations[address] = {device, bytes, taken};
     part.live += bytes;
     return data;

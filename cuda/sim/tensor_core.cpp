@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "device/memory.h"
+#include "sim/control.h"
 #include "sim/lanes.h"
 #include "sim/meeting_report.h"
 #include "sim/shared_shadow.h"
@@ -75,6 +76,11 @@ void complete_load(int warp, uint32_t) {
 }  // namespace
 
 void mma(MmaKind kind, FragmentC& c, const FragmentA& a, const FragmentB& b, Site site) {
+    const int needed = kind == MmaKind::f16 ? 75 : 80;
+    if (setup().capability < needed) {
+        fail_lane("%s needs capability %d, the device has %d: choose another kernel on the host",
+                  describe_meeting(Meet::mma, site).c_str(), needed, setup().capability);
+    }
     Lane& lane = block.lane[current_lane];
     lane.input[0] = &a;
     lane.input[1] = &b;

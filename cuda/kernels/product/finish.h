@@ -42,7 +42,8 @@ struct Finish {
 // The value that a tensor of this dtype would hold.
 template <class T>
 __device__ __forceinline__ T rounded_to(DType dtype, T value) {
-    if (dtype == DType::float16) return static_cast<T>(as_float(from_float<Float16>(static_cast<float>(value))));
+    if (dtype == DType::float16)
+        return static_cast<T>(as_float(from_float<Float16>(static_cast<float>(value))));
     if (dtype == DType::bfloat16)
         return static_cast<T>(as_float(from_float<BFloat16>(static_cast<float>(value))));
     return value;

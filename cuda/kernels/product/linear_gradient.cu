@@ -115,8 +115,8 @@ void linear_backward_weight_adam(const OpCall& call, const AdamParams& params, Q
 
 // dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
 void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params, Queue& queue) {
-    const double numbers[4] = {params.lr.values[0], params.momentum.values[0],
-                               1 - params.dampening.values[0], params.weight_decay.values[0]};
+    const double numbers[4] = {params.lr.values[0], params.momentum.values[0], 1 - params.dampening.values[0],
+                               params.weight_decay.values[0]};
     UpdateStep step{};
     for (int i = 0; i < 4; ++i) step.values[i] = static_cast<float>(numbers[i]);
     step.nesterov = params.nesterov != 0;

@@ -50,11 +50,11 @@ void matmul(const OpCall& call, const MatmulParams& params, Queue& queue) {
     if (a.shape[ra - 2] != m || b.shape[rb - 1] != n) fail("outer dimensions differ");
     const TensorView batch_a = batch_view(a, out), batch_b = batch_view(b, out);
     const TensorView batch_out = batch_view(out, out);
-    multiply({m, n, k, operand_of(a, m, a.strides[ra - 2], k, a.strides[ra - 1]),
-              operand_of(b, n, b.strides[rb - 1], k, b.strides[rb - 2]),
-              StridedAxes<3>({&batch_out, &batch_a, &batch_b}),
-              Finish(out.data, out.dtype, out.strides[r - 2])},
-             queue);
+    multiply(
+        {m, n, k, operand_of(a, m, a.strides[ra - 2], k, a.strides[ra - 1]),
+         operand_of(b, n, b.strides[rb - 1], k, b.strides[rb - 2]),
+         StridedAxes<3>({&batch_out, &batch_a, &batch_b}), Finish(out.data, out.dtype, out.strides[r - 2])},
+        queue);
 }
 
 }  // namespace ops

@@ -1,4 +1,7 @@
 // Kernels with one planted fault each: the simulator must find it in every order, and say where.
+#include <atomic>
+#include <thread>
+
 #include "device/device.h"
 #include "sim/control.h"
 #include "sim/test/check.h"
@@ -13,6 +16,16 @@ __global__ void reverse_without_barrier(const float* x, float* out) {
     float* place = arena.take<float>(256);
     const int i = thread_index();
     place[i] = x[i];
+    out[i] = place[255 - i];
+}
+
+// x [256] -> out [256], reversed through shared memory
+__global__ void reverse_with_barrier(const float* x, float* out) {
+    SharedArena arena;
+    float* place = arena.take<float>(256);
+    const int i = thread_index();
+    place[i] = x[i];
+    block_barrier();
     out[i] = place[255 - i];
 }
 
@@ -374,6 +387,21 @@ NATIVEGRAD_ACCESS_TEST(finds_memory_of_other_device) {
             launch<read_before_start>({1, 64}, {}, a.x.data() + 1, y.data(), 64);
         },
         {"device 0's memory by a kernel on device 1"});
+}
+// Host code of kernel sources is instrumented as well, and other threads run it while lanes are parked.
+NATIVEGRAD_TEST(leaves_other_threads_alone) {
+    Buffer<float> x(std::vector<float>(256 * 200, 1.0f)), y(256 * 200);
+    std::atomic<bool> stop{false};
+    std::vector<int> numbers(1000);
+    std::thread other([&] {
+        while (!stop.load()) {
+            for (int& number : numbers) ++number;
+        }
+    });
+    for (int i = 0; i < 5; ++i) launch<reverse_with_barrier>({200, 256, 1024}, {}, x.data(), y.data());
+    stop = true;
+    other.join();
+    expect(y.values()[0] == 1, "value");
 }
 NATIVEGRAD_TEST(refuses_impossible_grids) {
     Arrays a;

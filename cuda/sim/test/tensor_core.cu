@@ -3,6 +3,9 @@
 
 #include "device/device.h"
 #include "sim/test/check.h"
+#ifdef NATIVEGRAD_SIM
+#include "sim/control.h"
+#endif
 
 namespace nativegrad::cuda::test {
 
@@ -156,6 +159,19 @@ NATIVEGRAD_TEST(mma_tf32_product) {
         launch<product_in_tf32>({1, 32}, {}, a, b, c, 24);
     });
 }
+#ifdef NATIVEGRAD_SIM
+NATIVEGRAD_TEST(mma_needs_its_capability) {
+    sim::apply_setup("capability=75");
+    Buffer<BFloat16> x(16 * 16);
+    Buffer<float> c(16 * 8);
+    expect_error(
+        [&] {
+            launch<product_from_registers<BFloat16>>({1, 32}, {}, x.data(), x.data(), c.data(), 16);
+        },
+        {"[product_from_registers<BFloat16>]", "needs capability 80", "75"});
+}
+#endif
+
 NATIVEGRAD_TEST(tf32_drops_low_bits) {
     std::vector<float> a(16 * 8), b(8 * 8);
     // 1 + 2^-11 lies half way between two TF32 numbers and goes up.
