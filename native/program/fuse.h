@@ -15,6 +15,10 @@ void fuse_calls(Program& program);
 // in place of the pixels, and a convolution joins its statistics in another order.
 void fuse_batch_norms(Rewrite& rewrite);
 
+// The gradient of relu behind that of a max-pooling goes in front of it, where there are fewer elements. The
+// bits are those of the calls as they were.
+void fuse_pools(Rewrite& rewrite);
+
 // A convolution with the relu behind it; the gradient of its input with that of the relu in front of it. The
 // bits are those of the single calls.
 void fuse_convolutions(Rewrite& rewrite);

@@ -40,6 +40,22 @@ describe('capture puts calls together', () => {
             ['conv2d_relu', 'conv2d', 'conv2d_backward_input_relu'],
         ],
         [
+            'a convolution behind relu and pooling',
+            () => network(100, new nn.ReLU(), new nn.MaxPool2d(2), new nn.Conv2d(4, 4, 3, { padding: 1 })),
+            ['conv2d_relu', 'max_pool2d', 'conv2d', 'conv2d_backward_input_relu', 'max_pool2d_backward'],
+        ],
+        [
+            'a convolution behind relu and pooling of windows that overlap',
+            () =>
+                network(
+                    64,
+                    new nn.ReLU(),
+                    new nn.MaxPool2d(4, { stride: 2 }),
+                    new nn.Conv2d(4, 4, 3, { padding: 1 }),
+                ),
+            ['conv2d_relu', 'max_pool2d', 'conv2d', 'conv2d_backward_input_relu', 'max_pool2d_backward'],
+        ],
+        [
             'not the gradient of an input in front of another activation',
             () => network(400, new nn.Tanh(), new nn.Conv2d(4, 4, 3, { padding: 1 })),
             ['conv2d', 'conv2d', 'conv2d_backward_input'],
@@ -85,6 +101,46 @@ describe('capture puts calls together', () => {
             });
         });
     }
+
+    it('the gradients of relu, pooling and a convolution with the bits of the single calls', () => {
+        const [x, kept] = [randn([3, 4, 12, 10]), randn([3, 4, 5, 4])];
+        const conv = new nn.Conv2d(4, 4, 3, { padding: 1 });
+        const steps: [string, number, (x: Tensor) => Tensor][] = [
+            ['early', 0, (a) => conv.forward(a.relu().maxPool2d(3, { stride: 2 }))],
+            ['without a convolution', 0, (a) => a.relu().maxPool2d(3, { stride: 2 }).mul(kept)],
+            [
+                'where two read the result',
+                1,
+                (a) => [a.relu()].map((y) => y.maxPool2d(3, { stride: 2 }).sum().add(y.sum()))[0] ?? a,
+            ],
+        ];
+        for (const [name, masks, step] of steps) {
+            const [single, fused] = [false, true].map((fuse) => {
+                const input = x.clone();
+                input.requiresGrad = true;
+                const run = capture(
+                    (given: Tensor) => {
+                        input.grad = null;
+                        step(input.add(given)).square().sum().backward();
+                        return [noGrad(() => input.grad?.clone() ?? given)];
+                    },
+                    { fuse },
+                );
+                const got = run(x).map((made) => made.toArray());
+                return {
+                    got,
+                    calls: run
+                        .profile(1, x)
+                        .filter(
+                            ({ op, shapes }) => /binary|chain/.test(op) && shapes.endsWith('[3, 4, 12, 10]'),
+                        ).length,
+                };
+            });
+            assert.deepEqual(fused?.got, single?.got, name);
+            // The sum in front of the relu is always there.
+            assert.equal((fused?.calls ?? 0) - 1 > 0, masks > 0, `${name}: ${fused?.calls} calls`);
+        }
+    });
 
     it('a convolution and relu only where nobody sees what lies between', () => {
         const conv = new nn.Conv2d(2, 3, 3);
