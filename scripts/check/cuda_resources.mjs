@@ -1,6 +1,7 @@
 // Registers, stack, spills and static shared memory of each kernel, as ptxas reported them when the plugin was built, against
-// the committed table cuda/resources.json. `--write` makes the table anew.
-// Usage: node scripts/check/cuda_resources.mjs [--write]   (after npm run build:cuda -- --arch 90)
+// the committed table cuda/resources.json. `--write` makes the table anew;
+// `--times` says what ptxas took for each.
+// Usage: node scripts/check/cuda_resources.mjs [--write | --times]   (after npm run build:cuda -- --arch 90)
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -43,18 +44,27 @@ function demangle(names) {
         .split('\n');
 }
 
-/** The kernels of one log of ptxas: [{ symbol, arch, registers, stack, spill, shared }]. */
+/** The kernels of one log of ptxas: [{ symbol, arch, registers, stack, spill, shared, milliseconds }]. */
 export function parseLog(text) {
     const kernels = [];
     for (const line of text.split('\n')) {
         const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line);
         if (entry)
-            kernels.push({ symbol: entry[1], arch: entry[2], registers: 0, stack: 0, spill: 0, shared: 0 });
+            kernels.push({
+                symbol: entry[1],
+                arch: entry[2],
+                registers: 0,
+                stack: 0,
+                spill: 0,
+                shared: 0,
+                milliseconds: 0,
+            });
         const kernel = kernels.at(-1);
         if (!kernel) continue;
         const frame = /(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/.exec(line);
         if (frame) [kernel.stack, kernel.spill] = [Number(frame[1]), Number(frame[2]) + Number(frame[3])];
         kernel.registers = Number(/Used (\d+) registers/.exec(line)?.[1] ?? kernel.registers);
+        kernel.milliseconds = Number(/Compile time = ([\d.]+) ms/.exec(line)?.[1] ?? kernel.milliseconds);
         kernel.shared = Number(/(\d+) bytes smem/.exec(line)?.[1] ?? kernel.shared);
     }
     return kernels;
@@ -62,7 +72,8 @@ export function parseLog(text) {
 
 function readReports(folder) {
     const kernels = readdirSync(folder, { recursive: true })
-        .filter((name) => name.endsWith('.log'))
+        // A source that is gone leaves its log behind.
+        .filter((name) => name.endsWith('.o.log') && existsSync(join('cuda', name.replace(/\.o\.log$/, ''))))
         .sort()
         .flatMap((name) =>
             parseLog(readFileSync(join(folder, name), 'utf8')).map((kernel) => ({
@@ -72,11 +83,32 @@ function readReports(folder) {
         )
         .filter((kernel) => kernel.arch === architecture);
     const names = demangle(kernels.map((kernel) => kernel.symbol));
-    const found = {};
-    kernels.forEach(({ file, registers, stack, spill, shared }, i) => {
-        found[`${file} ${shortName(names[i])}`] = { registers, stack, spill, shared };
-    });
-    return found;
+    return kernels.map((kernel, i) => ({ ...kernel, name: `${kernel.file} ${shortName(names[i])}` }));
+}
+
+function asTable(kernels) {
+    const rows = kernels.map(({ name, registers, stack, spill, shared }) => [
+        name,
+        { registers, stack, spill, shared },
+    ]);
+    return Object.fromEntries(rows);
+}
+
+/** What the build waits for: ptxas' seconds by file, and the slowest kernels. */
+function printTimes(kernels) {
+    const files = new Map();
+    for (const { file, milliseconds } of kernels) {
+        const { count, sum } = files.get(file) ?? { count: 0, sum: 0 };
+        files.set(file, { count: count + 1, sum: sum + milliseconds / 1000 });
+    }
+    for (const [file, { count, sum }] of [...files].sort(([, a], [, b]) => b.sum - a.sum).slice(0, 12)) {
+        console.log(`${sum.toFixed(1).padStart(7)} s  ${file}, ${count} kernels`);
+    }
+    for (const { name, milliseconds } of kernels
+        .sort((a, b) => b.milliseconds - a.milliseconds)
+        .slice(0, 12)) {
+        console.log(`${(milliseconds / 1000).toFixed(1).padStart(7)} s  ${name}`);
+    }
 }
 
 /** What differs from the table, as lines; empty when nothing does. */
@@ -103,10 +135,12 @@ export function compare(found, expected) {
 function main() {
     const folder = resolve('build-cuda', 'nvcc');
     if (!existsSync(folder)) throw new Error(`${folder} is missing: npm run build:cuda -- --arch 90`);
-    const found = readReports(folder);
+    const kernels = readReports(folder);
+    const found = asTable(kernels);
     const count = Object.keys(found).length;
     if (count === 0)
         throw new Error(`no kernel for ${architecture} in ${folder}: npm run build:cuda -- --arch 90`);
+    if (process.argv.includes('--times')) return printTimes(kernels);
     if (process.argv.includes('--write')) {
         const rows = Object.entries(found)
             .sort(([a], [b]) => (a < b ? -1 : 1))

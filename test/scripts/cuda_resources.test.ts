@@ -8,7 +8,7 @@ interface Row {
 }
 
 interface Script {
-    readonly parseLog: (text: string) => (Row & { symbol: string; arch: string })[];
+    readonly parseLog: (text: string) => (Row & { symbol: string; arch: string; milliseconds: number })[];
     readonly compare: (found: Record<string, Row>, expected: Record<string, Row>) => string[];
 }
 
@@ -29,8 +29,24 @@ ptxas info    : Used 8 registers, used 0 barriers
 describe('the table of what kernels take', () => {
     it('reads what ptxas says of each kernel', () => {
         assert.deepEqual(parseLog(log), [
-            { symbol: '_Z3sumPf', arch: 'sm_90', registers: 40, stack: 16, spill: 12, shared: 128 },
-            { symbol: '_Z3addPf', arch: 'sm_80', registers: 8, stack: 0, spill: 0, shared: 0 },
+            {
+                symbol: '_Z3sumPf',
+                arch: 'sm_90',
+                registers: 40,
+                stack: 16,
+                spill: 12,
+                shared: 128,
+                milliseconds: 3.1,
+            },
+            {
+                symbol: '_Z3addPf',
+                arch: 'sm_80',
+                registers: 8,
+                stack: 0,
+                spill: 0,
+                shared: 0,
+                milliseconds: 0,
+            },
         ]);
     });
 
