@@ -8,6 +8,7 @@ namespace {
 // Where the first extreme lies; the first NaN beats everything, as in PyTorch.
 template <class T, bool largest>
 struct ArgFold {
+    static constexpr bool in_order = true;
     struct State {
         T best;
         int64_t index;  // -1: nothing seen

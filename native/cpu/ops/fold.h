@@ -7,6 +7,7 @@
 //   void block(State&, const T* x, n, output)      n elements of one output
 //   void rows(State*, x, row_stride, rows, n, outputs)   x[r, j] into state j, which belongs to outputs(j)
 //   void join(State&, const State& later)
+//   in_order (optional)                            the elements of a state must be neighbours: it numbers them
 #pragma once
 
 #include <type_traits>
@@ -28,6 +29,11 @@ inline int64_t fold_pieces(int64_t groups, int64_t elements_per_group) {
     const int64_t useful = elements_per_group / fold_task_elements;
     return std::max<int64_t>(1, std::min(wanted, useful));
 }
+
+template <class F, class = void>
+struct IsInOrder : std::false_type {};
+template <class F>
+struct IsInOrder<F, std::void_t<decltype(F::in_order)>> : std::true_type {};
 
 // Which outputs the columns of a block belong to.
 struct ColumnOutputs {
@@ -157,8 +163,8 @@ class Folder {
     }
 
     bool has_short_rows(const Columns& columns) const {
-        return x_.dtype == own_dtype<T>() && 2 * columns.width <= fold_columns && plan_.reduced.rank == 1 &&
-               plan_.reduced.inner_stride() == columns.width;
+        return !IsInOrder<F>::value && x_.dtype == own_dtype<T>() && 2 * columns.width <= fold_columns &&
+               plan_.reduced.rank == 1 && plan_.reduced.inner_stride() == columns.width;
     }
 
     void fold_rows(const Columns& columns, int64_t begin, int64_t end, State* states) const {

@@ -57,6 +57,15 @@ export const extremeSamples: readonly OpSample[] = [
     ),
     {
         op: 'argmax',
+        title: 'down a few short columns',
+        inputs: [{ shape: [301, 3], values: 'distinct' }],
+        run: (x) => x.argmax(0),
+        reference: (x) => reduceWith(x, [0], (values) => values.indexOf(Math.max(...values))),
+        dtypes: ['float32', 'float64'],
+        gradient: false,
+    },
+    {
+        op: 'argmax',
         title: 'of everything, with ties',
         inputs: [{ shape: [3, 3], values: [1, 4, 2, 4, 0, 4, 3, 1, 2] }],
         run: (x) => x.argmax(),
