@@ -10,10 +10,6 @@ namespace nativegrad::cuda::ops {
     }
 
 NATIVEGRAD_NOT_YET(chain, ChainParams)
-NATIVEGRAD_NOT_YET(softmax, SoftmaxParams)
-NATIVEGRAD_NOT_YET(softmax_backward, SoftmaxParams)
-NATIVEGRAD_NOT_YET(cross_entropy, CrossEntropyParams)
-NATIVEGRAD_NOT_YET(cross_entropy_backward, CrossEntropyParams)
 NATIVEGRAD_NOT_YET(conv2d, ConvParams)
 NATIVEGRAD_NOT_YET(conv2d_statistics, ConvParams)
 NATIVEGRAD_NOT_YET(conv2d_relu, ConvParams)

@@ -65,4 +65,21 @@ __device__ __forceinline__ void store_row_pack(void* data, DType dtype, int64_t 
     }
 }
 
+// Elements i .. i + 8 of a row of n that begins at `base`, `step` apart; `fill` behind the end. `packs`: the
+// row begins at a multiple of 8 elements in aligned memory of T's class, without gaps.
+template <class T>
+__device__ __forceinline__ void load_chunk(const Source& source, int64_t base, int64_t step, int64_t i,
+                                           int64_t n, bool packs, T fill, T (&values)[row_pack]) {
+    if (packs && i + row_pack <= n) return load_row_pack(source.data, source.dtype, base + i, values);
+    for (int k = 0; k < row_pack; ++k)
+        values[k] = i + k < n ? load_as<T>(source, base + (i + k) * step) : fill;
+}
+
+template <class T>
+__device__ __forceinline__ void store_chunk(void* data, DType dtype, int64_t base, int64_t step, int64_t i,
+                                            int64_t n, bool packs, const T (&values)[row_pack]) {
+    if (packs && i + row_pack <= n) return store_row_pack(data, dtype, base + i, values);
+    for (int k = 0; k < row_pack && i + k < n; ++k) store_as(data, dtype, base + (i + k) * step, values[k]);
+}
+
 }  // namespace nativegrad::cuda

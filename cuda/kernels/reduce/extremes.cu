@@ -11,11 +11,4 @@ void reduce_extreme(const ReduceCall& call, bool largest, bool magnitude) {
     });
 }
 
-void reduce_place(const ReduceCall& call, bool largest) {
-    with_compute_type(call.x.dtype, [&](auto type) {
-        using T = decltype(type);
-        run_fold<T>(call.x, call.out, call.plan, ArgFold<T>{largest}, call.queue);
-    });
-}
-
 }  // namespace nativegrad::cuda

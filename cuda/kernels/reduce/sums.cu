@@ -11,11 +11,4 @@ void reduce_sum(const ReduceCall& call, bool mean) {
     });
 }
 
-void reduce_prod(const ReduceCall& call) {
-    with_compute_type(call.x.dtype, [&](auto type) {
-        using T = decltype(type);
-        run_fold<T>(call.x, call.out, call.plan, ProdFold<T>{}, call.queue);
-    });
-}
-
 }  // namespace nativegrad::cuda

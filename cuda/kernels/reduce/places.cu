@@ -1,0 +1,14 @@
+#include "kernels/reduce/families.h"
+#include "kernels/reduce/fold_kernels.h"
+#include "ops/operands.h"
+
+namespace nativegrad::cuda {
+
+void reduce_place(const ReduceCall& call, bool largest) {
+    with_compute_type(call.x.dtype, [&](auto type) {
+        using T = decltype(type);
+        run_fold<T>(call.x, call.out, call.plan, ArgFold<T>{largest}, call.queue);
+    });
+}
+
+}  // namespace nativegrad::cuda
