@@ -71,7 +71,7 @@ __device__ __forceinline__ void write_fold(const F& fold, const typename F::Stat
     fold.finish(state, plan.count, [&](auto value) { store_as(out, dtype, at, value); });
 }
 
-// x [kept, reduced] -> out [kept], or states [kept, pieces]; a warp or a block per output and piece
+// x [kept, reduced] -> out [kept], or states [kept, pieces] where there is no out; a warp or a block per output and piece
 template <class T, class F>
 __global__ void fold_rows(Source x, ReducePlan plan, F fold, FoldShape shape, typename F::State* states,
                           void* out, DType dtype) {
@@ -95,15 +95,15 @@ __global__ void fold_rows(Source x, ReducePlan plan, F fold, FoldShape shape, ty
         for (int i = 1; is_writer && i < warp_count(); ++i) fold.join(state, parts[i]);
     }
     if (!is_writer) return;
-    if (shape.pieces > 1) {
+    if (out == nullptr) {
         states[task] = state;
     } else {
         write_fold(fold, state, plan, at.of[1], out, dtype);
     }
 }
 
-// x [reduced, kept] -> out [kept], or states [kept, pieces]; neighbouring lanes have neighbouring outputs,
-// `members` lanes each
+// x [reduced, kept] -> out [kept], or states [kept, pieces] where there is no out; neighbouring lanes have
+// neighbouring outputs, `members` lanes each
 template <class T, class F>
 __global__ void fold_columns(Source x, ReducePlan plan, F fold, FoldShape shape, typename F::State* states,
                              void* out, DType dtype) {
@@ -125,7 +125,7 @@ __global__ void fold_columns(Source x, ReducePlan plan, F fold, FoldShape shape,
         for (int i = 1; member == 0 && i < shape.members; ++i) fold.join(state, parts[i * width + column]);
     }
     if (!valid || member != 0) return;
-    if (shape.pieces > 1) {
+    if (out == nullptr) {
         states[output * shape.pieces + piece] = state;
     } else {
         write_fold(fold, state, plan, at.of[1], out, dtype);
@@ -167,33 +167,55 @@ inline FoldShape fold_shape(const ReducePlan& plan, bool columns, bool packs) {
     return shape;
 }
 
+// How elements of x are folded as T.
+struct FoldWay {
+    Source x;
+    bool columns;
+    FoldShape shape;
+
+    template <class T>
+    static FoldWay of(const TensorView& x, const ReducePlan& plan) {
+        const Source source = source_of(x);
+        const bool columns = plan.is_columns() || plan.count <= 4 * row_pack;
+        const bool packs = packs_as<T>(x.dtype) && source.data != nullptr && plan.has_packs(source.data);
+        return {source, columns, fold_shape(plan, columns, packs)};
+    }
+};
+
+// x [...] -> out [kept axes], or, without `out`, states [kept axes, pieces]
+template <class T, class F>
+void launch_fold(const FoldWay& way, const ReducePlan& plan, const F& fold, typename F::State* states,
+                 void* out, DType dtype, Stream stream) {
+    using State = typename F::State;
+    const int64_t per_block = fold_threads / way.shape.members;
+    if (way.columns) {
+        const Grid grid{{blocks_for(plan.outputs, per_block), way.shape.pieces},
+                        fold_threads,
+                        shared_bytes<State>(fold_threads)};
+        launch<fold_columns<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
+    } else {
+        const Grid grid{blocks_for(plan.outputs * way.shape.pieces, per_block), fold_threads,
+                        shared_bytes<State>(fold_threads / warp_size)};
+        launch<fold_rows<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
+    }
+}
+
 // x [...] -> out [kept axes], dense; elements as T
 template <class T, class F>
 void run_fold(const TensorView& x, const TensorView& out, const ReducePlan& plan, const F& fold,
               Queue& queue) {
     if (plan.outputs == 0) return;
     using State = typename F::State;
-    const Source source = source_of(x);
-    const bool columns = plan.is_columns() || plan.count <= 4 * row_pack;
-    const bool packs = packs_as<T>(x.dtype) && source.data != nullptr && plan.has_packs(source.data);
-    const FoldShape shape = fold_shape(plan, columns, packs);
-    const Scratch scratch(queue, shape.pieces > 1 ? plan.outputs * shape.pieces * sizeof(State) : 0);
+    const FoldWay way = FoldWay::of<T>(x, plan);
+    const int64_t pieces = way.shape.pieces;
+    if (pieces == 1)
+        return launch_fold<T>(way, plan, fold, static_cast<State*>(nullptr), out.data, out.dtype,
+                              queue.stream());
+    const Scratch scratch(queue, static_cast<size_t>(plan.outputs * pieces) * sizeof(State));
     State* const states = scratch.as<State>();
-    const int64_t per_block = fold_threads / shape.members;
-    if (columns) {
-        const Grid grid{{blocks_for(plan.outputs, per_block), shape.pieces},
-                        fold_threads,
-                        shared_bytes<State>(fold_threads)};
-        launch<fold_columns<T, F>>(grid, queue.stream(), source, plan, fold, shape, states, out.data,
-                                   out.dtype);
-    } else {
-        const Grid grid{blocks_for(plan.outputs * shape.pieces, per_block), fold_threads,
-                        shared_bytes<State>(fold_threads / warp_size)};
-        launch<fold_rows<T, F>>(grid, queue.stream(), source, plan, fold, shape, states, out.data, out.dtype);
-    }
-    if (shape.pieces == 1) return;
+    launch_fold<T>(way, plan, fold, states, nullptr, out.dtype, queue.stream());
     const Grid grid{blocks_for(plan.outputs, fold_threads / warp_size), fold_threads};
-    launch<join_pieces<F>>(grid, queue.stream(), states, plan, fold, shape.pieces, out.data, out.dtype);
+    launch<join_pieces<F>>(grid, queue.stream(), states, plan, fold, pieces, out.data, out.dtype);
 }
 
 }  // namespace nativegrad::cuda
