@@ -1,6 +1,6 @@
 #include "backend/ops.h"
 #include "kernels/groups.h"
-#include "kernels/softmax/walk.h"
+#include "kernels/axis_walk.h"
 #include "ops/operands.h"
 
 namespace nativegrad::cuda {
