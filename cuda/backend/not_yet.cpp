@@ -10,12 +10,6 @@ namespace nativegrad::cuda::ops {
     }
 
 NATIVEGRAD_NOT_YET(chain, ChainParams)
-NATIVEGRAD_NOT_YET(conv2d, ConvParams)
-NATIVEGRAD_NOT_YET(conv2d_statistics, ConvParams)
-NATIVEGRAD_NOT_YET(conv2d_relu, ConvParams)
-NATIVEGRAD_NOT_YET(conv2d_backward_input, ConvParams)
-NATIVEGRAD_NOT_YET(conv2d_backward_input_relu, ConvParams)
-NATIVEGRAD_NOT_YET(conv2d_backward_weight, ConvParams)
 NATIVEGRAD_NOT_YET(max_pool2d, PoolParams)
 NATIVEGRAD_NOT_YET(max_pool2d_backward, PoolParams)
 NATIVEGRAD_NOT_YET(resample2d, NoParams)

@@ -24,7 +24,7 @@ struct UpdateStep {
 struct Finish {
     void* out = nullptr;
     DType dtype = DType::float32, rounds = DType::float32;
-    int64_t row_stride = 0;
+    int64_t row_stride = 0, column_stride = 1;
     FinishKind kind = FinishKind::store;
     void* sums = nullptr;  // null: not wanted
     const void* other = nullptr;
@@ -34,7 +34,7 @@ struct Finish {
     UpdateStep update{};
 
     Finish() = default;
-    // Stores; the numbers of a row lie side by side.
+    // Stores.
     Finish(void* out, DType dtype, int64_t row_stride)
         : out(out), dtype(dtype), rounds(dtype), row_stride(row_stride) {}
 };
@@ -87,7 +87,7 @@ __device__ __forceinline__ void finish_element(const Finish& finish, int64_t bat
                                                int64_t row, int64_t column, T value) {
     if (finish.has_bias)
         value += load_as<T>(finish.bias, batch * finish.bias_batch + column * finish.bias_stride);
-    const int64_t at = offset + row * finish.row_stride + column;
+    const int64_t at = offset + row * finish.row_stride + column * finish.column_stride;
     value = rounded_to(finish.rounds, value);
     if constexpr (std::is_same_v<T, float>) {
         if (finish.kind == FinishKind::adam)

@@ -58,6 +58,7 @@ __device__ __forceinline__ void load_tile(T* tile, const Operand& x, int64_t off
         return;
     }
     const bool along = x.runs_along_depth();
+#pragma unroll 1
     for (int i = thread_index(); i < rows * depth; i += tile_threads) {
         // A warp takes one or two rows, or pieces of 8 rows, whose 4 columns fall into other banks.
         const int piece = i / 32, lane = i % 32;

@@ -20,10 +20,6 @@ __global__ void join_partials(const T* partials, ProductShape shape, StridedAxes
     }
 }
 
-DType own_dtype(float) { return DType::float32; }
-DType own_dtype(double) { return DType::float64; }
-DType own_dtype(int64_t) { return DType::int64; }
-
 bool steps_by(const StridedAxes<3>& batches, int operand, int64_t width) {
     for (int32_t axis = 0; axis < batches.rank; ++axis) {
         if (batches.shape[axis] > 1 && batches.strides[operand][axis] % width != 0) return false;
@@ -31,7 +27,8 @@ bool steps_by(const StridedAxes<3>& batches, int operand, int64_t width) {
     return true;
 }
 
-// How a factor can be read in the compute type.
+}  // namespace
+
 Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batches, int operand) {
     if (x.dtype != own) return Access::converted;
     const int64_t width = 16 / static_cast<int64_t>(item_size(own));
@@ -40,8 +37,6 @@ Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batch
                            steps_by(batches, operand, width);
     return in_chunks ? Access::depth_chunks : Access::elements;
 }
-
-}  // namespace
 
 StridedAxes<3> single_product() {
     TensorView none{};

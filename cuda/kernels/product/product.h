@@ -28,6 +28,13 @@ StridedAxes<3> single_product();
 StridedOperand operand_of(const TensorView& x, int64_t rows, int64_t row_stride, int64_t depth,
                           int64_t depth_stride);
 
+inline DType own_dtype(float) { return DType::float32; }
+inline DType own_dtype(double) { return DType::float64; }
+inline DType own_dtype(int64_t) { return DType::int64; }
+
+// How a factor, operand 1 or 2 of the batches, can be read in elements of `own`.
+Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batches, int operand);
+
 // In the compute type of the output.
 void multiply(const TiledProduct& product, Queue& queue);
 

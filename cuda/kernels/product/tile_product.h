@@ -31,6 +31,7 @@ __device__ __forceinline__ void multiply_tiles(const T* a, const T* b, T (&sums)
     constexpr int width = pack_width<T>, pitch = tile_pitch<T>;
     const T* row = a + thread_index() / 16 * pitch;
     const T* column = b + thread_index() % 16 * pitch;
+#pragma unroll 2
     for (int k = 0; k < tile_depth<T>; k += width) {
         Pack<T, width> left[each];
 #pragma unroll
@@ -82,7 +83,7 @@ __device__ __forceinline__ void finish_tile(const T* staged, const ProductShape&
 // a [batches; M, K], b [batches; K, N] -> finish [batches; M, N], or partials [parts, batches, M, N];
 // blocks (tiles, parts, batches)
 template <class T, int each, class Left, class Right>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(tile_threads, each * sizeof(T) <= 16 ? 2 : 1)
     tile_product(Left a, Right b, ProductShape shape, StridedAxes<3> batches, Finish finish, T* partials) {
     constexpr int side = 16 * each, stage = side * tile_pitch<T>;
     constexpr int staged_lanes = each < 4 ? each : 4, staged_pitch = side + 16;
@@ -109,6 +110,7 @@ __global__ void __launch_bounds__(tile_threads)
         }
         if (steps > 0) load(0);
         async_copy_commit();
+#pragma unroll 1
         for (int step = 0; step < steps; ++step) {
             async_copy_wait<0>();
             block_barrier();

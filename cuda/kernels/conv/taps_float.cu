@@ -1,0 +1,9 @@
+#include "kernels/conv/image_operand.h"
+#include "kernels/product/tile_launch.h"
+
+namespace nativegrad::cuda {
+
+template void multiply_in_tiles<float>(const StridedOperand&, const ImageOperand&, int64_t, int64_t, int64_t,
+                                     const StridedAxes<3>&, const Finish&, Queue&);
+
+}  // namespace nativegrad::cuda
