@@ -147,12 +147,19 @@ int64_t HandleTable::sweep() {
 
 // V8 does not see the memory behind a tensor. Reporting a huge external allocation for a moment makes it
 // collect now.
-void HandleTable::collect() {
+int64_t HandleTable::collect_once() {
     int64_t total = 0;
     napi_adjust_external_memory(env_, external_pressure, &total);
     napi_adjust_external_memory(env_, -external_pressure, &total);
     ++counters_.collections;
-    sweep();
+    return sweep();
+}
+
+// Where V8 was marking already, a collection ends that and spares what has died since it began: then little
+// comes back of what has come since the last time, and another one starts afresh.
+void HandleTable::collect() {
+    const int64_t expected = bytes_ - survivors_;
+    if (collect_once() < expected / 2) collect_once();
     survivors_ = std::max(bytes_, survivors_ - survivors_ / 8);
 }
 

@@ -79,6 +79,7 @@ class HandleTable {
     bool is_collected(napi_ref object);
     void sweep_owners();
     void collect();
+    int64_t collect_once();
 
     napi_env env_;
     std::vector<TensorSlot> slots_;
