@@ -7,8 +7,8 @@ namespace nativegrad::cuda {
 
 namespace {
 
-// x [N, H, W, C], factors [3, C] -> y, index [N, H / 2, W / 2, C]: the largest of max(0, normalised x) in each
-// window and which of the four it is; NaN wins
+// x [N, H, W, C], factors [3, C] -> y, index [N, H / 2, W / 2, C]: the largest of max(0, normalised x) in
+// each window and which of the four it is; NaN wins
 template <class T>
 __global__ void normalize_windows(Source x, const T* factors, Windows windows, void* y, DType dtype,
                                   uint8_t* index, int64_t count, int64_t channels) {

@@ -203,9 +203,17 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
         using T = decltype(type);
         const bool packs =
             rows_have_packs<T>(rows.length, {&x.view(), &weight.view(), &bias.view(), &y});
-        const NormOperands of{source_of(x.view()), source_of(weight.view()), source_of(bias.view()), y.data,
-                              mean.data,           inverse.data,             y.dtype,                mean.dtype,
-                              inverse.dtype,       packs,                    affine};
+        const NormOperands of{source_of(x.view()),
+                              source_of(weight.view()),
+                              source_of(bias.view()),
+                              y.data,
+                              mean.data,
+                              inverse.data,
+                              y.dtype,
+                              mean.dtype,
+                              inverse.dtype,
+                              packs,
+                              affine};
         const int lanes = rows.lanes();
         const Grid grid = group_grid(rows.count, lanes, shared_bytes<T>(block_reduce_parts));
         const double epsilon = params.epsilon.values[0];

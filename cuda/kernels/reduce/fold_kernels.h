@@ -71,7 +71,8 @@ __device__ __forceinline__ void write_fold(const F& fold, const typename F::Stat
     fold.finish(state, plan.count, [&](auto value) { store_as(out, dtype, at, value); });
 }
 
-// x [kept, reduced] -> out [kept], or states [kept, pieces] where there is no out; a warp or a block per output and piece
+// x [kept, reduced] -> out [kept], or states [kept, pieces] where there is no out; a warp or a block per
+// output and piece
 template <class T, class F>
 __global__ void fold_rows(Source x, ReducePlan plan, F fold, FoldShape shape, typename F::State* states,
                           void* out, DType dtype) {

@@ -10,7 +10,8 @@ namespace {
 // Packs that a lane keeps of a row; longer rows are read again.
 constexpr int held_packs = 2;
 
-// The largest of the elements seen and the sum of exp(x - largest). While only -infinity was seen the sum is 0.
+// The largest of the elements seen and the sum of exp(x - largest). While only -infinity was seen the sum is
+// 0.
 template <class T>
 struct ExpSum {
     T largest = -static_cast<T>(infinity()), total = 0;
@@ -161,7 +162,9 @@ __global__ void softmax_backward_columns(Source dy, Source y, void* dx, DType dt
 }
 
 // How many lanes share a row.
-int lanes_for(int64_t length) { return length <= warp_size * row_pack * held_packs ? warp_size : group_threads; }
+int lanes_for(int64_t length) {
+    return length <= warp_size * row_pack * held_packs ? warp_size : group_threads;
+}
 
 Grid column_grid(const AxisWalk& walk) { return {blocks_for(walk.count, group_threads), group_threads}; }
 
