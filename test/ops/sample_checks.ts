@@ -332,9 +332,11 @@ export function checkZeroSizes(sample: OpSample, shapes: readonly (readonly numb
 export function checkWrong(call: () => unknown, message: RegExp): void {
     const before = memory();
     assert.throws(() => {
-        scope(call);
-        // A GPU looks at values later.
-        if (defaultDevice() !== 'cpu') cuda.synchronize(defaultDevice());
+        scope(() => {
+            call();
+            // A GPU looks at values later.
+            if (defaultDevice() !== 'cpu') cuda.synchronize(defaultDevice());
+        });
     }, message);
     const after = memory();
     assert.equal(after.liveBytes, before.liveBytes, 'a refused call must not keep memory');
