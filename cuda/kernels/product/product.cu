@@ -1,7 +1,9 @@
 #include "kernels/product/product.h"
 
+#include <atomic>
+
 #include "device/device.h"
-#include "kernels/product/tile_choice.h"
+#include "kernels/product/half_choice.h"
 #include "ops/operands.h"
 
 namespace nativegrad::cuda {
@@ -32,10 +34,21 @@ bool steps_by(const StridedAxes<3>& batches, int operand, int64_t width) {
 Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batches, int operand) {
     if (x.dtype != own) return Access::converted;
     const int64_t width = 16 / static_cast<int64_t>(item_size(own));
-    const bool in_chunks = x.depth_stride == 1 && x.depth % width == 0 &&
-                           (x.rows == 1 || x.row_stride % width == 0) && is_aligned(x.data, 16) &&
-                           steps_by(batches, operand, width);
-    return in_chunks ? Access::depth_chunks : Access::elements;
+    if (!is_aligned(x.data, 16) || !steps_by(batches, operand, width)) return Access::elements;
+    if (x.depth_stride == 1 && x.depth % width == 0 && (x.rows == 1 || x.row_stride % width == 0))
+        return Access::depth_chunks;
+    const bool by_rows = item_size(own) == 2 && x.row_stride == 1 && x.rows % width == 0 &&
+                         (x.depth == 1 || x.depth_stride % width == 0);
+    return by_rows ? Access::row_chunks : Access::elements;
+}
+
+bool has_tensor_cores(DType dtype, const Queue& queue) {
+    if (dtype != DType::float16 && dtype != DType::bfloat16) return false;
+    // Asking takes the driver a millisecond.
+    static std::atomic<int> capabilities[max_devices];
+    std::atomic<int>& capability = capabilities[queue.ordinal()];
+    if (capability == 0) capability = device_properties(queue.ordinal()).capability;
+    return capability >= (dtype == DType::float16 ? 75 : 80);
 }
 
 StridedAxes<3> single_product() {
@@ -61,9 +74,14 @@ template void join_parts(const int64_t*, const ProductShape&, const StridedAxes<
 
 void multiply(const TiledProduct& product, Queue& queue) {
     if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return;
+    StridedOperand a = product.a, b = product.b;
+    a.access = access_of(a, a.dtype, product.batches, 1);
+    b.access = access_of(b, b.dtype, product.batches, 2);
+    if (multiply_on_tensor_cores(a, b, product.m, product.n, product.k, product.batches, product.finish,
+                                 queue))
+        return;
     with_compute_type(product.finish.dtype, [&](auto type) {
         using T = decltype(type);
-        StridedOperand a = product.a, b = product.b;
         a.access = access_of(a, own_dtype(type), product.batches, 1);
         b.access = access_of(b, own_dtype(type), product.batches, 2);
         multiply_in_tiles<T>(a, b, product.m, product.n, product.k, product.batches, product.finish, queue);
