@@ -10,9 +10,6 @@ namespace nativegrad::cuda::ops {
     }
 
 NATIVEGRAD_NOT_YET(chain, ChainParams)
-NATIVEGRAD_NOT_YET(max_pool2d, PoolParams)
-NATIVEGRAD_NOT_YET(max_pool2d_backward, PoolParams)
-NATIVEGRAD_NOT_YET(resample2d, NoParams)
 NATIVEGRAD_NOT_YET(dropout, DropoutParams)
 NATIVEGRAD_NOT_YET(random, RandomParams)
 NATIVEGRAD_NOT_YET(concat, AxisParams)
