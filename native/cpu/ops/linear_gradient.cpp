@@ -5,7 +5,7 @@
 #include "cpu/gemm/gemm_bf16_loops.h"
 #include "cpu/gemm/gemm_loops.h"
 #include "cpu/ops/linear_parts.h"
-#include "cpu/ops/optimizer_steps.h"
+#include "ops/optimizer_params.h"
 
 namespace nativegrad::cpu {
 

@@ -5,8 +5,8 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
 #include "cpu/ops/operands.h"
-#include "cpu/ops/optimizer_steps.h"
 #include "cpu/thread_pool.h"
+#include "ops/optimizer_params.h"
 
 namespace nativegrad::cpu {
 
@@ -143,8 +143,7 @@ void sgd_step(const OpCall& call, const SgdParams& params) {
 
 // groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
 void rmsprop_step(const OpCall& call, const RmspropParams& params) {
-    const RmspropStep s{params.lr.values[0], params.alpha.values[0], params.epsilon.values[0],
-                        params.weight_decay.values[0], params.momentum.values[0]};
+    const RmspropStep s = rmsprop_step_of(params);
     const bool centered = params.centered != 0, has_velocity = params.has_velocity != 0;
     const int32_t velocity = centered ? 4 : 3;
     each_piece(call, velocity + (has_velocity ? 1 : 0), [&](const TensorView* group, int64_t i, int64_t n) {

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "cpu/kernels/optimizer/optimizer_kernels.h"
 #include "ops/op_params.h"
+#include "ops/optimizer_steps.h"
 
-namespace nativegrad::cpu {
+namespace nativegrad {
 
 inline AdamStep adam_step_of(const AdamParams& params) {
     const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
@@ -26,4 +26,9 @@ inline SgdStep sgd_step_of(const SgdParams& params) {
             params.weight_decay.values[0], params.nesterov,           params.first.values[0] != 0 ? 1 : 0};
 }
 
-}  // namespace nativegrad::cpu
+inline RmspropStep rmsprop_step_of(const RmspropParams& params) {
+    return {params.lr.values[0], params.alpha.values[0], params.epsilon.values[0],
+            params.weight_decay.values[0], params.momentum.values[0]};
+}
+
+}  // namespace nativegrad
