@@ -9,10 +9,6 @@ namespace nativegrad::cuda::ops {
         fail("is not on cuda yet; move the tensors with x.to('cpu')"); \
     }
 
-NATIVEGRAD_NOT_YET(chain, ChainParams)
-NATIVEGRAD_NOT_YET(dropout, DropoutParams)
-NATIVEGRAD_NOT_YET(random, RandomParams)
-NATIVEGRAD_NOT_YET(concat, AxisParams)
 NATIVEGRAD_NOT_YET(adam_step, AdamParams)
 NATIVEGRAD_NOT_YET(sgd_step, SgdParams)
 NATIVEGRAD_NOT_YET(rmsprop_step, RmspropParams)

@@ -113,16 +113,16 @@ struct Walk {
     }
 };
 
-// Group number g of a walk. By strides, the lanes of a block take elements side by side.
-template <int inputs>
-__device__ __forceinline__ GroupPlace place_of(const Walk<inputs>& walk, int64_t g) {
-    if (walk.is_packed) {
-        const int64_t first = g * group, rest = walk.count - first;
+// Group number g of `count` elements. Where they are not packed, the lanes of a block take elements side by
+// side.
+__device__ __forceinline__ GroupPlace place_of(bool is_packed, int64_t count, int64_t g) {
+    if (is_packed) {
+        const int64_t first = g * group, rest = count - first;
         return {first, 1, rest < group ? static_cast<int>(rest) : group};
     }
     const int64_t lane = thread_index(), lanes = thread_count(), first = (g - lane) * group + lane;
     int valid = 0;
-    while (valid < group && first + valid * lanes < walk.count) ++valid;
+    while (valid < group && first + valid * lanes < count) ++valid;
     return {first, lanes, valid};
 }
 
@@ -198,7 +198,7 @@ __device__ __forceinline__ void each_group(const Walk<inputs>& walk, const Body&
     T ones[inputs];
     load_ones(walk, ones);
     for (int64_t g = grid_thread_index();; g += grid_thread_count()) {
-        const GroupPlace place = place_of(walk, g);
+        const GroupPlace place = place_of(walk.is_packed, walk.count, g);
         if (place.valid <= 0) return;
         Group<T> values[inputs], out;
         load_operands(walk, place, ones, values);

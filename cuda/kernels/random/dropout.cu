@@ -1,0 +1,96 @@
+#include "backend/ops.h"
+#include "device/device.h"
+#include "kernels/elementwise/walk.h"
+#include "ops/philox.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+// What is dropped depends on the place in logical order, so the axes are walked in that order: operand 0 is a
+// row-major tensor that nobody has.
+struct DropoutPlan {
+    Source x;
+    void* y;
+    DType dtype;
+    bool is_packed;  // x and y are row-major
+    int64_t count;
+    StridedAxes<3> axes;
+    double probability;
+    uint64_t seed, offset;
+};
+
+TensorView logical_order(const TensorView& y) {
+    TensorView order = y;
+    set_row_major_strides(order);
+    return order;
+}
+
+template <class T>
+__device__ __forceinline__ void drop_packed(const DropoutPlan& plan, int64_t first, const Group<T>& factors) {
+    Group<T> values;
+    load_group(plan.x, first, values);
+#pragma unroll
+    for (int i = 0; i < group; ++i) values[i] *= factors[i];
+    store_group(plan.y, plan.dtype, first, values);
+}
+
+// x [...] -> y [...] = x * scale where kept, x * 0 elsewhere; one block of random words for each group
+template <class T>
+__global__ void drop_groups(DropoutPlan plan, T scale) {
+    const int64_t groups = (plan.count + group - 1) / group;
+    for (int64_t g = grid_thread_index(); g < groups; g += grid_thread_count()) {
+        const PhiloxBlock block = philox(plan.seed, plan.offset + static_cast<uint64_t>(g), 0);
+        Group<T> factors;
+#pragma unroll
+        for (int i = 0; i < group; ++i) {
+            const double number = static_cast<double>(uniform_float(block.values[i]));
+            factors[i] = number >= plan.probability ? scale : T(0);
+        }
+        if (plan.is_packed && (g + 1) * group <= plan.count) {
+            drop_packed(plan, g * group, factors);
+            continue;
+        }
+#pragma unroll
+        for (int i = 0; i < group; ++i) {
+            if (g * group + i >= plan.count) continue;
+            const Offsets<3> at = locate(plan.axes, g * group + i);
+            store_as(plan.y, plan.dtype, at.of[1], load_as<T>(plan.x, at.of[2]) * factors[i]);
+        }
+    }
+}
+
+}  // namespace
+
+namespace ops {
+
+// x [...] -> y [...] = x times 1 / (1 - probability) where kept, times 0 elsewhere. Its own gradient: the
+// same call on dy.
+void dropout(const OpCall& call, const DropoutParams& params, Queue& queue) {
+    expect_operands(call, 1, 1);
+    const TensorView& y = call.outputs[0];
+    const TensorView x = broadcast_to(call.inputs[0], y), order = logical_order(y);
+    const double probability = params.probability.values[0];
+    const int64_t count = element_count(y);
+    if (count == 0) return;
+    const bool is_packed = is_row_major(x) && is_row_major(y) && is_group_aligned(x.data, x.dtype) &&
+                           is_group_aligned(y.data, y.dtype) && !x.is_host_scalar;
+    const DropoutPlan plan{source_of(x),
+                           y.data,
+                           y.dtype,
+                           is_packed,
+                           count,
+                           StridedAxes<3>({&order, &y, &x}),
+                           probability,
+                           static_cast<uint64_t>(params.seed.values[0]),
+                           static_cast<uint64_t>(params.offset.values[0])};
+    with_float_compute(y.dtype, [&](auto type) {
+        using T = decltype(type);
+        const T scale = probability < 1 ? static_cast<T>(1.0 / (1.0 - probability)) : T(0);
+        launch<drop_groups<T>>(elementwise_grid(count, group), queue.stream(), plan, scale);
+    });
+}
+
+}  // namespace ops
+
+}  // namespace nativegrad::cuda
