@@ -23,7 +23,7 @@ foreach(folder ${includes})
 endforeach()
 
 # Kernels whose bits are the CPU's, which fuses no product with a sum unless the formula says fma().
-set(exact_kernels "kernels/(elementwise|random|optimizer|data)/")
+set(exact_kernels "kernels/(elementwise|random|optimizer|batch)/")
 
 # Objects of .cu files, into the variable `out`. What ptxas says of registers and spills lies beside each as .log.
 function(compile_kernels out)

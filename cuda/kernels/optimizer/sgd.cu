@@ -1,0 +1,47 @@
+#include "backend/ops.h"
+#include "kernels/optimizer/tensor_list.h"
+#include "ops/optimizer_params.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+// (parameter, gradient[, velocity])
+template <class T, int tensors>
+struct SgdUpdate {
+    T lr, momentum, keep, decay;
+    bool nesterov, first;
+
+    explicit SgdUpdate(const SgdStep& s)
+        : lr(static_cast<T>(s.lr)),
+          momentum(static_cast<T>(s.momentum)),
+          keep(static_cast<T>(1.0 - s.dampening)),
+          decay(static_cast<T>(s.decay)),
+          nesterov(s.nesterov != 0),
+          first(s.first != 0) {}
+
+    __device__ __forceinline__ void update(T (&x)[tensors]) const {
+        T direction = multiply_add(decay, x[0], x[1]);
+        if constexpr (tensors == 3) {
+            const T moved = first ? direction : multiply_add(momentum, x[2], keep * direction);
+            x[2] = moved;
+            direction = nesterov ? multiply_add(momentum, moved, direction) : moved;
+        }
+        x[0] = multiply_add(-lr, direction, x[0]);
+    }
+};
+
+}  // namespace
+
+namespace ops {
+
+// groups of (parameter, gradient[, velocity]), updated in place
+void sgd_step(const OpCall& call, const SgdParams& params, Queue& queue) {
+    const SgdStep step = sgd_step_of(params);
+    if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, step, queue.stream());
+    update_all<SgdUpdate, 2>(call, step, queue.stream());
+}
+
+}  // namespace ops
+
+}  // namespace nativegrad::cuda

@@ -1,0 +1,153 @@
+// One launch for many parameters: their addresses travel as the kernel's parameter, and each block finds the
+// tensor that it works on.
+#pragma once
+
+#include "device/device.h"
+#include "ops/operands.h"
+
+namespace nativegrad::cuda {
+
+constexpr int32_t most_groups = 64;
+constexpr int optimizer_threads = 256;
+constexpr int elements_per_lane = 4;
+constexpr int64_t elements_per_block = optimizer_threads * elements_per_lane;
+
+// Groups of `tensors` operands: the parameter, its gradient and its state.
+template <class T, int tensors>
+struct TensorList {
+    T* at[most_groups][tensors];
+    int64_t count[most_groups];
+    int32_t first_block[most_groups + 1];
+    uint8_t is_aligned[most_groups];
+    int32_t groups = 0;
+
+    void add(const TensorView* group) {
+        if (groups == 0) first_block[0] = 0;
+        bool aligned = true;
+        for (int i = 0; i < tensors; ++i) {
+            at[groups][i] = static_cast<T*>(group[i].data);
+            aligned = aligned && cuda::is_aligned(group[i].data, 16);
+        }
+        is_aligned[groups] = aligned ? 1 : 0;
+        count[groups] = element_count(group[0]);
+        const int64_t blocks = (count[groups] + elements_per_block - 1) / elements_per_block;
+        if (first_block[groups] + blocks > INT32_MAX)
+            fail("the parameters have too many elements for one call");
+        first_block[groups + 1] = first_block[groups] + static_cast<int32_t>(blocks);
+        ++groups;
+    }
+    int32_t blocks() const { return groups == 0 ? 0 : first_block[groups]; }
+};
+
+// step.update(values): values [tensors] of one element; the gradient, values[1], is not written back
+template <class T, int tensors, class Step>
+__device__ __forceinline__ void update_pack(const Step& step, T* const* at, int64_t i) {
+    constexpr int width = pack_width<T>;
+    Pack<T, width> packs[tensors];
+#pragma unroll
+    for (int k = 0; k < tensors; ++k) packs[k] = load_pack<width>(at[k] + i);
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+        T values[tensors];
+#pragma unroll
+        for (int k = 0; k < tensors; ++k) values[k] = packs[k][e];
+        step.update(values);
+#pragma unroll
+        for (int k = 0; k < tensors; ++k) packs[k][e] = values[k];
+    }
+#pragma unroll
+    for (int k = 0; k < tensors; ++k) {
+        if (k != 1) store_pack(at[k] + i, packs[k]);
+    }
+}
+
+template <class T, int tensors, class Step>
+__device__ __forceinline__ void update_element(const Step& step, T* const* at, int64_t i) {
+    T values[tensors];
+#pragma unroll
+    for (int k = 0; k < tensors; ++k) values[k] = at[k][i];
+    step.update(values);
+#pragma unroll
+    for (int k = 0; k < tensors; ++k) {
+        if (k != 1) at[k][i] = values[k];
+    }
+}
+
+// groups of [n] tensors, updated in place; a block takes elements_per_block of one group
+template <class T, int tensors, class Step>
+__global__ void update_tensors(TensorList<T, tensors> list, Step step) {
+    int32_t low = 0, high = list.groups;
+    while (high - low > 1) {
+        const int32_t middle = (low + high) / 2;
+        if (list.first_block[middle] <= block_index()) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    constexpr int width = pack_width<T>;
+    T* at[tensors];
+#pragma unroll
+    for (int k = 0; k < tensors; ++k) at[k] = list.at[low][k];
+    const int64_t start = (block_index() - list.first_block[low]) * elements_per_block;
+    const int64_t rest = list.count[low] - start, n = rest < elements_per_block ? rest : elements_per_block;
+    const int64_t packed = list.is_aligned[low] != 0 ? n / width * width : 0;
+    for (int64_t i = thread_index() * width; i < packed; i += optimizer_threads * width)
+        update_pack<T, tensors>(step, at, start + i);
+    for (int64_t i = packed + thread_index(); i < n; i += optimizer_threads)
+        update_element<T, tensors>(step, at, start + i);
+}
+
+// True when both walk the same memory order; the strides of dimensions of size 1 say nothing.
+inline bool same_order(const TensorView& a, const TensorView& b) {
+    if (a.rank != b.rank) return false;
+    for (int32_t axis = 0; axis < a.rank; ++axis) {
+        if (a.shape[axis] != b.shape[axis]) return false;
+        if (a.shape[axis] > 1 && a.strides[axis] != b.strides[axis]) return false;
+    }
+    return true;
+}
+
+// The groups of the call, checked; returns their number.
+inline int32_t checked_groups(const OpCall& call, int32_t size) {
+    if (call.input_count != 0 || call.output_count % size != 0)
+        fail("takes groups of %d tensors to update", size);
+    const int32_t groups = call.output_count / size;
+    if (groups > most_groups) fail("takes at most %d parameters at once", most_groups);
+    for (int32_t g = 0; g < groups; ++g) {
+        const TensorView* group = call.outputs + g * size;
+        for (int32_t i = 0; i < size; ++i) {
+            if (group[i].dtype != group[0].dtype || !is_dense(group[i]) || !same_order(group[i], group[0]))
+                fail(
+                    "a parameter, its gradient and its state must have one dtype, shape and dense memory "
+                    "order");
+        }
+        if (group->dtype != DType::float32 && group->dtype != DType::float64)
+            fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
+    }
+    return groups;
+}
+
+template <class T, int tensors, class Step>
+void launch_updates(const OpCall& call, DType dtype, const Step& step, Stream stream) {
+    TensorList<T, tensors> list;
+    for (int32_t i = 0; i < call.output_count; i += tensors) {
+        if (call.outputs[i].dtype == dtype) list.add(call.outputs + i);
+    }
+    if (list.blocks() == 0) return;
+    launch<update_tensors<T, tensors, Step>>(Grid{list.blocks(), optimizer_threads}, stream, list, step);
+}
+
+// One launch for the parameters of float32, one for those of float64: Step<T, tensors>(options)
+template <template <class, int> class Step, int tensors, class Options>
+void update_all(const OpCall& call, const Options& options, Stream stream) {
+    if (checked_groups(call, tensors) == 0) return;
+    launch_updates<float, tensors>(call, DType::float32, Step<float, tensors>(options), stream);
+    launch_updates<double, tensors>(call, DType::float64, Step<double, tensors>(options), stream);
+}
+
+// One rounding for float, two for double, as the CPU's vector loops and its loops of float64 have it.
+__device__ __forceinline__ float multiply_add(float a, float b, float c) { return fma(a, b, c); }
+__device__ __forceinline__ double multiply_add(double a, double b, double c) { return a * b + c; }
+
+}  // namespace nativegrad::cuda
