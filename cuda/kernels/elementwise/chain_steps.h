@@ -66,7 +66,9 @@ struct Chain {
         int32_t last_use[most_chain];
         for (int32_t i = 0; i < step_count; ++i) {
             last_use[i] = i;
-            for (const int32_t operand : {steps[i].left, steps[i].right}) {
+            // nvcc takes no braces in the loop's head.
+            const int32_t operands[] = {steps[i].left, steps[i].right};
+            for (const int32_t operand : operands) {
                 if (operand >= input_count) last_use[operand - input_count] = i;
             }
         }
