@@ -34,8 +34,8 @@ __global__ void affine_sample_pixels(SampleOperands of) {
         const int64_t image = plane / of.channels, channel = plane - image * of.channels;
         double map[6];
         for (int k = 0; k < 6; ++k)
-            map[k] = load_as<double>(of.maps, image * of.map_strides[0] + k / 3 * of.map_strides[1] +
-                                                  k % 3 * of.map_strides[2]);
+            map[k] = load_as<double>(
+                of.maps, image * of.map_strides[0] + k / 3 * of.map_strides[1] + k % 3 * of.map_strides[2]);
         const double width = static_cast<double>(of.width), height = static_cast<double>(of.height);
         const double middle_x = (width - 1) / 2, middle_y = (height - 1) / 2;
         const double dx = static_cast<double>(column) - middle_x, dy = static_cast<double>(row) - middle_y;

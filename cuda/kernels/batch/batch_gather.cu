@@ -70,9 +70,9 @@ void batch_gather(const OpCall& call, const BatchGatherParams& params, Queue& qu
         using T = decltype(type);
         const bool packs = size % row_pack == 0 && is_aligned(x.data, 16) && is_aligned(out.data, 16) &&
                            (packs_as<T>(x.dtype) || x.dtype == DType::uint8);
-        const BatchOperands of{source_of(x), source_of(index), out.data, out.dtype, index.strides[0],
-                               x.shape[0],
-                               size, batch, params.scale, params.shift, packs};
+        const BatchOperands of{source_of(x),     source_of(index), out.data, out.dtype,
+                               index.strides[0], x.shape[0],       size,     batch,
+                               params.scale,     params.shift,     packs};
         launch<batch_gather_packs<T>>(elementwise_grid(batch * ((size + row_pack - 1) / row_pack)),
                                       queue.stream(), of, queue.fault_report(OpCode::batch_gather));
     });

@@ -201,8 +201,7 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
         bias(affine ? call.inputs[2] : x.view(), DenseOrder::row_major, queue);
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const bool packs =
-            rows_have_packs<T>(rows.length, {&x.view(), &weight.view(), &bias.view(), &y});
+        const bool packs = rows_have_packs<T>(rows.length, {&x.view(), &weight.view(), &bias.view(), &y});
         const NormOperands of{source_of(x.view()),
                               source_of(weight.view()),
                               source_of(bias.view()),
@@ -246,11 +245,16 @@ void layer_norm_backward(const OpCall& call, const AxisParams& params, Queue& qu
         weight(affine ? call.inputs[4] : x.view(), DenseOrder::row_major, queue);
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
-        const bool packs = rows_have_packs<T>(
-            rows.length, {&dy.view(), &x.view(), &dx, affine ? &weight.view() : nullptr});
-        const GradientOperands of{source_of(dy.view()),      source_of(x.view()),
-                                  source_of(mean.view()),    source_of(inverse.view()),
-                                  affine ? source_of(weight.view()) : no_source, dx.data, dx.dtype, packs};
+        const bool packs =
+            rows_have_packs<T>(rows.length, {&dy.view(), &x.view(), &dx, affine ? &weight.view() : nullptr});
+        const GradientOperands of{source_of(dy.view()),
+                                  source_of(x.view()),
+                                  source_of(mean.view()),
+                                  source_of(inverse.view()),
+                                  affine ? source_of(weight.view()) : no_source,
+                                  dx.data,
+                                  dx.dtype,
+                                  packs};
         const int lanes = rows.lanes();
         if (rows.count > 0)
             launch<layer_norm_backward_rows<T>>(

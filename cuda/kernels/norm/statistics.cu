@@ -71,9 +71,7 @@ __global__ void norm_backward_factors(BackwardOperands of, const ColumnSums* sum
     factors[3 * channels + j] = static_cast<T>(r * of.weight.at<double>(j));
 }
 
-Grid channel_grid(int64_t channels) {
-    return {blocks_for(channels, fold_threads / warp_size), fold_threads};
-}
+Grid channel_grid(int64_t channels) { return {blocks_for(channels, fold_threads / warp_size), fold_threads}; }
 
 IntList axes_beside_channels(const TensorView& x) {
     IntList axes{0, {}};
@@ -131,9 +129,9 @@ void backward_factors(const OpCall& call, int32_t vectors, const BatchNormParams
                                      plan.columns, factors);
 }
 
-#define NATIVEGRAD_STATISTICS(T)                                                                           \
-    template void batch_statistics<T>(const NormCall&, const TensorView&, T*, Queue&);                     \
-    template void backward_factors<T>(const OpCall&, int32_t, const BatchNormParams&, int64_t,             \
+#define NATIVEGRAD_STATISTICS(T)                                                               \
+    template void batch_statistics<T>(const NormCall&, const TensorView&, T*, Queue&);         \
+    template void backward_factors<T>(const OpCall&, int32_t, const BatchNormParams&, int64_t, \
                                       const ColumnSums*, const ColumnPieces&, T*, Queue&);
 NATIVEGRAD_STATISTICS(float)
 NATIVEGRAD_STATISTICS(double)

@@ -81,8 +81,13 @@ void nonzero(const OpCall& call, const NoParams&, Queue& queue) {
     from.strides[0] = to.strides[0] = 1;
     from.data = found.as<void>();
     to.data = before.as<void>();
-    scan_sums({source_of(from), {nullptr, DType::int64, 1}, to.data, to.dtype,
-               AxisWalk::of(to, from, from, 0), false, true},
+    scan_sums({source_of(from),
+               {nullptr, DType::int64, 1},
+               to.data,
+               to.dtype,
+               AxisWalk::of(to, from, from, 0),
+               false,
+               true},
               true, queue.stream());
     Shape shape{x.rank, {}};
     for (int32_t axis = 0; axis < x.rank; ++axis) shape.sizes[axis] = x.shape[axis];

@@ -97,8 +97,7 @@ __global__ void sort_tiles(SortRows rows, SortItem* to) {
     SortItem* items = arena.take<SortItem>(sort_tile);
     const int64_t first = int64_t{block_index()} * sort_tile, row = first / rows.padded;
     const int64_t base = locate(rows.walk.rows, row).of[1], begin = first - row * rows.padded;
-    for (int i = thread_index(); i < sort_tile; i += thread_count())
-        items[i] = rows.item<T>(base, begin + i);
+    for (int i = thread_index(); i < sort_tile; i += thread_count()) items[i] = rows.item<T>(base, begin + i);
     block_barrier();
     for (int size = 2; size <= sort_tile; size *= 2) merge_tile(items, begin, sort_tile, size, size / 2);
     for (int i = thread_index(); i < sort_tile; i += thread_count()) to[first + i] = items[i];
@@ -179,8 +178,8 @@ void sort(const OpCall& call, const SortParams& params, Queue& queue) {
     wanted.shape[params.axis] = values.shape[params.axis];
     const AxisWalk walk = AxisWalk::of(values, wanted, indices, params.axis);
     if (walk.count == 0 || walk.length == 0) return;
-    SortRows rows{source_of(x), values.data, indices.data,          values.dtype, indices.dtype,
-                  walk,         x.shape[params.axis], 1, params.descending != 0};
+    SortRows rows{source_of(x),         values.data, indices.data,          values.dtype, indices.dtype, walk,
+                  x.shape[params.axis], 1,           params.descending != 0};
     while (rows.padded < rows.n) rows.padded *= 2;
     if (compute_class(x.dtype) == ComputeClass::i64) return run_sort<int64_t>(rows, queue);
     run_sort<double>(rows, queue);

@@ -1,6 +1,6 @@
 #include "backend/ops.h"
-#include "kernels/groups.h"
 #include "kernels/axis_walk.h"
+#include "kernels/groups.h"
 #include "ops/operands.h"
 
 namespace nativegrad::cuda {
@@ -205,8 +205,7 @@ void softmax_backward(const OpCall& call, const SoftmaxParams& params, Queue& qu
     if (walk.count == 0 || walk.length == 0) return;
     with_float_compute(dx.dtype, [&](auto type) {
         using T = decltype(type);
-        walk.packs =
-            walk.packs && packs_as<T>(dx.dtype) && packs_as<T>(dy.dtype) && packs_as<T>(y.dtype);
+        walk.packs = walk.packs && packs_as<T>(dx.dtype) && packs_as<T>(dy.dtype) && packs_as<T>(y.dtype);
         const bool log_form = params.log != 0;
         if (walk.columns)
             return launch<softmax_backward_columns<T>>(column_grid(walk), queue.stream(), source_of(dy),

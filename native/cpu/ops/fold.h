@@ -7,7 +7,7 @@
 //   void block(State&, const T* x, n, output)      n elements of one output
 //   void rows(State*, x, row_stride, rows, n, outputs)   x[r, j] into state j, which belongs to outputs(j)
 //   void join(State&, const State& later)
-//   in_order (optional)                            the elements of a state must be neighbours: it numbers them
+//   in_order (optional)                            it numbers them: those of a state must be neighbours
 #pragma once
 
 #include <type_traits>
