@@ -123,13 +123,6 @@ __global__ void normalize_channels_backward(GradientFrom from, Source x, const T
     }
 }
 
-// True where packs of neighbouring channels lie in aligned memory of T's class.
-template <class T>
-bool channels_have_packs(int64_t channels, const Source& source) {
-    return channels % row_pack == 0 &&
-           (source.data == nullptr || (packs_as<T>(source.dtype) && is_aligned(source.data, 16)));
-}
-
 void normalize(const OpCall& call, const BatchNormParams& params, bool relu, Queue& queue) {
     const NormCall norm(call, params, 1);
     const TensorView& y = call.outputs[0];

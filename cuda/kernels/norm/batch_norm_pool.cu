@@ -7,8 +7,22 @@ namespace nativegrad::cuda {
 
 namespace {
 
-// x [N, H, W, C], factors [3, C] -> y, index [N, H / 2, W / 2, C]: the largest of max(0, normalised x) in
-// each window and which of the four it is; NaN wins
+// The largest of max(0, normalised x) of one window and which of the four it is; NaN wins.
+template <class T>
+struct WindowBest {
+    T best = -static_cast<T>(infinity());
+    uint8_t place = 0;
+
+    __device__ __forceinline__ void add(T x, T mean, T scale, T shift, int k) {
+        T value = (x - mean) * scale + shift;
+        if (value <= T(0)) value = T(0);
+        if (!(value > best || value != value)) return;
+        best = value;
+        place = static_cast<uint8_t>(k);
+    }
+};
+
+// x [N, H, W, C], factors [3, C] -> y, index [N, H / 2, W / 2, C]; a lane per window and channel
 template <class T>
 __global__ void normalize_windows(Source x, const T* factors, Windows windows, void* y, DType dtype,
                                   uint8_t* index, int64_t count, int64_t channels) {
@@ -18,17 +32,37 @@ __global__ void normalize_windows(Source x, const T* factors, Windows windows, v
         const T mean = factors[c], scale = factors[channels + c], shift = factors[2 * channels + c];
         T taps[4];
         for (int k = 0; k < 4; ++k) taps[k] = load_as<T>(x, base + windows.tap(k) * channels);
-        T best = -static_cast<T>(infinity());
-        uint8_t place = 0;
+        WindowBest<T> found;
+        for (int k = 0; k < 4; ++k) found.add(taps[k], mean, scale, shift, k);
+        store_as(y, dtype, i, found.best);
+        index[i] = found.place;
+    }
+}
+
+// The same with row_pack channels per lane; C is a multiple of it, and all is aligned
+template <class T>
+__global__ void normalize_window_packs(Source x, const T* factors, Windows windows, void* y, DType dtype,
+                                       uint8_t* index, int64_t count, int64_t channels) {
+    const int64_t stride = grid_thread_count() * row_pack;
+    for (int64_t i = grid_thread_index() * row_pack; i < count; i += stride) {
+        const int64_t window = i / channels, c = i - window * channels;
+        const int64_t base = windows.pixel(window) * channels + c;
+        T mean[row_pack], scale[row_pack], shift[row_pack], taps[row_pack];
+        load_row_pack(factors, dtype_of<T>, c, mean);
+        load_row_pack(factors, dtype_of<T>, channels + c, scale);
+        load_row_pack(factors, dtype_of<T>, 2 * channels + c, shift);
+        WindowBest<T> found[row_pack];
         for (int k = 0; k < 4; ++k) {
-            T value = (taps[k] - mean) * scale + shift;
-            if (value <= T(0)) value = T(0);
-            if (!(value > best || value != value)) continue;
-            best = value;
-            place = static_cast<uint8_t>(k);
+            load_row_pack(x.data, x.dtype, base + windows.tap(k) * channels, taps);
+            for (int j = 0; j < row_pack; ++j) found[j].add(taps[j], mean[j], scale[j], shift[j], k);
         }
-        store_as(y, dtype, i, best);
-        index[i] = place;
+        Pack<uint8_t, row_pack> places;
+        for (int j = 0; j < row_pack; ++j) {
+            taps[j] = found[j].best;
+            places[j] = found[j].place;
+        }
+        store_row_pack(y, dtype, i, taps);
+        store_pack(index + i, places);
     }
 }
 
@@ -67,9 +101,19 @@ void batch_norm_relu_pool(const OpCall& call, const BatchNormParams& params, Que
         batch_statistics(norm, x.view(), factors.as<T>(), queue);
         const int64_t count = element_count(y);
         if (count == 0) return;
-        launch<normalize_windows<T>>(elementwise_grid(count), queue.stream(), source_of(x.view()),
-                                     factors.as<T>(), windows, out.data(), y.dtype,
-                                     static_cast<uint8_t*>(index.data), count, norm.channels);
+        auto* const places = static_cast<uint8_t*>(index.data);
+        const bool packs = channels_have_packs<T>(norm.channels, source_of(x.view())) &&
+                           channels_have_packs<T>(norm.channels, source_of(out.view())) &&
+                           is_aligned(places, row_pack);
+        if (packs) {
+            launch<normalize_window_packs<T>>(elementwise_grid(count, row_pack), queue.stream(),
+                                              source_of(x.view()), factors.as<T>(), windows, out.data(),
+                                              y.dtype, places, count, norm.channels);
+        } else {
+            launch<normalize_windows<T>>(elementwise_grid(count), queue.stream(), source_of(x.view()),
+                                         factors.as<T>(), windows, out.data(), y.dtype, places, count,
+                                         norm.channels);
+        }
         out.finish();
     });
 }

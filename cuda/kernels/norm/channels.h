@@ -91,6 +91,13 @@ inline void check_same_shape(const TensorView& a, const TensorView& b) {
     if (!same) fail("expected operands of one shape");
 }
 
+// True where packs of neighbouring channels lie in aligned memory of T's class.
+template <class T>
+bool channels_have_packs(int64_t channels, const Source& source) {
+    return channels % row_pack == 0 &&
+           (source.data == nullptr || (packs_as<T>(source.dtype) && is_aligned(source.data, 16)));
+}
+
 // The operands that all forms of the op share, behind x among the inputs and behind `results` among the
 // outputs. training 2: mean [C] and the sum of squares around it [C] are given, and count as the batch's.
 struct NormCall {
