@@ -1,0 +1,181 @@
+import './plugin.js';
+import assert from 'node:assert/strict';
+import { fromTypedArray, scope, Tensor, type DType } from '../../../lib/index.js';
+import { binaryCode, run, unaryCode } from '../../../lib/native/call.js';
+import { sizeOf, type Shape } from '../../../lib/tensor/shape.js';
+import { seededUniform, seedOf } from '../../support/seeded.js';
+
+const uniform = seededUniform(seedOf('products'));
+
+function draw(shape: Shape, dtype: DType): Tensor {
+    const data = Float64Array.from({ length: sizeOf(shape) }, () => uniform() * 2 - 1);
+    return fromTypedArray(data, shape).to(dtype);
+}
+
+/** Sums of the same numbers in another order; results in two bytes may round to the neighbour. */
+function tolerance(dtypes: readonly DType[]): number {
+    if (dtypes.includes('bfloat16')) return 9e-3;
+    if (dtypes.includes('float16')) return 1.5e-3;
+    return dtypes.includes('float32') ? 3e-5 : 1e-12;
+}
+
+type Result = readonly [shape: Shape, dtype: DType];
+
+/** The op on the CPU and on the GPU: `results` are new, `state` is changed in place. */
+function compare(
+    label: string,
+    op: string,
+    inputs: readonly Tensor[],
+    results: readonly Result[],
+    parameters: number[],
+    state: readonly Tensor[] = [],
+): void {
+    const valuesOn = (device: 'cpu' | 'cuda'): Tensor[] => {
+        const moved = inputs.map((x) => (device === 'cpu' ? x : x.to(device)));
+        const made = results.map(([shape, dtype]) => new Tensor(shape, dtype));
+        const changed = state.map((x) => (device === 'cpu' ? x.clone() : x.to(device)));
+        run(op, moved, [...made, ...changed], parameters);
+        const all = [...made, ...changed];
+        all.forEach((x) => {
+            assert.equal(x.device.startsWith(device), true, `${op}: a result on ${x.device}`);
+        });
+        return all.map((x) => x.to('cpu'));
+    };
+    scope(() => {
+        const [wanted, got] = [valuesOn('cpu'), valuesOn('cuda')];
+        wanted.forEach((x, i) => {
+            const allowed = tolerance([x.dtype, ...inputs.map((input) => input.dtype)]);
+            const [a, b] = [x, got[i] ?? x].map((y) => y.to('float64').contiguous().dataSync() as Float64Array);
+            a?.forEach((value, at) => {
+                const other = b?.[at] ?? NaN;
+                const close = Math.abs(value - other) <= allowed * (1 + Math.abs(value));
+                assert.ok(close, `${op} ${label}: element ${at} of output ${i} is ${other}, expected ${value}`);
+            });
+        });
+    });
+}
+
+// Around one tile, several, parts of the depth, 16-byte pieces and their absence.
+const sizes = [
+    [1, 1, 1],
+    [5, 65, 3],
+    [64, 10, 33],
+    [7, 129, 16],
+    [64, 128, 304],
+    [130, 72, 129],
+    [4, 64, 1600],
+    [3, 4, 0],
+] as const;
+const floats: readonly DType[] = ['float32', 'float64', 'float16', 'bfloat16'];
+
+describe('products on the GPU', function () {
+    this.timeout(120_000);
+    for (const dtype of floats) {
+        it(`multiply as the CPU does in ${dtype}`, () => {
+            for (const [m, n, k] of sizes) {
+                const label = `${m} x ${n} x ${k}`;
+                const [x, w, b] = [draw([m, k], dtype), draw([n, k], dtype), draw([n], dtype)];
+                const [dy, kept, r] = [draw([m, n], dtype), draw([m, k], dtype), draw([m, n], dtype)];
+                const y: Result = [[m, n], dtype];
+                compare(label, 'matmul', [x, draw([k, n], dtype)], [y], [0, 0]);
+                compare(label, 'matmul', [draw([k, m], dtype), w], [y], [1, 1]);
+                compare(label, 'linear', [x, w, b], [y], []);
+                compare(label, 'linear_activation', [x, w, b], [y, y], [unaryCode('relu'), 0, 0]);
+                compare(label, 'linear_activation', [x, w], [y], [unaryCode('tanh'), 0, 0]);
+                compare(label, 'linear_residual', [x, w, r, b], [y], [binaryCode('add'), 0, 0]);
+                compare(label, 'linear_residual', [x, w, r], [y], [binaryCode('sub'), 0, 0]);
+                const mask = [binaryCode('relu_backward'), 0, 0];
+                compare(label, 'linear_backward_input', [dy, w, kept], [[[m, k], dtype]], mask);
+                const gradients: Result[] = [
+                    [[n, k], dtype],
+                    [[n], dtype],
+                ];
+                compare(label, 'linear_backward_weight', [dy, x], gradients, []);
+            }
+        });
+    }
+
+    for (const dtype of floats.filter((each) => each !== 'float64')) {
+        it(`update with the gradients of ${dtype} as the CPU does`, () => {
+            for (const [m, n, k] of sizes) {
+                const [dy, x] = [draw([m, n], dtype), draw([m, k], dtype)];
+                const group = (count: number): Tensor[] =>
+                    [[n, k], [n]].flatMap((shape) => [
+                        draw(shape, 'float32'),
+                        ...Array.from({ length: count }, () => draw(shape, 'float32').square()),
+                    ]);
+                const adam = [1e-2, 0.9, 0.99, 1e-8, 0.1, 3];
+                const label = `${m} x ${n} x ${k}`;
+                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 0, 0], group(2));
+                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 1, 1], group(3));
+                const sgd = [0.1, 0.9, 0.5, 0.1, 1, 1, 0];
+                compare(label, 'linear_backward_weight_sgd', [dy, x], [], sgd, group(1));
+            }
+        });
+    }
+
+    it('multiply batches that broadcast, and integers that wrap', () => {
+        for (const dtype of [...floats, 'int64', 'int32', 'uint8'] as const) {
+            const whole = (shape: Shape): Tensor => draw(shape, 'float64').mul(100).to(dtype === 'uint8' ? 'int32' : dtype);
+            const factors = [whole([3, 1, 17, 24]).to(dtype), whole([5, 24, 16]).to(dtype)];
+            if (dtype.endsWith('16')) factors.forEach((x) => x.div_(100));
+            compare(dtype, 'matmul', factors, [[[3, 5, 17, 16], dtype]], [0, 0]);
+        }
+    });
+});
+
+// Images, channels, height, width, filters, kernel, groups, stride, padding, dilation
+const images = [
+    { x: [2, 3, 7, 6], w: [4, 3, 3, 3], groups: 1, stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    { x: [2, 16, 9, 8], w: [16, 16, 3, 3], groups: 1, stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    { x: [2, 8, 8, 9], w: [8, 4, 3, 2], groups: 2, stride: [2, 3], padding: [1, 0, 2, 1], dilation: [2, 1] },
+    { x: [2, 32, 8, 8], w: [16, 16, 3, 3], groups: 2, stride: [2, 2], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    { x: [1, 6, 9, 9], w: [6, 1, 3, 3], groups: 6, stride: [2, 2], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    { x: [3, 8, 5, 5], w: [16, 8, 1, 1], groups: 1, stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1] },
+    { x: [1, 1, 28, 28], w: [32, 1, 5, 5], groups: 1, stride: [1, 1], padding: [2, 2, 2, 2], dilation: [1, 1] },
+];
+
+describe('convolutions on the GPU', function () {
+    this.timeout(120_000);
+    for (const dtype of floats) {
+        for (const channelsLast of [false, true]) {
+            it(`are the CPU's in ${dtype}${channelsLast ? ', channels last' : ''}`, () => {
+                for (const { x: shape, w: kernel, groups, stride, padding, dilation } of images) {
+                    const [n = 0, c = 0, h = 0, w = 0] = shape;
+                    const [o = 0, , kh = 0, kw = 0] = kernel;
+                    const side = (size: number, k: number, axis: number): number =>
+                        Math.floor(
+                            (size +
+                                (padding[2 * axis] ?? 0) +
+                                (padding[2 * axis + 1] ?? 0) -
+                                (k - 1) * (dilation[axis] ?? 1) -
+                                1) /
+                                (stride[axis] ?? 1),
+                        ) + 1;
+                    const out = [n, o, side(h, kh, 0), side(w, kw, 1)];
+                    const image = ([a = 0, b = 0, d = 0, e = 0]: Shape): Tensor =>
+                        channelsLast ? draw([a, d, e, b], dtype).permute(0, 3, 1, 2) : draw([a, b, d, e], dtype);
+                    const [x, filters, dy, y] = [image(shape), draw(kernel, dtype), image(out), image(shape)];
+                    const bias = draw([o], dtype);
+                    const parameters = [2, ...stride, 4, ...padding, 2, ...dilation, groups];
+                    const label = `${shape.join('x')} with ${kernel.join('x')}`;
+                    const moments: Result[] = [
+                        [[o], 'float32'],
+                        [[o], 'float32'],
+                    ];
+                    compare(label, 'conv2d', [x, filters, bias], [[out, dtype]], parameters);
+                    compare(label, 'conv2d_relu', [x, filters], [[out, dtype]], parameters);
+                    compare(label, 'conv2d_statistics', [x, filters, bias], [[out, dtype], ...moments], parameters);
+                    const inputs = [dy, filters];
+                    compare(label, 'conv2d_backward_input', [...inputs, draw([c], dtype)], [[shape, dtype]], parameters);
+                    compare(label, 'conv2d_backward_input_relu', [...inputs, y], [[shape, dtype]], parameters);
+                    const gradients: Result[] = [
+                        [kernel, dtype],
+                        [[o], dtype],
+                    ];
+                    compare(label, 'conv2d_backward_weight', [x, dy], gradients, parameters);
+                }
+            });
+        }
+    }
+});
