@@ -4,6 +4,7 @@
 
 #include "device/device.h"
 #include "kernels/product/half_choice.h"
+#include "kernels/product/library_product.h"
 #include "ops/operands.h"
 
 namespace nativegrad::cuda {
@@ -74,6 +75,7 @@ template void join_parts(const int64_t*, const ProductShape&, const StridedAxes<
 
 void multiply(const TiledProduct& product, Queue& queue) {
     if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return;
+    if (multiply_by_library(product, queue)) return;
     StridedOperand a = product.a, b = product.b;
     a.access = access_of(a, a.dtype, product.batches, 1);
     b.access = access_of(b, b.dtype, product.batches, 2);

@@ -114,6 +114,23 @@ describe('products on the GPU', function () {
         });
     }
 
+    it('leave large products to the library', () => {
+        const [m, n, k] = [512, 520, 1032];
+        for (const dtype of ['float32', 'bfloat16'] as const) {
+            const [x, w, b, dy] = [draw([m, k], dtype), draw([n, k], dtype), draw([n], dtype), draw([m, n], dtype)];
+            const y: Result = [[m, n], dtype];
+            compare('large', 'linear', [x, w, b], [y], []);
+            compare('large', 'linear_activation', [x, w, b], [y, y], [unaryCode('relu'), 0, 0]);
+            const gradients: Result[] = [
+                [[n, k], 'float32'],
+                [[n], 'float32'],
+            ];
+            compare('large', 'linear_backward_weight', [dy, x], gradients, []);
+        }
+        const batches = [draw([4, 260, 512], 'float64'), draw([512, 520], 'float64')];
+        compare('large', 'matmul', batches, [[[4, 260, 520], 'float64']], [0, 0]);
+    });
+
     it('multiply batches that broadcast, and integers that wrap', () => {
         for (const dtype of [...floats, 'int64', 'int32', 'uint8'] as const) {
             const whole = (shape: Shape): Tensor => draw(shape, 'float64').mul(100).to(dtype === 'uint8' ? 'int32' : dtype);
