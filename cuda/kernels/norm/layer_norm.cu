@@ -216,9 +216,11 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
         const int lanes = rows.lanes();
         const Grid grid = group_grid(rows.count, lanes, shared_bytes<T>(block_reduce_parts));
         const double epsilon = params.epsilon.values[0];
-        if (rows.length <= int64_t{lanes} * row_pack * held_packs) {
-            launch<layer_norm_rows<T, true>>(grid, queue.stream(), of, rows.count, rows.length, lanes,
-                                             epsilon);
+        // Sixteen doubles would not stay in registers.
+        constexpr bool may_hold = std::is_same_v<T, float>;
+        if (may_hold && rows.length <= int64_t{lanes} * row_pack * held_packs) {
+            launch<layer_norm_rows<T, may_hold>>(grid, queue.stream(), of, rows.count, rows.length, lanes,
+                                                 epsilon);
         } else {
             launch<layer_norm_rows<T, false>>(grid, queue.stream(), of, rows.count, rows.length, lanes,
                                               epsilon);
