@@ -150,11 +150,11 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params, Queue&
         const Scratch weights(queue, static_cast<size_t>(element_count(dw)) * item_size(dw.dtype));
         made.data = weights.as<void>();
         const int64_t columns = shape.taps() * shape.group_channels();
-        const StridedOperand gradient{dy.view().data, dy.view().dtype, Access::converted, rows, pixels, 1,
+        const StridedOperand gradient{dy.view().data,    dy.view().dtype, Access::converted, rows, pixels, 1,
                                       shape.out_channels};
         const GroupSteps steps{shape.groups, rows * columns, rows, shape.group_channels() * x.strides[1]};
-        multiply_taps(gradient, forward_operand(shape, x, true), steps,
-                      Finish(made.data, dw.dtype, columns), queue);
+        multiply_taps(gradient, forward_operand(shape, x, true), steps, Finish(made.data, dw.dtype, columns),
+                      queue);
         copy_tensor(made, wanted, queue);
     }
     if (call.output_count == 1) return;

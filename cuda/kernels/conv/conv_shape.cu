@@ -64,9 +64,8 @@ ConvShape conv_shape(const ConvParams& params, const TensorView& x, const Tensor
         w.shape[0] % params.groups != 0)
         fail("batch or channels differ");
     check_sides(params, x, w, y);
-    ConvShape shape{x.shape[0], x.shape[1], x.shape[2],    x.shape[3], y.shape[1], y.shape[2],
-                    y.shape[3], params.groups, w.shape[2], w.shape[3], {},         {},
-                    {}};
+    ConvShape shape{x.shape[0],    x.shape[1], x.shape[2], x.shape[3], y.shape[1], y.shape[2], y.shape[3],
+                    params.groups, w.shape[2], w.shape[3], {},         {},         {}};
     for (int axis = 0; axis < 2; ++axis) {
         shape.stride[axis] = static_cast<int32_t>(params.stride.values[axis]);
         shape.dilation[axis] = static_cast<int32_t>(params.dilation.values[axis]);

@@ -34,8 +34,7 @@ __global__ void part_moments(Source y, int64_t pixels, int64_t n, int64_t part_r
     const int64_t first = block_index_y() * part_rows, left = pixels - first;
     const int64_t count = channel >= n ? 0 : left < part_rows ? left : part_rows;
     T sum = T(0), squares = T(0);
-    for (int64_t i = warp_index(); i < count; i += row_lanes)
-        sum += load_as<T>(y, (first + i) * n + channel);
+    for (int64_t i = warp_index(); i < count; i += row_lanes) sum += load_as<T>(y, (first + i) * n + channel);
     const T mean = channel_sum(sum, sums) / static_cast<T>(count > 0 ? count : 1);
     for (int64_t i = warp_index(); i < count; i += row_lanes) {
         const T distance = load_as<T>(y, (first + i) * n + channel) - mean;
@@ -81,8 +80,8 @@ void channel_moments(const TensorView& y, const TensorView& mean, const TensorVi
         const Scratch partials(queue, static_cast<size_t>(2 * parts * n + 1) * sizeof(T));
         if (parts > 0) {
             const Grid grid{{blocks_for(n, warp_size), parts}, threads, shared_bytes<T>(threads)};
-            launch<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n,
-                                    part_rows, partials.as<T>());
+            launch<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n, part_rows,
+                                    partials.as<T>());
         }
         launch<join_moments<T>>(Grid{blocks_for(n, 128), 128}, queue.stream(), partials.as<T>(), parts,
                                 part_rows, pixels, n, mean, squares);

@@ -4,6 +4,6 @@
 namespace nativegrad::cuda {
 
 template void multiply_in_tiles<float>(const ImageOperand&, const StridedOperand&, int64_t, int64_t, int64_t,
-                                     const StridedAxes<3>&, const Finish&, Queue&);
+                                       const StridedAxes<3>&, const Finish&, Queue&);
 
 }  // namespace nativegrad::cuda

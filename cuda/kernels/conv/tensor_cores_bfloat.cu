@@ -4,8 +4,8 @@
 namespace nativegrad::cuda {
 
 template void multiply_halves<BFloat16>(const ImageOperand&, const StridedOperand&, int64_t, int64_t, int64_t,
-                                       const StridedAxes<3>&, const Finish&, Queue&);
+                                        const StridedAxes<3>&, const Finish&, Queue&);
 template void multiply_halves<BFloat16>(const StridedOperand&, const ImageOperand&, int64_t, int64_t, int64_t,
-                                       const StridedAxes<3>&, const Finish&, Queue&);
+                                        const StridedAxes<3>&, const Finish&, Queue&);
 
 }  // namespace nativegrad::cuda

@@ -54,7 +54,8 @@ __device__ __forceinline__ FragmentA left_fragment(const Half* tile, int row, in
     const int lane = lane_index();
     FragmentA a;
     if constexpr (by_row)
-        load_matrices<4, true>(a.r, tile + (k + lane / 16 * 8 + lane % 8) * row_pitch + row + lane / 8 % 2 * 8);
+        load_matrices<4, true>(a.r,
+                               tile + (k + lane / 16 * 8 + lane % 8) * row_pitch + row + lane / 8 % 2 * 8);
     else
         load_matrices<4, false>(a.r, tile + (row + lane % 16) * depth_pitch + k + lane / 16 * 8);
     return a;
@@ -66,8 +67,8 @@ __device__ __forceinline__ void right_fragments(const Half* tile, int column, in
     const int lane = lane_index();
     uint32_t r[4];
     if constexpr (by_row) {
-        load_matrices<4, true>(
-            r, tile + (k + lane / 8 % 2 * 8 + lane % 8) * row_pitch + column + lane / 16 * 8);
+        load_matrices<4, true>(r,
+                               tile + (k + lane / 8 % 2 * 8 + lane % 8) * row_pitch + column + lane / 16 * 8);
     } else {
         load_matrices<4, false>(
             r, tile + (column + lane / 16 * 8 + lane % 8) * depth_pitch + k + lane / 8 % 2 * 8);

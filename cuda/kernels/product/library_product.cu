@@ -52,12 +52,12 @@ bool describe(const TiledProduct& product, Product& p) {
 // Whether the library can write the result itself, with the bias.
 bool ends_in_library(const Finish& finish, DType type, int64_t n) {
     const bool is_half = item_size(type) == 2;
-    const bool bias_fits = !finish.has_bias || (finish.bias.dtype == finish.dtype && finish.bias_stride == 1 &&
-                                                type != DType::float64);
+    const bool bias_fits = !finish.has_bias || (finish.bias.dtype == finish.dtype &&
+                                                finish.bias_stride == 1 && type != DType::float64);
     return finish.kind == FinishKind::store && finish.sums == nullptr && finish.rounds == finish.dtype &&
            finish.column_stride == 1 && finish.row_stride >= n &&
-           is_aligned_matrix(finish.out, finish.row_stride, 0, finish.dtype) && bias_fits && finish.bias_batch == 0 &&
-           (finish.dtype == type || (is_half && finish.dtype == DType::float32));
+           is_aligned_matrix(finish.out, finish.row_stride, 0, finish.dtype) && bias_fits &&
+           finish.bias_batch == 0 && (finish.dtype == type || (is_half && finish.dtype == DType::float32));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 namespace nativegrad::cuda {
 
-template void multiply_halves<BFloat16>(const StridedOperand&, const StridedOperand&, int64_t, int64_t, int64_t,
-                                       const StridedAxes<3>&, const Finish&, Queue&);
+template void multiply_halves<BFloat16>(const StridedOperand&, const StridedOperand&, int64_t, int64_t,
+                                        int64_t, const StridedAxes<3>&, const Finish&, Queue&);
 
 }  // namespace nativegrad::cuda
