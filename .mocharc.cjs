@@ -15,7 +15,7 @@ module.exports = {
         ? {}
         : {
               spec: ['test/**/*.test.ts'],
-              ignore: ['test/package/**', 'test/cuda/sim/**', 'test/cuda/sim_asan/**'],
+              ignore: ['test/package/**', 'test/cuda/**'],
           }),
     ...(counts
         ? { reporter: './scripts/check/counting_reporter.cjs', 'reporter-option': [`counts=${counts}`] }

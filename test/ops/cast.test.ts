@@ -3,7 +3,7 @@ import { dtypes, fromTypedArray, scope, tensor, type DType } from '../../lib/ind
 import { isFloat } from '../../lib/tensor/dtype.js';
 import { toBfloat, toHalf } from '../support/rounding.js';
 import { native } from '../../lib/native/addon.js';
-import { instructionSets } from './sample_checks.js';
+import { chooseInstructionSet, instructionSets } from './sample_checks.js';
 
 const fractions = [
     0, -0, 0.1, 1.5, -1.5, 2.75, 100.7, 255, 1e-7, 6e-8, 1e-40, 1.00390625, 1.01171875, 2049, 4097,
@@ -49,7 +49,7 @@ describe('cast', () => {
     for (const source of dtypes) {
         it(`brings ${source} into every dtype`, () => {
             for (const set of instructionSets) {
-                native.useInstructionSet(set);
+                chooseInstructionSet(set);
                 for (const target of dtypes) {
                     const values = valuesFor(source, target);
                     const result = scope(() => {
@@ -80,7 +80,7 @@ describe('cast', () => {
         const patterns = Uint16Array.from({ length: 65536 }, (_, i) => i);
         for (const dtype of ['float16', 'bfloat16'] as const) {
             for (const set of instructionSets) {
-                native.useInstructionSet(set);
+                chooseInstructionSet(set);
                 const wide = fromTypedArray(patterns, [65536], { dtype }).to('float32');
                 const again = wide.to(dtype).to('float32').dataSync();
                 assert.deepEqual(Array.from(again, Number), Array.from(wide.dataSync(), Number));

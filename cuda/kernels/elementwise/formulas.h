@@ -30,7 +30,11 @@ inline __host__ __device__ float min(float a, float b) { return a < b ? a : b; }
 inline __host__ __device__ float max(float a, float b) { return a > b ? a : b; }
 inline __host__ __device__ float abs(float a) { return ::fabsf(a); }
 inline __host__ __device__ float round_even(float a) { return ::rintf(a); }
-inline __host__ __device__ float sigmoid(float a) { return 1.0f / (1.0f + ::expf(-a)); }
+// Not 1 / (1 + exp(-a)), which is 0 where exp(-a) overflows and the value is still a subnormal number.
+inline __host__ __device__ float sigmoid(float a) {
+    const float e = ::expf(-::fabsf(a));
+    return (a < 0 ? e : 1.0f) / (1.0f + e);
+}
 inline __host__ __device__ float exp_of_negative(float a) { return ::expf(a); }
 inline __host__ __device__ float erf_by_exp(float a, float) { return ::erff(a); }
 inline __host__ __device__ float remainder_of(float a, float b) { return ::fmodf(a, b); }

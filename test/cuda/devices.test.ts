@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+    cuda,
+    defaultDevice,
+    emptyCache,
+    memory,
+    ones,
+    randn,
+    scope,
+    setDefaultDevice,
+    setMemoryLimit,
+    tensor,
+    zeros,
+} from '../../lib/index.js';
+import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+/** What a process without a usable GPU says of it, and what still works in it. */
+interface Report {
+    readonly name: string;
+    readonly message: string;
+    readonly available: boolean;
+    readonly devices: number;
+    readonly reason: string;
+    readonly sum: number;
+}
+
+const probe = `
+const { cuda, ones } = await import(process.argv[1]);
+const report = { available: cuda.isAvailable(), devices: cuda.deviceCount(), reason: cuda.unavailableReason() };
+try {
+    ones([2], { device: 'cuda' });
+} catch (error) {
+    Object.assign(report, { name: error.name, message: error.message });
+}
+console.log(JSON.stringify({ ...report, sum: ones([2]).add(1).sum().item() }));
+`;
+
+function probeWith(environment: NodeJS.ProcessEnv): Report {
+    const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ['--input-type=module', '-e', probe, compiledLibrary()],
+        { encoding: 'utf8', env: { ...compiledEnvironment(), ...environment } },
+    );
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as Report;
+}
+
+function assertUnusable(report: Report, message: RegExp): void {
+    assert.equal(report.name, 'CudaError');
+    assert.match(report.message, message);
+    assert.equal(report.reason, report.message);
+    assert.equal(report.available, false);
+    assert.equal(report.devices, 0);
+    assert.equal(report.sum, 4, 'the CPU works on');
+}
+
+describe('a GPU that cannot be used', function () {
+    this.timeout(180_000);
+    const folder = useTemporaryFolder();
+
+    before(() => {
+        assert.ok(existsSync(process.env.NATIVEGRAD_CUDA ?? ''), 'run this by npm run test:sim');
+        compiledLibrary();
+    });
+
+    const faults = {
+        no_driver: /^\[cuda\] no NVIDIA driver on this machine.*needs driver 580 or newer.*--gpus all/,
+        driver_too_old: /^\[cuda\] the NVIDIA driver is too old: it is .* for CUDA .*needs driver 580 or newer/,
+        no_device: /^\[cuda\] the NVIDIA driver finds no GPU on this machine/,
+        hidden_by_environment: /^\[cuda\] CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it/,
+    };
+    for (const [fault, message] of Object.entries(faults)) {
+        it(`says so: ${fault.replaceAll('_', ' ')}`, () => {
+            assertUnusable(probeWith({ NATIVEGRAD_CUDA_SIM_SETUP: `fault=${fault}` }), message);
+        });
+    }
+
+    it('says so: the plugin is missing', () => {
+        const path = join(folder(), 'nowhere.so');
+        const report = probeWith({ NATIVEGRAD_CUDA: path });
+        assertUnusable(report, /^\[cuda\] the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names/);
+    });
+
+    it('says so: the file is no library', () => {
+        const path = join(folder(), 'text.so');
+        writeFileSync(path, 'not a library');
+        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^\[cuda\] the plugin cannot be loaded: .*text\.so/);
+    });
+
+    function compiled(source: string): string {
+        const path = join(folder(), 'other.so');
+        const { status, stderr } = spawnSync(
+            process.env.CXX ?? 'c++',
+            ['-x', 'c++', '-shared', '-fPIC', '-o', path, '-'],
+            { input: source, encoding: 'utf8', env: { ...process.env, LD_PRELOAD: '' } },
+        );
+        assert.equal(status, 0, stderr);
+        return path;
+    }
+
+    it('says so: the library is no plugin', () => {
+        const path = compiled('extern "C" int something_else() { return 1; }');
+        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^\[cuda\] .*other\.so is no plugin of nativegrad/);
+    });
+
+    it('says so: the plugin is of another version', () => {
+        const path = compiled('extern "C" const void* nativegrad_plugin(unsigned long, char*) { return nullptr; }');
+        assertUnusable(
+            probeWith({ NATIVEGRAD_CUDA: path }),
+            /^\[cuda\] .*other\.so is of another version than the addon: install the same version of both/,
+        );
+    });
+});
+
+describe('devices', function () {
+    this.timeout(180_000);
+
+    before(() => {
+        assert.equal(defaultDevice(), 'cpu');
+        assert.equal(cuda.unavailableReason(), undefined, 'run this by npm run test:sim');
+    });
+    afterEach(() => {
+        setDefaultDevice('cpu');
+        setMemoryLimit(0, 'cuda');
+    });
+
+    it('are counted and described', () => {
+        assert.equal(cuda.deviceCount(), 2);
+        assert.ok(cuda.deviceInfo('cuda:1').name.length > 0);
+        assert.equal(ones([1], { device: 'cuda' }).device, 'cuda:0');
+    });
+
+    it('that are not there are refused', () => {
+        assert.throws(
+            () => ones([1], { device: 'cuda:9' }),
+            /^RangeError: .*there is no device 'cuda:9': this process sees 2 GPUs, 'cuda:0' to 'cuda:1'/,
+        );
+        assert.throws(() => ones([1]).to('cuda:2'), /there is no device 'cuda:2'/);
+    });
+
+    it('do not mix in one op', () => {
+        const [x, y] = [ones([2]), ones([2], { device: 'cuda' })];
+        assert.throws(() => x.add(y), /\[add\] the tensors are on different devices, cpu and cuda:0; move one with x\.to/);
+        assert.throws(() => y.add(y.to('cuda:1')), /on different devices, cuda:0 and cuda:1/);
+        assert.deepEqual(y.add(1).toArray(), [2, 2]);
+    });
+
+    it('are crossed by to(), and so are gradients', () => {
+        const x = tensor([1, 2, 3], { requiresGrad: true });
+        const y = x.to('cuda').mul(2);
+        assert.equal(y.device, 'cuda:0');
+        const loss = y.to('cuda:1').mul(y.to('cuda:1')).sum().to('cpu');
+        assert.equal(loss.item(), 56);
+        loss.backward();
+        assert.equal(x.grad?.device, 'cpu');
+        assert.deepEqual(x.grad?.toArray(), [8, 16, 24]);
+
+        const weight = tensor([3, 4], { device: 'cuda', requiresGrad: true });
+        weight.to('cpu').mul(tensor([5, 6])).sum().backward();
+        assert.equal(weight.grad?.device, 'cuda:0');
+        assert.deepEqual(weight.grad?.toArray(), [5, 6]);
+    });
+
+    it('keep the bits of every dtype on the way', () => {
+        for (const dtype of ['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool'] as const) {
+            const x = randn([3, 4, 5]).mul(40).abs().to(dtype).transpose(0, 2);
+            assert.deepEqual(x.to('cuda').to('cuda:1').to('cpu').toArray(), x.toArray(), dtype);
+        }
+    });
+
+    it('become the default by setDefaultDevice', () => {
+        assert.equal(setDefaultDevice('cuda:1'), 'cpu');
+        assert.equal(zeros([2]).device, 'cuda:1');
+        assert.equal(zeros([2], { device: 'cpu' }).device, 'cpu');
+        assert.equal(setDefaultDevice('cpu'), 'cuda:1');
+        assert.equal(zeros([2]).device, 'cpu');
+        assert.equal(setDefaultDevice('cpu'), 'cpu');
+    });
+
+    it('throw with the sizes where memory ends, and work on', () => {
+        const held = zeros([1000], { device: 'cuda' });
+        setMemoryLimit(1 << 20, 'cuda');
+        assert.throws(
+            () => zeros([1 << 20], { device: 'cuda' }),
+            /out of memory on cuda: asked for 4194304 bytes while \d+ tensors hold \d+ bytes; dispose/,
+        );
+        assert.equal(held.add(1).sum().item(), 1000);
+        setMemoryLimit(0, 'cuda');
+        assert.equal(zeros([1 << 20], { device: 'cuda' }).shape[0], 1 << 20);
+    });
+
+    it('hold a loop without dispose within their memory', () => {
+        emptyCache('cuda');
+        const limit = 8 << 20;
+        setMemoryLimit(limit, 'cuda');
+        let x = ones([65_536], { device: 'cuda' });
+        for (let i = 0; i < 100; i++) x = x.add(1);
+        assert.equal(x.dataSync()[65_535], 101);
+        const { liveBytes } = memory('cuda');
+        assert.ok(liveBytes <= limit, `${liveBytes} bytes are alive`);
+    });
+
+    it('tell a wrong index where values are read, with the op, and work on', async () => {
+        const x = tensor([1, 2, 3], { device: 'cuda' });
+        const index = tensor([0, 3], { dtype: 'int32', device: 'cuda' });
+        const y = x.indexSelect(0, index);
+        const later = y.add(1);
+        await assert.rejects(
+            later.data(),
+            /\[index_select\] index 3 at position 1 is outside \[0, 3\); found when the results were waited for/,
+        );
+        assert.deepEqual(x.add(1).toArray(), [2, 3, 4]);
+        x.indexSelect(0, index);
+        assert.throws(() => cuda.synchronize(), /\[index_select\] index 3/);
+        cuda.synchronize();
+        const table = ones([2, 3], { device: 'cuda' });
+        const places = tensor([[0, 1, 2, -1]], { dtype: 'int64', device: 'cuda' });
+        assert.throws(() => table.gather(1, places).toArray(), /\[gather\] index -1 at position \[0, 3\] is outside \[0, 3\)/);
+        assert.deepEqual(table.toArray(), [
+            [1, 1, 1],
+            [1, 1, 1],
+        ]);
+    });
+
+    it('serve worker threads at once, each by a queue of its own', async () => {
+        const script = `
+            import { parentPort, workerData } from 'node:worker_threads';
+            const { ones, scope } = await import(workerData);
+            const x = ones([50, 40], { device: 'cuda' });
+            let sum = 0;
+            for (let i = 1; i <= 20; i++) sum += scope(() => x.mul(i).sum()).item();
+            parentPort.postMessage(sum);`;
+        const start = (): Worker =>
+            new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
+                workerData: compiledLibrary(),
+                env: compiledEnvironment(),
+                execArgv: [],
+            });
+        const sums = await Promise.all(
+            [start(), start(), start()].map(async (worker) => {
+                const [sum] = (await once(worker, 'message')) as [number];
+                await once(worker, 'exit');
+                return sum;
+            }),
+        );
+        assert.deepEqual(sums, [420_000, 420_000, 420_000]);
+        assert.equal(scope(() => ones([3], { device: 'cuda' }).sum()).item(), 3);
+    });
+});
