@@ -9,7 +9,6 @@ import { ensureNative } from '../build/ensure_native.mjs';
 import { runMocha } from './run_mocha.mjs';
 import { sanitizerEnvironment } from './sanitizer.mjs';
 
-// Without the golden losses: 20 steps of their networks take the simulator minutes.
 const onDevice = [
     'test/ops/**/*.test.ts',
     'test/autograd/**/*.test.ts',
@@ -58,6 +57,15 @@ async function runAll({ asan, seeds, rest }) {
                 ...environment,
                 NATIVEGRAD_DEVICE: 'cuda',
                 NATIVEGRAD_CUDA_SIM_SEED: String(seed),
+            }),
+        );
+    }
+    if (rest.length === 0) {
+        // PyTorch's losses, of the smaller network: the convolutions of the other one take the simulator many minutes.
+        codes.push(
+            await runMocha(['test/train/golden_losses.test.ts', '--grep= mlp '], {
+                ...environment,
+                NATIVEGRAD_DEVICE: 'cuda',
             }),
         );
     }
