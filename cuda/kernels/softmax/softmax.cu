@@ -55,6 +55,7 @@ __global__ void softmax_rows(Source x, void* y, DType dtype, AxisWalk walk, int 
     T kept[held_packs][row_pack];
     ExpSum<T> sum;
     if constexpr (held) {
+#pragma unroll
         for (int p = 0; p < held_packs; ++p) {
             load_chunk(x, at.of[1], walk.steps[1], first + p * stride, n, walk.packs, nothing, kept[p]);
             sum.add(kept[p]);
@@ -68,6 +69,7 @@ __global__ void softmax_rows(Source x, void* y, DType dtype, AxisWalk walk, int 
     sum.join(group, parts);
     const T last = sum.last(log_form);
     if constexpr (held) {
+#pragma unroll
         for (int p = 0; p < held_packs; ++p) {
             for (int k = 0; k < row_pack; ++k) kept[p][k] = sum.result(kept[p][k], last, log_form);
             store_chunk(y, dtype, at.of[0], walk.steps[0], first + p * stride, n, walk.packs, kept[p]);
