@@ -11,7 +11,8 @@ namespace nativegrad::cuda {
 struct Divisor {
     uint32_t divisor, multiplier, shift;
 
-    explicit Divisor(int64_t number = 1) : divisor(static_cast<uint32_t>(number)), shift(0) {
+    Divisor() : Divisor(1) {}
+    explicit Divisor(int64_t number) : divisor(static_cast<uint32_t>(number)), shift(0) {
         while ((uint64_t{1} << shift) < divisor) ++shift;
         multiplier =
             static_cast<uint32_t>(((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor)) / divisor + 1);
