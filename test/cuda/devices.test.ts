@@ -244,8 +244,10 @@ describe('devices', function () {
             });
         const sums = await Promise.all(
             [start(), start(), start()].map(async (worker) => {
+                // Listened for from the start: it may come right behind the message.
+                const exit = once(worker, 'exit');
                 const [sum] = (await once(worker, 'message')) as [number];
-                await once(worker, 'exit');
+                await exit;
                 return sum;
             }),
         );
