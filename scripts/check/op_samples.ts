@@ -20,6 +20,7 @@ const notSampled = new Map([
     ['random', 'the tests of the generators'],
     ['batch_gather', 'the tests of the data loader'],
     ['affine_sample', 'the tests of the augmentation'],
+    ['to', 'test/cuda/devices.test.ts, between devices'],
     ['adam_step', 'the tests of the optimizers'],
     ['sgd_step', 'the tests of the optimizers'],
     ['rmsprop_step', 'the tests of the optimizers'],

@@ -25,7 +25,8 @@ function run(name, command, words, options = {}) {
 
 /** What stands in the way, or undefined. */
 function reasonAgainst() {
-    for (const path of [plugin, kernelTest]) if (!existsSync(path)) return `${path} is missing: npm run build:cuda`;
+    for (const path of [plugin, kernelTest])
+        if (!existsSync(path)) return `${path} is missing: npm run build:cuda`;
     const { status, stdout, stderr } = spawnSync(kernelTest, ['--probe'], { encoding: 'utf8' });
     return status === 0 ? undefined : `${stdout}${stderr}`.trim();
 }
@@ -37,7 +38,8 @@ function findSanitizer() {
     const roots = process.env.CUDA_HOME ? [process.env.CUDA_HOME] : [];
     const wheels = resolve('build', 'cuda-toolkit', 'lib');
     if (existsSync(wheels)) {
-        for (const python of readdirSync(wheels)) roots.push(join(wheels, python, 'site-packages', 'nvidia', 'cu13'));
+        for (const python of readdirSync(wheels))
+            roots.push(join(wheels, python, 'site-packages', 'nvidia', 'cu13'));
     }
     return roots.map((root) => join(root, 'bin', 'compute-sanitizer')).find((path) => existsSync(path));
 }
@@ -45,16 +47,27 @@ function findSanitizer() {
 function sanitize() {
     const sanitizer = findSanitizer();
     if (!sanitizer) {
-        console.log('\n==== sanitizers: left out, there is no compute-sanitizer (pip install nvidia-cuda-sanitizer-api)');
+        console.log(
+            '\n==== sanitizers: left out, there is no compute-sanitizer (pip install nvidia-cuda-sanitizer-api)',
+        );
         return;
     }
     const words = ['--error-exitcode', '9', '--target-processes', 'all', '--print-limit', '5'];
     for (const tool of ['memcheck', 'racecheck']) {
         run(`${tool} of the kernels' own tests`, sanitizer, ['--tool', tool, ...words, kernelTest]);
-        const mocha = ['node_modules/mocha/bin/mocha.js', 'test/cuda/sanitized.test.ts'];
-        run(`${tool} of one of each op`, sanitizer, ['--tool', tool, ...words, process.execPath, ...mocha], {
-            env: { ...process.env, ...environment },
-        });
+        const mocha = [
+            'node_modules/mocha/bin/mocha.js',
+            'test/nn/layers.test.ts',
+            'test/optim/optimizer.test.ts',
+        ];
+        run(
+            `${tool} of layers and optimizers`,
+            sanitizer,
+            ['--tool', tool, ...words, process.execPath, ...mocha],
+            {
+                env: { ...process.env, ...environment },
+            },
+        );
     }
 }
 
@@ -62,10 +75,21 @@ function sanitize() {
 function train(name, flags, least) {
     const output = mkdtempSync(join(tmpdir(), 'nativegrad-gpu-'));
     try {
-        const words = ['--import', 'tsx', 'scripts/train.ts', '--device', 'cuda', '--output_dir', output, ...flags];
+        const words = [
+            '--import',
+            'tsx',
+            'scripts/train.ts',
+            '--device',
+            'cuda',
+            '--output_dir',
+            output,
+            ...flags,
+        ];
         if (!run(name, process.execPath, words, { env: { ...process.env, NATIVEGRAD_CUDA: plugin } })) return;
         const [folder] = readdirSync(output);
-        const { test_accuracy: accuracy } = JSON.parse(readFileSync(join(output, folder, 'metrics.json'), 'utf8'));
+        const { test_accuracy: accuracy } = JSON.parse(
+            readFileSync(join(output, folder, 'metrics.json'), 'utf8'),
+        );
         console.log(`accuracy ${accuracy}, at least ${least} is wanted`);
         if (!(accuracy >= least)) failures.push(`${name}: accuracy ${accuracy}`);
     } finally {
@@ -78,10 +102,17 @@ if (reason !== undefined) {
     console.log(`nothing was run on a GPU: ${reason}`);
 } else {
     run('kernels', kernelTest, []);
-    if ((await runMocha(deviceTests, environment)) !== 0) failures.push('device tests');
+    const tests = [...deviceTests, 'test/train/golden_losses.test.ts'];
+    if ((await runMocha(tests, environment)) !== 0) failures.push('tests on the device');
     train('MLP', [], 0.978);
     if (!fast) {
-        train('CNN', '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 5 --use_batch_norm'.split(' '), 0.988);
+        train(
+            'CNN',
+            '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 5 --use_batch_norm'.split(
+                ' ',
+            ),
+            0.988,
+        );
         sanitize();
     }
     console.log(failures.length === 0 ? '\nall of it passed' : `\nfailed: ${failures.join('; ')}`);

@@ -6,15 +6,9 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildSim } from '../build/build_sim.mjs';
 import { ensureNative } from '../build/ensure_native.mjs';
+import { deviceTests } from './device_tests.mjs';
 import { runMocha } from './run_mocha.mjs';
 import { sanitizerEnvironment } from './sanitizer.mjs';
-
-const onDevice = [
-    'test/ops/**/*.test.ts',
-    'test/autograd/**/*.test.ts',
-    'test/nn/**/*.test.ts',
-    'test/optim/**/*.test.ts',
-];
 
 /** Our own words, and what is left for mocha. */
 function commandLine(words) {
@@ -51,7 +45,7 @@ async function runAll({ asan, seeds, rest }) {
     }
     for (let seed = 1; seed <= seeds; seed++) {
         console.log(`\nNATIVEGRAD_DEVICE=cuda NATIVEGRAD_CUDA_SIM_SEED=${seed}`);
-        const tests = rest.length > 0 ? rest : onDevice;
+        const tests = rest.length > 0 ? rest : deviceTests;
         codes.push(
             await runMocha([...tests, '--timeout=180000'], {
                 ...environment,
