@@ -1,5 +1,5 @@
-// Numbers of the matrix product that were found by measuring (Zen 4, see bench/NOTES.md); none of them
-// changes a result but k_block.
+// Numbers of the matrix product that were found by measuring (Zen 4, see bench/NOTES.md); the depths of a
+// chain of sums (k_block, bf16_k_block) are part of the result, the others are not.
 #pragma once
 
 #include <algorithm>
