@@ -5,7 +5,7 @@ import { copy_ } from '../ops/in_place.js';
 import { to } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
 import { describeValue } from '../support/describe_value.js';
-import { deviceCode, isDevice, type Device } from '../tensor/device.js';
+import { deviceCode, isDevice, requireTarget, type Device } from '../tensor/device.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
 import { sameShape, shapeText, type Shape } from '../tensor/shape.js';
@@ -236,6 +236,7 @@ export abstract class Module {
     to(dtype: DType): this;
     to(device: Device, dtype?: DType): this;
     to(target: DType | Device, dtype?: DType): this {
+        requireTarget('to', target);
         const [device, float] = isDevice(target) ? [target, dtype] : [undefined, target];
         if (float !== undefined && !isFloat(float))
             throw new TypeError(`[to] a module takes a float dtype, got ${float}`);

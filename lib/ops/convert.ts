@@ -1,6 +1,6 @@
 import { defineOp } from '../autograd/define_op.js';
 import { moveTo } from '../native/call.js';
-import { deviceCode, isDevice, type Device } from '../tensor/device.js';
+import { deviceCode, isDevice, requireTarget, type Device } from '../tensor/device.js';
 import { isFloat, category, requireDtype, promote, type DType } from '../tensor/dtype.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { isDense, sameShape, shapeText } from '../tensor/shape.js';
@@ -53,6 +53,7 @@ function move(x: Tensor, device: Device): Tensor {
  */
 export function to(x: Tensor, target: DType | Device, dtype?: DType): Tensor {
     requireTensor('to', x);
+    requireTarget('to', target);
     if (!isDevice(target)) return cast(x, target);
     return move(dtype === undefined ? x : cast(x, dtype), target);
 }

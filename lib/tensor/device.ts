@@ -1,6 +1,7 @@
 import { namedDevice } from '../native/addon.js';
 import { cudaDevices } from '../native/cuda_plugin.js';
 import { describeValue } from '../support/describe_value.js';
+import { dtypes, type DType } from './dtype.js';
 
 /** Where a tensor's elements lie. `cuda` is the first GPU, as `cuda:0`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
@@ -33,6 +34,15 @@ export function deviceName(code: number): Device {
 
 export function isDevice(name: unknown): name is Device {
     return typeof name === 'string' && /^(cpu|cuda(:\d+)?)$/.test(name);
+}
+
+/** Throws where `target` names neither a dtype nor a device; `op` begins the message. */
+export function requireTarget(op: string, target: unknown): asserts target is DType | Device {
+    if (isDevice(target) || dtypes.some((name) => name === target)) return;
+    throw new TypeError(
+        `[${op}] unknown dtype ${typeof target === 'string' ? `'${target}'` : describeValue(target)}; ` +
+            `expected one of ${dtypes.join(', ')}, or a device: 'cpu', 'cuda', 'cuda:1'`,
+    );
 }
 
 let standard: Device | undefined;

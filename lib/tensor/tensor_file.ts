@@ -1,6 +1,7 @@
 import { readSafetensorsFile, writeSafetensorsFile } from '../io/safetensors_file.js';
 import type { SafetensorsEntry } from '../io/safetensors.js';
 import { readInto, run } from '../native/call.js';
+import { describeValue } from '../support/describe_value.js';
 import { itemSize } from './dtype.js';
 import { fromStorage, Tensor } from './tensor.js';
 
@@ -17,6 +18,7 @@ export interface TensorFile {
  * returns its promise, so a training loop may go on at once.
  *
  * @param metadata - texts that travel in the file's header.
+ * @throws {TypeError} where what comes is not tensors under names.
  * @throws {SafetensorsError} where a name cannot be stored.
  * @throws {Error} where the file cannot be written; the old file stands then.
  * @example
@@ -35,7 +37,7 @@ export async function saveTensors(
     tensors: NamedTensors,
     metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-    const pairs = isMap(tensors) ? [...tensors] : Object.entries(tensors);
+    const pairs = pairsOf(tensors);
     const entries = pairs.map(([name, x]) => toEntry(name, x));
     await writeSafetensorsFile(path, entries, metadata);
 }
@@ -50,6 +52,18 @@ export async function loadTensors(path: string): Promise<TensorFile> {
     const tensors = new Map<string, Tensor>();
     for (const { name, dtype, shape, data } of entries) tensors.set(name, fromStorage(data, shape, dtype));
     return { tensors, metadata };
+}
+
+/** Refuses what is not tensors under names: a model, a list, a single tensor. */
+function pairsOf(tensors: NamedTensors): [string, Tensor][] {
+    const isNamed = typeof tensors === 'object' && !(tensors instanceof Tensor) && !Array.isArray(tensors);
+    const pairs = !isNamed ? [] : isMap(tensors) ? [...tensors] : Object.entries(tensors);
+    const stranger = pairs.find(([, x]: [string, unknown]) => !(x instanceof Tensor));
+    if (isNamed && !stranger) return pairs;
+    const got = stranger ? `${describeValue(stranger[1])} under '${stranger[0]}'` : describeValue(tensors);
+    throw new TypeError(
+        `[saveTensors] expected tensors under names, a Map or an object, got ${got}; of a model, pass model.stateDict()`,
+    );
 }
 
 function isMap(tensors: NamedTensors): tensors is ReadonlyMap<string, Tensor> {

@@ -147,6 +147,10 @@ describe('module', () => {
             .backward();
         assert.equal(weight.grad!.dtype, 'float64');
         assert.throws(() => net.to('int32'), /\[to\] a module takes a float dtype, got int32/);
+        assert.throws(
+            () => net.to('gpu' as 'cpu'),
+            /\[to\] unknown dtype 'gpu'; .* or a device: 'cpu', 'cuda'/,
+        );
     });
 
     it('freezes and unfreezes', () => {

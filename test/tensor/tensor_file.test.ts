@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { dtypes, tensor, transpose, zeros } from '../../lib/index.js';
+import { dtypes, nn, tensor, transpose, zeros } from '../../lib/index.js';
 import { SafetensorsError } from '../../lib/io/safetensors.js';
 import { loadTensors, saveTensors } from '../../lib/tensor/tensor_file.js';
 
@@ -32,6 +32,19 @@ describe('tensor files', () => {
             const y = tensors.get(name)!;
             assert.deepEqual([y.dtype, y.shape, y.toArray()], [x.dtype, [2, 3], values], name);
         }
+    });
+
+    it('refuse what is not tensors under names', async () => {
+        const cases: [unknown, RegExp][] = [
+            [tensor([1]), /\[saveTensors\] expected tensors under names, .* got a Tensor/],
+            [[tensor([1])], /\[saveTensors\] .* got an array/],
+            [new nn.Linear(2, 1), /\[saveTensors\] .*; of a model, pass model\.stateDict\(\)/],
+            [{ w: 1 }, /\[saveTensors\] .* got .*1.* under 'w'/],
+            [undefined, /\[saveTensors\] .* got undefined/],
+        ];
+        for (const [tensors, message] of cases)
+            await assert.rejects(saveTensors(path, tensors as never), message);
+        assert.deepEqual(readdirSync(folder), []);
     });
 
     it('keep the golden file of the reference writer byte for byte', async () => {
