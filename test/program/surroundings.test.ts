@@ -59,12 +59,13 @@ describe('a captured step and what is around it', () => {
             const x = zeros([128, 128]);
             let most = 0;
             const before = memory().liveBytes;
-            for (let i = 0; i < 400; i++) {
+            // How much garbage may stand depends on what lived in this process before: a share of all that is made.
+            for (let i = 0; i < 1500; i++) {
                 const weight = randn([128, 128]);
                 capture((input: Tensor) => input.matmul(weight).exp().sum())(x);
                 most = Math.max(most, memory().liveBytes - before);
             }
-            assert.ok(most < 40e6, `${most} bytes of 400 programs with 200 kB each are alive`);
+            assert.ok(most < 150e6, `${most} bytes of 1,500 programs with 200 kB each are alive`);
         });
 
         it('of a tensor that it only returns must be there', () => {
