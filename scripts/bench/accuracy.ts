@@ -12,6 +12,7 @@ import { compareMixed, MIXED, mixedText, type MixedRow } from './accuracy_mixed.
 import { mean, percent, searchGrid, type Grid, type Run, type Timed } from './accuracy_search.js';
 import { runProgram, type Program } from './fresh_process.js';
 import { describeHost } from './host.js';
+import { saveRun } from './save.js';
 import { stagePackage } from './staged_package.js';
 import { summarize, type Summary } from './statistics.js';
 
@@ -193,14 +194,19 @@ const command = new Command('bench:accuracy')
         const names = chosen(rowNames);
         const { folder } = await readMnist({ folder: flags.data });
         const comparison = new Comparison(flags, folder);
-        print(`${describeHost()}, ${flags.threads} threads, Node ${process.version}\n`);
+        const machine = `${describeHost()}, ${flags.threads} threads, Node ${process.version}`;
+        print(`${machine}\n`);
         // First: a search is long, and there may be no package to compare with.
         const staged = stagePackage();
         try {
             if (flags.search) await search(comparison, flags, names);
             const rows = await compare(comparison, staged.project, flags, names);
             if (flags.save !== undefined)
-                writeFileSync(flags.save, `${JSON.stringify({ machine: describeHost(), rows }, null, 4)}\n`);
+                saveRun(flags.save, rows, {
+                    script: 'bench:accuracy',
+                    words: process.argv.slice(2),
+                    machine,
+                });
         } finally {
             staged.remove();
         }

@@ -75,13 +75,19 @@ async function measureAll(
         print(`${machine}\n`);
         const rows: Row[] = [];
         const allPeaks: number[] = [];
-        for (const benchmark of benchmarks) {
+        for (const [index, benchmark] of benchmarks.entries()) {
+            say(`bench: ${benchmark.name} (${index + 1} of ${benchmarks.length})`);
             const { row, peaks } = await measure(benchmark, peers, context, flags.rounds);
             rows.push(row);
             allPeaks.push(...peaks);
         }
         if (flags.save !== undefined)
-            saveRun(flags.save, rows, { words: process.argv.slice(2), machine, peaks: allPeaks });
+            saveRun(flags.save, rows, {
+                script: 'bench',
+                words: process.argv.slice(2),
+                machine,
+                peaks: allPeaks,
+            });
         if (flags.json) print(JSON.stringify(rows));
     } finally {
         peers.close();

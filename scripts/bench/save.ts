@@ -2,13 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
 import { median } from './statistics.js';
-import type { Row } from './statistics.js';
 
 /** Where and how a run took place. */
 export interface RunFacts {
+    /** The script of package.json that ran. */
+    readonly script: string;
     readonly words: readonly string[];
     readonly machine: string;
-    readonly peaks: readonly number[];
+    /** GFLOP/s of multiply-adds, as often as they were measured. */
+    readonly peaks?: readonly number[];
 }
 
 /** The commit that was measured, with a + where files differ from it; null outside a repository. */
@@ -24,10 +26,10 @@ function commit(): string | null {
 }
 
 /** Options whose value is a place on this machine, and says nothing to a reader elsewhere. */
-const PLACES = new Set(['--python', '--tfjs', '--data', '--save']);
+const PLACES = new Set(['--python', '--tfjs', '--data', '--best', '--save']);
 
 /** The command line as it can be repeated on another machine. */
-export function portableCommand(words: readonly string[]): string {
+export function portableCommand(script: string, words: readonly string[]): string {
     const shown = words.flatMap((word, i) => {
         if (PLACES.has(word)) return word === '--save' ? [] : [word, 'PATH'];
         if (PLACES.has(words[i - 1] ?? '')) return [];
@@ -35,17 +37,18 @@ export function portableCommand(words: readonly string[]): string {
         if (word.includes('=') && PLACES.has(option)) return option === '--save' ? [] : [option, 'PATH'];
         return [word];
     });
-    return ['npm run bench --', ...shown].join(' ');
+    return [`npm run ${script} --`, ...shown].join(' ');
 }
 
 /** Writes a file of `bench/results/`. */
-export function saveRun(path: string, rows: readonly Row[], facts: RunFacts): void {
+export function saveRun(path: string, rows: readonly object[], facts: RunFacts): void {
+    const { script, words, machine, peaks = [] } = facts;
     const run = {
         date: new Date().toISOString().slice(0, 10),
-        command: portableCommand(facts.words),
+        command: portableCommand(script, words),
         commit: commit(),
-        machine: facts.machine,
-        peak_gflops: facts.peaks.length > 0 ? Number(median(facts.peaks).toFixed(1)) : null,
+        machine,
+        peak_gflops: peaks.length > 0 ? Number(median(peaks).toFixed(1)) : null,
         rows,
     };
     writeFileSync(path, `${JSON.stringify(run, null, 4)}\n`);

@@ -17,8 +17,11 @@ describe('bench results', () => {
             'x.json',
             '--data=/tmp/digits',
         ];
-        assert.equal(portableCommand(words), 'npm run bench -- mlp --python PATH --rounds 9 --data PATH');
-        assert.equal(portableCommand(['--save=x.json', 'gemm']), 'npm run bench -- gemm');
+        assert.equal(
+            portableCommand('bench', words),
+            'npm run bench -- mlp --python PATH --rounds 9 --data PATH',
+        );
+        assert.equal(portableCommand('bench', ['--save=x.json', 'gemm']), 'npm run bench -- gemm');
     });
 
     it('are written as a file with the rows, the machine and its peak', () => {
@@ -34,7 +37,12 @@ describe('bench results', () => {
                 ratio: null,
                 peak_fraction: null,
             };
-            saveRun(path, [row], { words: ['toy'], machine: 'a machine', peaks: [100, 236.24, 237] });
+            saveRun(path, [row], {
+                script: 'bench',
+                words: ['toy'],
+                machine: 'a machine',
+                peaks: [100, 236.24, 237],
+            });
             const { date, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
             assert.match(String(date), /^\d{4}-\d\d-\d\d$/);
             assert.ok('commit' in rest);
