@@ -44,8 +44,12 @@ async function runRound(
     return { amounts, peak: peakNow, steal: stealBetween(before, readCpuTicks()) };
 }
 
-/** Units of work that take this subject about as long as a turn should last; warms it up. */
+/**
+ * Units of work that take this subject about as long as a turn should last. The first unit does not count: it
+ * touches new memory, and may take as long as the turn itself.
+ */
 export async function findTurn(subject: Subject, seconds = TURN_SECONDS): Promise<number> {
+    await subject.run(1);
     for (let count = 1; ; count *= 2) {
         const taken = await subject.run(count);
         if (taken >= seconds / 2) return Math.max(1, Math.round((count * seconds) / taken));

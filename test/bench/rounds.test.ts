@@ -90,7 +90,18 @@ describe('bench rounds', () => {
             },
         };
         assert.equal(await findTurn(work, 0.04), 40);
-        assert.deepEqual(counts, [1, 2, 4, 8, 16, 32]);
+        assert.deepEqual(counts, [1, 1, 2, 4, 8, 16, 32]);
+        // A first unit that takes 30 times as long, as where memory is touched for the first time.
+        let begun = false;
+        const cold = {
+            ...work,
+            run: (count: number) => {
+                const seconds = count * 0.001 + (begun ? 0 : 0.03);
+                begun = true;
+                return Promise.resolve(seconds);
+            },
+        };
+        assert.equal(await findTurn(cold, 0.04), 40);
         assert.equal(await findTurn({ ...work, run: () => Promise.resolve(5) }, 0.04), 1);
         const found = await runRounds([work], { rounds: 1, peak: null });
         assert.equal(found.turn, 40);

@@ -11,18 +11,37 @@
 
 namespace nativegrad::cpu {
 
-// Some columns of B in all blocks of k: [block of k][panel of columns][depth][columns of the panel]
+// Some columns of C, cut into strips of whole vectors: one for each thread where they are wide enough.
+struct Strips {
+    Range columns;
+    int64_t width, count;
+
+    Strips(Range all, int64_t vector_width, int64_t tile_columns, int64_t threads)
+        : columns(all), width(vector_width) {
+        count = std::clamp<int64_t>(all.size() / tile_columns, 1, threads);
+    }
+    Range operator[](int64_t index) const {
+        const Range part = part_of(divide_up(columns.size(), width), count, index);
+        return {columns.begin + part.begin * width, std::min(columns.end, columns.begin + part.end * width)};
+    }
+};
+
+// The columns of B for some strips in all blocks of k: [block of k][panel of columns][depth][columns of the
+// panel]. A thread packs the strip that it multiplies with: lines travel slowly from one core to another.
 template <class T, class Stored>
 class PackedColumns {
   public:
-    PackedColumns(const GemmProblem<T, Stored>& problem, Range columns)
+    PackedColumns(const GemmProblem<T, Stored>& problem, const Strips& strips)
         : problem_(problem),
-          columns_(columns),
+          columns_(strips.columns),
           depth_(gemm_tuning::block_depth(problem.k)),
-          buffer_(columns.size() * problem.k) {
-        const int64_t panels = divide_up(columns.size(), problem.tile_columns());
-        parallel_for(divide_up(problem.k, depth_) * panels,
-                     [&](int64_t task) { pack(task / panels * depth_, task % panels); });
+          buffer_(columns_.size() * problem.k) {
+        const int64_t blocks = divide_up(problem.k, depth_);
+        parallel_for(strips.count * blocks, [&](int64_t task) {
+            const Range strip = strips[task / blocks];
+            for (int64_t j = strip.begin; j < strip.end; j += problem_.tile_columns())
+                pack(task % blocks * depth_, j, std::min(problem_.tile_columns(), strip.end - j));
+        });
     }
 
     // Columns [j, j + count) of the block that begins at `start`
@@ -32,12 +51,10 @@ class PackedColumns {
     }
 
   private:
-    void pack(int64_t start, int64_t index) const {
-        const int64_t j = columns_.begin + index * problem_.tile_columns();
+    void pack(int64_t start, int64_t j, int64_t count) const {
         const Matrix<Stored>& b = problem_.b;
         pack_panel(problem_.kernels, b.data + start * b.row_stride + j * b.column_stride, b.column_stride,
-                   b.row_stride, std::min(problem_.tile_columns(), columns_.end - j),
-                   std::min(depth_, problem_.k - start), panel(start, j));
+                   b.row_stride, count, std::min(depth_, problem_.k - start), panel(start, j));
     }
 
     const GemmProblem<T, Stored>& problem_;
@@ -69,20 +86,29 @@ void multiply_rows(const GemmProblem<T, Stored>& problem, const PackedColumns<T,
     }
 }
 
+// Blocks of rows, so that the threads get as many tasks each.
+inline int64_t choose_row_blocks(int64_t m, int64_t strips) {
+    const int64_t threads = thread_count();
+    int64_t blocks = divide_up(m, gemm_tuning::blocked_rows);
+    while (blocks * strips % threads != 0) ++blocks;
+    return blocks;
+}
+
 template <class T, class Stored>
 void multiply_blocked(const GemmProblem<T, Stored>& problem, int64_t m, int64_t n, T* c, int64_t c_row,
                       const T* bias, const GemmExtras& extras) {
-    const int64_t tile = problem.tile_columns();
-    const int64_t affordable = std::max<int64_t>(gemm_tuning::packed_elements / problem.k / tile, 1) * tile;
-    const int64_t chunks = divide_up(n, affordable), tiles = divide_up(n, tile);
-    const int64_t threads = thread_count();
-    const int64_t row_blocks = divide_up(divide_up(m, gemm_tuning::blocked_rows), threads) * threads;
+    const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
+    const int64_t affordable = std::max<int64_t>(gemm_tuning::packed_elements / problem.k / tile, 1);
+    const int64_t chunks = divide_up(tiles, affordable);
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         const Range panels = part_of(tiles, chunks, chunk);
-        const Range columns{panels.begin * tile, std::min(n, panels.end * tile)};
-        const PackedColumns<T, Stored> packed(problem, columns);
-        parallel_for(row_blocks, [&](int64_t task) {
-            const Range rows = part_of(m, row_blocks, task);
+        const Strips strips({panels.begin * tile, std::min(n, panels.end * tile)}, problem.kernels.width,
+                            tile, thread_count());
+        const PackedColumns<T, Stored> packed(problem, strips);
+        const int64_t row_blocks = choose_row_blocks(m, strips.count);
+        parallel_for(strips.count * row_blocks, [&](int64_t task) {
+            const Range rows = part_of(m, row_blocks, task % row_blocks);
+            const Range columns = strips[task / row_blocks];
             if (rows.size() == 0) return;
             multiply_rows(problem, packed, rows, columns, c, c_row, bias);
             if (extras.finish != nullptr) extras.finish(extras.context, rows, columns);
