@@ -1,9 +1,9 @@
-import { native, type DeviceInfo } from './native/addon.js';
+import { native, type DeviceInfo, type DeviceMemory } from './native/addon.js';
 import { cudaDevices, CudaError } from './native/cuda_plugin.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
 export { CudaError };
-export type { DeviceInfo } from './native/addon.js';
+export type { DeviceInfo, DeviceMemory } from './native/addon.js';
 
 /** Why CUDA cannot be used in this process, or undefined where it can. */
 export function unavailableReason(): string | undefined {
@@ -38,6 +38,16 @@ export function deviceCount(): number {
  */
 export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
     return native.deviceInfo(deviceCode('cuda.deviceInfo', device));
+}
+
+/**
+ * How much memory a GPU has, and how much of it no process holds, as torch.cuda.mem_get_info. What tensors of this process hold
+ * of it is told by `memory('cuda')`.
+ *
+ * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU.
+ */
+export function memoryInfo(device: Device = 'cuda'): DeviceMemory {
+    return native.deviceMemory(deviceCode('cuda.memoryInfo', device));
 }
 
 /**

@@ -115,6 +115,24 @@ int32_t copy_to(DeviceQueue where, void* host, const void* from, size_t bytes, E
     });
 }
 
+int32_t start_read(DeviceQueue where, const void* from, size_t bytes, void** read, ErrorMessage* error) {
+    return guarded(error, "data", [&] { *read = queue_of(where).reads().begin(from, bytes); });
+}
+
+int32_t end_read(DeviceQueue where, void* read, void* host, ErrorMessage* error) {
+    return guarded(error, "data",
+                   [&] { queue_of(where).reads().finish(static_cast<Reads::Read*>(read), host); });
+}
+
+int32_t free_memory(int32_t ordinal, int64_t* free_bytes, int64_t* total_bytes, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        const DeviceScope device(ordinal);
+        const MemoryInfo info = memory_info();
+        *free_bytes = static_cast<int64_t>(info.free_bytes);
+        *total_bytes = static_cast<int64_t>(info.total_bytes);
+    });
+}
+
 int32_t copy_within(DeviceQueue where, void* to, const void* from, size_t bytes, ErrorMessage* error) {
     return guarded(error, "cuda", [&] {
         Queue& queue = queue_of(where);
@@ -148,8 +166,11 @@ const BackendTable& table() {
         &release_memory,
         &copy_from,
         &copy_to,
+        &start_read,
+        &end_read,
         &copy_within,
         &memory_stats,
+        &free_memory,
         &limit_memory,
         &reset_peak,
         &give_back_cache,

@@ -61,9 +61,13 @@ Queue::Queue(int ordinal) : ordinal_(ordinal) {
 void Queue::synchronize() {
     const DeviceScope device(ordinal_);
     cuda::synchronize(stream_);
-    if (faults_->op == 0) return;
     const Fault fault = *faults_;
     *faults_ = {};
+    throw_fault(fault);
+}
+
+void throw_fault(const Fault& fault) {
+    if (fault.op == 0) return;
     throw Error(Status::invalid_argument, text_of(fault) + "; found when the results were waited for");
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/reads.h"
 #include "backend/staging.h"
 #include "device/fault.h"
 #include "runtime/runtime.h"
@@ -21,10 +22,12 @@ class Queue {
     int ordinal() const { return ordinal_; }
     Stream stream() const { return stream_; }
     Staging& staging() { return staging_; }
+    Reads& reads() { return reads_; }
 
     // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
     // the next wait throws it. `op` is the op that runs.
     FaultReport fault_report(OpCode op) const { return {faults_, static_cast<int32_t>(op) + 1}; }
+    Fault* faults() const { return faults_; }
 
     // Waits for all the work given. Throws where a kernel failed, or met a wrong value.
     void synchronize();
@@ -34,7 +37,11 @@ class Queue {
     Stream stream_;
     Fault* faults_;  // one, in page-locked memory
     Staging staging_;
+    Reads reads_{*this};
 };
+
+// Throws what a kernel reported, if it did.
+void throw_fault(const Fault& fault);
 
 // Queues are never destroyed: memory that outlives its environment is released in the order of its queue.
 // Those given back are used again.

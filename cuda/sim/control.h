@@ -17,6 +17,8 @@ struct Setup {
     int capability = 90;
     Availability fault = Availability::ready;
     bool cublaslt_missing = false;
+    double slow_ms = 0;           // what each piece of work on a stream takes
+    uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
 };
 
 Setup& setup();

@@ -91,12 +91,6 @@ MemoryInfo memory_info() {
     return {live < total ? total - live : 0, total};
 }
 
-void synchronize_device() {
-    std::lock_guard lock(runtime_mutex());
-    enter("synchronize_device");
-    refuse_in_capture("synchronize_device");
-}
-
 std::string sticky_error() {
     std::lock_guard lock(runtime_mutex());
     return device_state(current).sticky;

@@ -1,6 +1,6 @@
 // Streams, events, graphs and launches of the simulated runtime. Work runs at once, in the order of the
 // calls; what a real runtime refuses is refused.
-#include <chrono>
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -8,6 +8,7 @@
 
 #include "device/launch.h"
 #include "sim/control.h"
+#include "sim/delays.h"
 #include "sim/device_state.h"
 #include "sim/heap.h"
 #include "sim/lanes.h"
@@ -36,6 +37,7 @@ struct StreamState {
     Capture* capture = nullptr;
     // Of a stream that joined a capture by an event: its work, and how much of it others waited for.
     uint64_t work = 0, waited = 0;
+    double done = 0;  // when its work is done (sim/delays.h)
 };
 
 struct EventState {
@@ -45,6 +47,7 @@ struct EventState {
     Capture* capture = nullptr;
     StreamState* stream = nullptr;
     uint64_t work = 0;
+    double done = 0;
 };
 
 struct GraphState {
@@ -92,11 +95,6 @@ StreamState* stream_state(const char* call, Stream stream) {
     return checked<StreamState>(call, stream.handle, "the stream");
 }
 
-double now_ms() {
-    using namespace std::chrono;
-    return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-}
-
 // Runs the work, or records it where the stream is captured.
 void submit(const char* call, Stream stream, std::string name, std::function<void()> work) {
     StreamState* state = stream_state(call, stream);
@@ -111,6 +109,7 @@ void submit(const char* call, Stream stream, std::string name, std::function<voi
         state->capture->nodes.push_back({std::move(name), std::move(work)});
         return;
     }
+    state->done = done_after(state->done);
     work();
 }
 
@@ -130,7 +129,9 @@ void check_host(const char* call, const void* data) {
 void run_kernel(const KernelCall& call, int device) {
     ++launches;
     const std::string error =
-        run_grid(call, device, setup().seed == 0 ? 0 : setup().seed + 0x9e37u * launches);
+        launches == setup().failing_launch
+            ? call.kernel + ": illegal memory access (this launch is to fail)"
+            : run_grid(call, device, setup().seed == 0 ? 0 : setup().seed + 0x9e37u * launches);
     if (error.empty()) return;
     device_state(device).sticky = error;
     throw Error(Status::internal, "[cuda] " + error);
@@ -188,7 +189,8 @@ void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
     if (bytes == 0) return;
     check_device_range("copy_to_host", device, bytes);
     check_host("copy_to_host", host);
-    submit("copy_to_host", stream, "copy_to_host", [=] { std::memcpy(host, device, bytes); });
+    submit("copy_to_host", stream, "copy_to_host",
+           [=] { copy_to_host_at(stream_state("copy_to_host", stream)->done, host, device, bytes); });
 }
 
 void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
@@ -246,18 +248,28 @@ void destroy(Stream stream) {
 }
 
 void synchronize(Stream stream) {
-    std::lock_guard lock(runtime_mutex());
+    std::unique_lock lock(runtime_mutex());
     enter("synchronize");
     refuse_in_capture("synchronize");
-    stream_state("synchronize", stream);
+    wait_until(stream_state("synchronize", stream)->done, lock);
+}
+
+void synchronize_device() {
+    std::unique_lock lock(runtime_mutex());
+    enter("synchronize_device");
+    refuse_in_capture("synchronize_device");
+    double done = default_stream(current_device()).done;
+    for (const StreamState* stream : live<StreamState>()) {
+        if (stream->device == current_device()) done = std::max(done, stream->done);
+    }
+    wait_until(done, lock);
 }
 
 bool is_done(Stream stream) {
     std::lock_guard lock(runtime_mutex());
     enter("is_done");
     refuse_in_capture("is_done");
-    stream_state("is_done", stream);
-    return true;
+    return is_past(stream_state("is_done", stream)->done);
 }
 
 void wait_event(Stream stream, Event event) {
@@ -274,6 +286,7 @@ void wait_event(Stream stream, Event event) {
             refuse("wait_event",
                    "a captured stream cannot wait for an event that was recorded before the capture");
         }
+        state->done = std::max(state->done, waited->done);
         return;
     }
     if (state->capture == nullptr) {
@@ -312,6 +325,7 @@ void record(Event event, Stream stream) {
     state->stream = on;
     state->work = on->work;
     state->milliseconds = now_ms();
+    state->done = on->done;
 }
 
 namespace {
@@ -324,18 +338,17 @@ EventState* finished_event(const char* call, Event event) {
 }  // namespace
 
 void synchronize(Event event) {
-    std::lock_guard lock(runtime_mutex());
+    std::unique_lock lock(runtime_mutex());
     enter("synchronize");
     refuse_in_capture("synchronize");
-    finished_event("synchronize", event);
+    wait_until(finished_event("synchronize", event)->done, lock);
 }
 
 bool is_done(Event event) {
     std::lock_guard lock(runtime_mutex());
     enter("is_done");
     refuse_in_capture("is_done");
-    finished_event("is_done", event);
-    return true;
+    return is_past(finished_event("is_done", event)->done);
 }
 
 float elapsed_ms(Event start, Event end) {

@@ -40,6 +40,13 @@ export interface DeviceInfo {
     readonly runtime: number;
 }
 
+/** Memory of a device by its own count, in bytes. */
+export interface DeviceMemory {
+    /** What no process holds. */
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+}
+
 declare const programBrand: unique symbol;
 
 /** A captured program; opaque, freed with the object. */
@@ -64,6 +71,7 @@ export interface Addon {
     dispose(handle: number): boolean;
     fromData(newTensor: object, data: NodeJS.TypedArray): void;
     read(handle: number, target: NodeJS.TypedArray): void;
+    readLater(handle: number, target: NodeJS.TypedArray): Promise<void>;
     captureBegin(...standIns: object[]): void;
     capturePause(paused: boolean): void;
     captureAbort(): void;
@@ -82,6 +90,7 @@ export interface Addon {
     deviceInfo(device: number): DeviceInfo;
     synchronize(device: number): void;
     memory(device: number): MemoryStatistics;
+    deviceMemory(device: number): DeviceMemory;
     sweep(): number;
     setMemoryLimit(bytes: number, device: number): void;
     emptyCache(device: number): number;

@@ -220,8 +220,7 @@ export function moveTo(record: TensorRecord, source: TensorRecord): void {
     record.isRowMajor = source.isRowMajor;
 }
 
-/** Copies the elements of a row-major tensor into `target`. */
-export function readInto(record: TensorRecord, target: NodeJS.TypedArray): void {
+function requireReadable(record: TensorRecord): void {
     requireAlive('data', record, 0);
     if (activeTracer()) {
         const line = callerLine(new Error().stack);
@@ -231,7 +230,18 @@ export function readInto(record: TensorRecord, target: NodeJS.TypedArray): void 
                 'or keep to ops (where, mul) in place of JavaScript that depends on values',
         );
     }
+}
+
+/** Copies the elements of a row-major tensor into `target`. */
+export function readInto(record: TensorRecord, target: NodeJS.TypedArray): void {
+    requireReadable(record);
     native.read(record.id, target);
+}
+
+/** The same without waiting for the device; the elements are those of now, whatever becomes of the tensor. */
+export function readIntoLater(record: TensorRecord, target: NodeJS.TypedArray): Promise<void> {
+    requireReadable(record);
+    return native.readLater(record.id, target);
 }
 
 /** Frees the tensor's handle now; false when it was free already. */

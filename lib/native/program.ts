@@ -108,6 +108,11 @@ export function joinPrograms(programs: readonly NativeProgram[]): number {
     return native.joinPrograms(programs);
 }
 
+/** Whether a program is running on another thread. */
+export function programsRun(): boolean {
+    return running.size > 0;
+}
+
 /** Resolves when no program is running on another thread. */
 export async function programsAtRest(): Promise<void> {
     while (running.size > 0) await Promise.allSettled([...running]);

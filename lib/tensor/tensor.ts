@@ -3,11 +3,12 @@ import {
     makeFromData,
     makeView,
     readInto,
+    readIntoLater,
     readStrides,
     run,
     type TensorRecord,
 } from '../native/call.js';
-import { programsAtRest } from '../native/program.js';
+import { programsAtRest, programsRun } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
 import { defaultDevice, deviceCode, deviceName, type Device } from './device.js';
 import { dtypeCode, type DType } from './dtype.js';
@@ -158,13 +159,22 @@ export class Tensor implements TensorRecord {
         this.version = source.version;
     }
 
-    /** Copies the elements, in row-major order, into a typed array; waits for the device if it is still computing. */
+    /**
+     * Copies the elements, in row-major order, into a typed array. While a GPU still computes them, the event loop goes on; the
+     * tensor may be changed or disposed of as soon as the promise is there.
+     */
     async data(): Promise<TensorData> {
-        await programsAtRest();
-        return this.dataSync();
+        if (programsRun()) await programsAtRest();
+        if (this.deviceCode === 0) return this.dataSync();
+        const source = readable(this);
+        const target = emptyData(source.dtype, source.size);
+        const done = readIntoLater(source, target);
+        if (source !== this) source.dispose();
+        await done;
+        return target;
     }
 
-    /** Like `data()`, without a promise. */
+    /** Like `data()`, without a promise: waits for the device if it is still computing. */
     dataSync(): TensorData {
         const source = readable(this);
         const target = emptyData(source.dtype, source.size);

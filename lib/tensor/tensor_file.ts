@@ -1,6 +1,6 @@
 import { readSafetensorsFile, writeSafetensorsFile } from '../io/safetensors_file.js';
 import type { SafetensorsEntry } from '../io/safetensors.js';
-import { readInto, run } from '../native/call.js';
+import { readInto, readIntoLater, run } from '../native/call.js';
 import { describeValue } from '../support/describe_value.js';
 import { itemSize } from './dtype.js';
 import { fromStorage, Tensor } from './tensor.js';
@@ -38,7 +38,7 @@ export async function saveTensors(
     metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
     const pairs = pairsOf(tensors);
-    const entries = pairs.map(([name, x]) => toEntry(name, x));
+    const entries = await Promise.all(pairs.map(([name, x]) => toEntry(name, x)));
     await writeSafetensorsFile(path, entries, metadata);
 }
 
@@ -70,11 +70,13 @@ function isMap(tensors: NamedTensors): tensors is ReadonlyMap<string, Tensor> {
     return tensors instanceof Map;
 }
 
-function toEntry(name: string, x: Tensor): SafetensorsEntry {
+async function toEntry(name: string, x: Tensor): Promise<SafetensorsEntry> {
     const source = x.isContiguous ? x : new Tensor(x.shape, x.dtype);
     if (source !== x) run('contiguous', [x], [source]);
     const data = new Uint8Array(x.size * itemSize(x.dtype));
-    readInto(source, data);
+    const done = x.deviceCode === 0 ? undefined : readIntoLater(source, data);
+    if (!done) readInto(source, data);
     if (source !== x) source.dispose();
+    await done;
     return { name, dtype: x.dtype, shape: x.shape, data };
 }

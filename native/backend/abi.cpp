@@ -39,7 +39,9 @@ uint64_t backend_abi_hash() {
     }
 #include "ops/op_table.def"
 #undef X
-    return hasher.hash ^ sizeof(TensorView) ^ (sizeof(OpCall) << 16) ^ (sizeof(BackendTable) << 32);
+    const size_t info = sizeof(DeviceInfo) + sizeof(MemoryStats);
+    return hasher.hash ^ sizeof(TensorView) ^ (sizeof(OpCall) << 16) ^ (sizeof(BackendTable) << 32) ^
+           (info << 48);
 }
 
 }  // namespace nativegrad

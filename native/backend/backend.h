@@ -79,9 +79,17 @@ struct BackendTable {
                               ErrorMessage* error);
     int32_t (*copy_to_host)(DeviceQueue where, void* host, const void* from, size_t bytes,
                             ErrorMessage* error);
+    // A read that waits for nothing: the elements are taken as the work given so far leaves them. `read` is
+    // what finish_read() takes, once, on any thread: it waits for that work, whose errors come up there, and
+    // writes the elements to `host`, or drops them where that is null.
+    int32_t (*begin_read)(DeviceQueue where, const void* from, size_t bytes, void** read,
+                          ErrorMessage* error);
+    int32_t (*finish_read)(DeviceQueue where, void* read, void* host, ErrorMessage* error);
     // Within the device, in the order of the queue.
     int32_t (*copy)(DeviceQueue where, void* to, const void* from, size_t bytes, ErrorMessage* error);
     MemoryStats (*memory)(int32_t ordinal);
+    // What the device itself counts as free, for all processes, and all that it has.
+    int32_t (*device_memory)(int32_t ordinal, int64_t* free_bytes, int64_t* total_bytes, ErrorMessage* error);
     void (*set_memory_limit)(int32_t ordinal, int64_t bytes);
     void (*reset_peak)(int32_t ordinal);
     int64_t (*empty_cache)(int32_t ordinal);  // returns the bytes given back

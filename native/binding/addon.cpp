@@ -5,6 +5,7 @@
 #include "backend/error.h"
 #include "binding/environment.h"
 #include "binding/program_thread.h"
+#include "binding/read_thread.h"
 
 namespace nativegrad {
 

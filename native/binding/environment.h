@@ -13,6 +13,7 @@
 namespace nativegrad {
 
 class ProgramThread;
+class ReadThread;
 
 struct Environment {
     explicit Environment(napi_env env);
@@ -29,6 +30,7 @@ struct Environment {
     bool is_paused = false;
 
     std::unique_ptr<ProgramThread> program_thread;  // from the first replay in the background on
+    std::unique_ptr<ReadThread> read_thread;        // from the first read that does not wait on
 
     StorageRef allocate(int32_t device, int64_t bytes) { return handles.allocate(queues.on(device), bytes); }
 

@@ -115,6 +115,18 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
 }
 
+// deviceMemory(device): { freeBytes, totalBytes } by the device's own count
+Napi::Value device_memory(const Napi::CallbackInfo& info) {
+    const Device device = device_of(info[0]);
+    int64_t free_bytes = 0, total_bytes = 0;
+    ErrorMessage error{};
+    require_ok(device.backend->device_memory(device.ordinal, &free_bytes, &total_bytes, &error), error);
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("freeBytes", static_cast<double>(free_bytes));
+    result.Set("totalBytes", static_cast<double>(total_bytes));
+    return result;
+}
+
 // memory(device): counts of this environment, bytes of the process on that device
 Napi::Value memory(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -228,6 +240,7 @@ void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "deviceCount", &call<count_devices>);
     define_function(env, exports, "deviceInfo", &call<device_info>);
     define_function(env, exports, "synchronize", &call<synchronize>);
+    define_function(env, exports, "deviceMemory", &call<device_memory>);
     define_function(env, exports, "memory", &call<memory>);
     define_function(env, exports, "sweep", &call<sweep>);
     define_function(env, exports, "setMemoryLimit", &call<set_memory_limit>);

@@ -5,6 +5,7 @@
 #include "binding/argument_reader.h"
 #include "binding/arguments.h"
 #include "binding/environment.h"
+#include "binding/read_thread.h"
 
 namespace nativegrad {
 
@@ -233,26 +234,49 @@ napi_value move(napi_env env, napi_callback_info info) {
     });
 }
 
+// The tensor, which must be row-major and as large as the array, and whose elements can be read.
+const TensorSlot& readable_slot(napi_env env, napi_value handle, size_t bytes) {
+    const TensorSlot& slot = slot_at(env, handle);
+    if (is_recorded(*slot.storage.get()))
+        fail(
+            "[data] the tensor was made while a step was captured and has no elements yet; return it from "
+            "the step, and read it afterwards");
+    check_usable(environment_of(env), *slot.storage.get(), false);
+    const size_t needed = static_cast<size_t>(element_count(slot.view)) * item_size(slot.view.dtype);
+    if (!is_row_major(slot.view) || bytes != needed)
+        fail("[data] the tensor is not contiguous or the array has the wrong size");
+    return slot;
+}
+
 // read(handle, target): copies the elements of a row-major tensor into a typed array of the same byte size
 napi_value read(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         const Arguments arguments(env, info, 2, "[data] takes a handle and a typed array");
-        const TensorSlot& slot = slot_at(env, arguments.values[0]);
-        if (is_recorded(*slot.storage.get()))
-            fail(
-                "[data] the tensor was made while a step was captured and has no elements yet; return it "
-                "from "
-                "the step, and read it afterwards");
-        check_usable(environment_of(env), *slot.storage.get(), false);
         const Bytes bytes = bytes_of(env, arguments.values[1]);
-        const size_t needed = static_cast<size_t>(element_count(slot.view)) * item_size(slot.view.dtype);
-        if (!is_row_major(slot.view) || bytes.size != needed)
-            fail("[data] the tensor is not contiguous or the array has the wrong size");
+        const TensorSlot& slot = readable_slot(env, arguments.values[0], bytes.size);
         ErrorMessage error{};
         require_ok(slot.storage->backend().copy_to_host(slot.storage->placement().where, bytes.data,
-                                                        slot.view.data, needed, &error),
+                                                        slot.view.data, bytes.size, &error),
                    error);
         return nullptr;
+    });
+}
+
+// readLater(handle, target): the same without waiting for the device, with a promise for the end. The
+// elements are those that the work given so far leaves; the tensor may be written or disposed of at once.
+napi_value read_later(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 2, "[data] takes a handle and a typed array");
+        Environment& environment = environment_of(env);
+        const Bytes bytes = bytes_of(env, arguments.values[1]);
+        const TensorSlot& slot = readable_slot(env, arguments.values[0], bytes.size);
+        if (environment.read_thread == nullptr) environment.read_thread = std::make_unique<ReadThread>(env);
+        const Placement placement = slot.storage->placement();
+        ErrorMessage error{};
+        void* begun = nullptr;
+        require_ok(placement.backend->begin_read(placement.where, slot.view.data, bytes.size, &begun, &error),
+                   error);
+        return environment.read_thread->start(placement, begun, arguments.values[1], bytes.data);
     });
 }
 
@@ -265,6 +289,7 @@ void define_tensor_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "dispose", &dispose);
     define_function(env, exports, "fromData", &from_data);
     define_function(env, exports, "read", &read);
+    define_function(env, exports, "readLater", &read_later);
     define_function(env, exports, "move", &move);
 }
 

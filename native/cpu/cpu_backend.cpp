@@ -1,8 +1,13 @@
 #include "cpu/cpu_backend.h"
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <string>
 #include <thread>
 
 #include "backend/error.h"
@@ -33,6 +38,33 @@ int32_t guarded(const OpCall* call, ErrorMessage* error) {
 
 int32_t copy_bytes(DeviceQueue, void* to, const void* from, size_t bytes, ErrorMessage*) {
     if (bytes > 0) std::memcpy(to, from, bytes);
+    return 0;
+}
+
+int32_t begin_read(DeviceQueue, const void* from, size_t bytes, void** read, ErrorMessage* error) {
+    try {
+        *read = new std::string(static_cast<const char*>(from), bytes);
+        return 0;
+    } catch (const std::bad_alloc&) {
+        std::snprintf(error->text, sizeof error->text, "no memory left for the elements that are read");
+        return static_cast<int32_t>(Status::out_of_memory);
+    }
+}
+
+int32_t finish_read(DeviceQueue, void* read, void* host, ErrorMessage*) {
+    std::string* elements = static_cast<std::string*>(read);
+    if (host != nullptr && !elements->empty()) std::memcpy(host, elements->data(), elements->size());
+    delete elements;
+    return 0;
+}
+
+int32_t system_memory(int32_t, int64_t* free_bytes, int64_t* total_bytes, ErrorMessage*) {
+    *free_bytes = *total_bytes = 0;
+#if defined(_SC_AVPHYS_PAGES) && defined(_SC_PHYS_PAGES)
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    *free_bytes = sysconf(_SC_AVPHYS_PAGES) * page;
+    *total_bytes = sysconf(_SC_PHYS_PAGES) * page;
+#endif
     return 0;
 }
 
@@ -71,8 +103,11 @@ const BackendTable& cpu_backend() {
         &release_on,
         &copy_bytes,
         &copy_bytes,
+        &begin_read,
+        &finish_read,
         &copy_bytes,
         [](int32_t) { return cpu::allocator_stats(); },
+        &system_memory,
         [](int32_t, int64_t bytes) { cpu::set_allocator_limit(bytes); },
         [](int32_t) { cpu::reset_allocator_peak(); },
         [](int32_t) { return cpu::empty_allocator_cache(); },
