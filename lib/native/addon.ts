@@ -83,6 +83,7 @@ export interface Addon {
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
+    programReordered(program: NativeProgram): void;
     contract(): Contract;
     move(newTensor: object): void;
     loadPlugin(path: string): void;

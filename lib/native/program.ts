@@ -150,6 +150,23 @@ export function programCalls(program: NativeProgram, steps = 1): ProgramCall[] {
     }));
 }
 
+/** Whether fused calls add up in another order on the way to each result, and to each tensor that a program leaves. */
+export interface Reordered {
+    readonly results: readonly boolean[];
+    readonly tensors: readonly boolean[];
+}
+
+export function reorderedSums(
+    program: NativeProgram,
+    results: number,
+    tensors: readonly TensorRecord[],
+): Reordered {
+    writeHandles(0, tensors);
+    native.programReordered(program);
+    const marks = Array.from(block.subarray(0, results + tensors.length), (mark) => mark !== 0);
+    return { results: marks.slice(0, results), tensors: marks.slice(results) };
+}
+
 /** Runs `body`, in which replays of the program measure their calls. */
 export function timed<T>(program: NativeProgram, body: () => T): T {
     native.setTimed(program, true);

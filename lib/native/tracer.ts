@@ -47,6 +47,8 @@ export function exchangeTracer(tracer: Tracer | null): Tracer | null {
 export interface StepState {
     /** Notes the state; the function that it returns brings it back. */
     saveState(): () => void;
+    /** The tensors that it keeps for a parameter. */
+    tensorsOf?(parameter: TensorRecord): readonly TensorRecord[];
 }
 
 /** Runs `action` now, or before each replay where a step is being captured; it changes `state`. */

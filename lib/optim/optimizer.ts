@@ -230,6 +230,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         };
     }
 
+    /** @internal What it keeps for a parameter. */
+    tensorsOf(parameter: Tensor): Tensor[] {
+        return [...(this.state.get(parameter)?.tensors.values() ?? [])];
+    }
+
     /** Frees the state; the parameters stay. */
     dispose(): void {
         this.clearState();

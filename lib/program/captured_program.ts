@@ -9,6 +9,7 @@ import {
     joinPrograms,
     programCalls,
     programSize,
+    reorderedSums,
     replay,
     replayAsync,
     stepsDoneBefore,
@@ -212,6 +213,29 @@ export class CapturedProgram<Result> {
         const restores = [...this.tracer.states].map((state) => state.saveState());
         return () => {
             for (const restore of restores) restore();
+        };
+    }
+
+    /** Leaves whose gradients the step computes. */
+    get leaves(): Tensor[] {
+        return [...this.tracer.gradients.keys()];
+    }
+
+    /** What optimizers keep for a parameter. */
+    statesOf(parameter: Tensor): Tensor[] {
+        return [...this.tracer.states]
+            .flatMap((state) => state.tensorsOf?.(parameter) ?? [])
+            .filter((record) => record instanceof Tensor);
+    }
+
+    /** Whether fused calls add up in another order on the way to the results, these tensors, and the gradients. */
+    reordered(written: readonly Tensor[]): Record<'results' | 'written' | 'gradients', readonly boolean[]> {
+        const gradients = this.leafGradients.map(({ gradient }) => gradient);
+        const marks = reorderedSums(this.native, this.resultTypes.length, [...written, ...gradients]);
+        return {
+            results: marks.results,
+            written: marks.tensors.slice(0, written.length),
+            gradients: marks.tensors.slice(written.length),
         };
     }
 

@@ -177,6 +177,31 @@ napi_value program_stats(napi_env env, napi_callback_info info) {
     });
 }
 
+// programReordered(program): block holds a number of tensors and their handles; gets, for each result of the
+// program and then for each of the tensors, 1 where fused calls add up in another order on the way to it
+napi_value program_reordered(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "programReordered takes a program");
+        const Program& program = *program_of(env, arguments.values[0]);
+        Environment& environment = environment_of(env);
+        ArgumentReader reader(environment.block, environment.block_length);
+        const int64_t limit = static_cast<int64_t>(environment.block_length);
+        std::vector<const Storage*> storages(static_cast<size_t>(reader.integer(0, limit, "tensor count")));
+        for (const Storage*& storage : storages)
+            storage = slot_of(environment, reader.integer()).storage.get();
+        double* block = environment.block;
+        for (const ProgramResult& result : program.results)
+            *block++ = program.buffers[static_cast<size_t>(result.buffer)].is_reordered ? 1 : 0;
+        for (const Storage* storage : storages) {
+            const auto is_marked = [&](const Buffer& buffer) {
+                return buffer.is_reordered && buffer.storage.get() == storage;
+            };
+            *block++ = std::any_of(program.buffers.begin(), program.buffers.end(), is_marked) ? 1 : 0;
+        }
+        return undefined();
+    });
+}
+
 }  // namespace
 
 void define_program_functions(napi_env env, napi_value exports) {
@@ -186,6 +211,7 @@ void define_program_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "captureEnd", &capture_end);
     define_function(env, exports, "programCalls", &program_calls);
     define_function(env, exports, "programStats", &program_stats);
+    define_function(env, exports, "programReordered", &program_reordered);
 }
 
 }  // namespace nativegrad

@@ -9,6 +9,14 @@ namespace nativegrad {
 // All families, in the order in which they feed each other.
 void fuse_calls(Program& program);
 
+// Marks the buffers that hold, or are computed from, sums in another order than that of the step. What the
+// others hold has the bits of the single calls; on another device than the CPU no fused call promises that.
+void mark_reordered(Program& program);
+
+// How an optimizer's call lists its parameters: groups of (parameter, gradient, state ...), all of them
+// outputs. 0 for other calls.
+size_t update_group_size(const Instruction& call);
+
 // Batch norm with the relu behind it, and with the 2 x 2 max-pooling behind that, forward and backward; the
 // statistics of a batch norm behind a convolution come from the convolution. Forward has the bits of the
 // single calls, and so has backward with relu alone; with pooling the sums of backward run over the windows

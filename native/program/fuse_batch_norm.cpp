@@ -86,6 +86,7 @@ class BatchNormRules {
         calls_[conv].op = OpCode::conv2d_statistics;
         add_operands(conv, calls_[conv].operands.size(), mean, squares);
         params.training = 2;
+        calls_[norm].reorders = true;
         std::memcpy(calls_[norm].params.data(), &params, sizeof params);
         add_operands(norm, static_cast<size_t>(calls_[norm].input_count), mean, squares);
         calls_[norm].input_count += 2;
@@ -177,6 +178,7 @@ class BatchNormRules {
             return false;
         replace_gradient(backward->relu, backward->norm, {input(unpool, 0), pooled, index}, {},
                          OpCode::batch_norm_relu_pool_backward);
+        calls_[backward->norm].reorders = true;
         r_.removed[unpool] = true;
         return true;
     }

@@ -4,23 +4,9 @@ namespace nativegrad {
 
 namespace {
 
-// How an optimizer's call lists its parameters: groups of (parameter, gradient, state ...), all of them
-// outputs.
-struct UpdateKind {
-    OpCode fused;
-    size_t size;  // tensors of a group
-};
-
-std::optional<UpdateKind> kind_of(const Instruction& call) {
-    if (call.op == OpCode::adam_step) {
-        const bool amsgrad = params_of<AdamParams>(call).amsgrad != 0;
-        return UpdateKind{OpCode::linear_backward_weight_adam, amsgrad ? 5u : 4u};
-    }
-    if (call.op == OpCode::sgd_step) {
-        const bool has_velocity = params_of<SgdParams>(call).has_velocity != 0;
-        return UpdateKind{OpCode::linear_backward_weight_sgd, has_velocity ? 3u : 2u};
-    }
-    return std::nullopt;
+OpCode fused_with(const Instruction& update) {
+    return update.op == OpCode::adam_step ? OpCode::linear_backward_weight_adam
+                                          : OpCode::linear_backward_weight_sgd;
 }
 
 class UpdateRules {
@@ -30,14 +16,14 @@ class UpdateRules {
     void run() {
         for (size_t call = 0; call < r_.calls.size(); ++call) {
             if (r_.removed[call] || r_.calls[call].input_count != 0) continue;
-            if (const auto kind = kind_of(r_.calls[call])) take_groups(call, *kind);
+            if (const size_t size = update_group_size(r_.calls[call])) take_groups(call, size);
         }
     }
 
   private:
-    void take_groups(size_t update, const UpdateKind& kind) {
+    void take_groups(size_t update, size_t size) {
         for (size_t product = 0; product < update; ++product) {
-            if (!r_.removed[product] && is_weight_gradient(product)) fuse(product, update, kind);
+            if (!r_.removed[product] && is_weight_gradient(product)) fuse(product, update, size);
         }
         if (r_.calls[update].operands.empty()) r_.removed[update] = true;
     }
@@ -66,17 +52,17 @@ class UpdateRules {
         return std::nullopt;
     }
 
-    void fuse(size_t product, size_t update, const UpdateKind& kind) {
+    void fuse(size_t product, size_t update, size_t size) {
         const Operand dy = r_.input(product, 0), x = r_.input(product, 1);
         const std::vector<Operand> gradients(r_.calls[product].operands.begin() + 2,
                                              r_.calls[product].operands.end());
         std::vector<size_t> groups;
         for (const Operand& gradient : gradients) {
-            const auto group = group_of(gradient, update, kind.size);
+            const auto group = group_of(gradient, update, size);
             if (!group) return;
             groups.push_back(*group);
         }
-        const std::vector<Operand> taken = tensors_of(update, groups, kind.size);
+        const std::vector<Operand> taken = tensors_of(update, groups, size);
         const auto is_wide = [](const Operand& operand) {
             return operand.buffer >= 0 && operand.view.dtype == DType::float32;
         };
@@ -90,8 +76,8 @@ class UpdateRules {
                    tensor.buffer == x.buffer;
         };
         if (std::any_of(taken.begin(), taken.end(), comes_too_early)) return;
-        r_.replace(product, kind.fused, {dy, x}, taken, r_.calls[update]);
-        drop(update, std::move(groups), kind.size);
+        r_.replace(product, fused_with(r_.calls[update]), {dy, x}, taken, r_.calls[update]);
+        drop(update, std::move(groups), size);
     }
 
     static bool are_factors(const Operand& dy, const Operand& x) {
@@ -134,6 +120,12 @@ class UpdateRules {
 };
 
 }  // namespace
+
+size_t update_group_size(const Instruction& call) {
+    if (call.op == OpCode::adam_step) return params_of<AdamParams>(call).amsgrad != 0 ? 5 : 4;
+    if (call.op == OpCode::sgd_step) return params_of<SgdParams>(call).has_velocity != 0 ? 3 : 2;
+    return 0;
+}
 
 void fuse_updates(Rewrite& rewrite) { UpdateRules(rewrite).run(); }
 

@@ -24,6 +24,7 @@ struct Buffer {
     int32_t input;       // which input it is
     StorageRef storage;  // of place storage
     bool is_written;
+    bool is_reordered = false;  // computed by way of sums in another order than that of the step
 };
 
 struct Operand {
@@ -44,6 +45,7 @@ struct Instruction {
     std::vector<char> params;
     std::vector<SlotField> slots;
     std::vector<double> numbers;  // a place for each operand: the value where it is a number
+    bool reorders = false;        // adds up in another order than the calls that it stands for
 };
 
 // What one replay reads: `view` as given by the caller; step i starts `step_bytes * i` further.

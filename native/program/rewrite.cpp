@@ -59,6 +59,7 @@ void Rewrite::replace(size_t call, OpCode op, std::vector<Operand> inputs,
     made.params = model.params;
     made.slots = model.slots;
     made.numbers.resize(made.operands.size());
+    made.reorders = calls[call].reorders || model.reorders;
     calls[call] = std::move(made);
 }
 
