@@ -15,15 +15,19 @@ export interface CaptureOptions {
     /**
      * So many calls of each program are checked against the step itself, bit for bit; true for all of them. With `fuse`, the
      * calls that were put together run, too, and their results, the tensors that they write and their gradients must be those
-     * of single calls up to rounding. Costs the time of all of these. Finds numbers that the step took from JavaScript and
-     * that have changed since. Default: 0.
+     * of single calls: bit for bit as well, but where fused batch norm adds up in another order. What comes from there may
+     * be off by rounding, and updates by a share of how far they go. Costs the time of all of these. Finds numbers that the
+     * step took from JavaScript and that have changed since. Default: 0.
      */
     readonly validate?: number | boolean;
     /**
-     * Put calls together that need fewer passes over memory that way: linear layers with activations, their gradients with
-     * the optimizer's step (see `gradients`), batch norm with relu and 2x2 max-pooling, chains of elementwise functions.
-     * Gradients that come from sums in another order then differ from the step's own by rounding; false keeps its bits. Where
-     * an input shares memory with a tensor that the step writes, calls stay as they are. Default: true.
+     * Put calls together that need fewer passes over memory that way: linear layers with activations and residuals, and
+     * their gradients with masks, sums for the bias and the optimizer's step (see `gradients`); convolutions with relu and
+     * its mask; batch norm with its statistics, relu and 2x2 max-pooling; chains of elementwise functions. On the CPU all of
+     * these have the bits of the single calls but batch norm's statistics behind a convolution and its gradients behind
+     * pooling, which are added up in another order: what is computed from them differs from the step's own by rounding, and
+     * false keeps its bits. Where an input shares memory with a tensor that the step writes, calls stay as they are.
+     * Default: true.
      */
     readonly fuse?: boolean;
     /**
