@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withBuildLock } from '../build/build_lock.mjs';
 import { ensureNative } from '../build/ensure_native.mjs';
+import { notReached, reachedTable, sumReached } from './fuzz_reached.mjs';
 
 function run(command, words, stdio) {
     return new Promise((done, failed) => {
@@ -97,10 +98,14 @@ async function main() {
     for (const { output } of results) {
         const failures = output
             .split('\n')
-            .filter((line) => line !== '' && !/^(passed|left out) /.test(line));
+            .filter((line) => line !== '' && !/^(passed|left out|reached) /.test(line));
         if (failures.length > 0) console.log(failures.join('\n'));
     }
     const sum = summarize(results);
+    const reached = sumReached(results.map(({ output }) => output));
+    for (const line of reachedTable(reached)) console.log(line);
+    const missing = notReached(reached, cases);
+    if (missing.length > 0) console.log(`NOT REACHED\n${missing.map((name) => `  ${name}`).join('\n')}`);
     for (const [family, count] of sum.cases) console.log(`${String(count).padStart(9)} ${family}`);
     const total = [...sum.cases.values()].reduce((a, b) => a + b, 0);
     const seconds = ((Date.now() - start) / 1000).toFixed(0);
@@ -108,8 +113,9 @@ async function main() {
         `kernel fuzz, seed ${values.seed}: ${total} of ${cases} cases passed, ${sum.leftOut} left out as too large, ` +
             `${sum.passed} families passed, ${sum.failed} failed, ${seconds} s`,
     );
-    note({ event: 'end', passed: sum.passed, failed: sum.failed, pending: 0 });
-    process.exitCode = sum.failed > 0 || total + sum.leftOut !== cases ? 1 : 0;
+    const failed = sum.failed + missing.length;
+    note({ event: 'end', passed: sum.passed, failed, pending: 0 });
+    process.exitCode = failed > 0 || total + sum.leftOut !== cases ? 1 : 0;
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {

@@ -177,13 +177,6 @@ void run_band(const ConvPlan& plan, const PhaseWork<T>& work, const T* buffer, c
     }
 }
 
-// True where every pixel of the output is a product of the weights with one pixel of the image.
-bool is_pointwise(const ConvPlan& plan) {
-    return plan.groups == 1 && plan.phases.size() == 1 && plan.phases[0].taps.size() == 1 &&
-           plan.in_step[0] == 1 && plan.in_step[1] == 1 && needs_no_padding(plan) &&
-           plan.width == plan.out_width && plan.height == plan.out_height;
-}
-
 // A matrix product of each band of pixels.
 void pointwise_gather(const ConvPlan& plan, const float* image, const ConvWeights<float>& w,
                       const float* bias, float* out, const BandDone<float>& done) {

@@ -43,4 +43,11 @@ inline bool needs_no_padding(const ConvPlan& plan) {
     return true;
 }
 
+// True where every pixel of the output is a product of the weights with one pixel of the image.
+inline bool is_pointwise(const ConvPlan& plan) {
+    return plan.groups == 1 && plan.phases.size() == 1 && plan.phases[0].taps.size() == 1 &&
+           plan.in_step[0] == 1 && plan.in_step[1] == 1 && needs_no_padding(plan) &&
+           plan.width == plan.out_width && plan.height == plan.out_height;
+}
+
 }  // namespace nativegrad::cpu

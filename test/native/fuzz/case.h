@@ -7,6 +7,7 @@
 
 #include "backend/registry.h"
 #include "operand.h"
+#include "reached.h"
 
 namespace nativegrad::fuzz {
 
@@ -26,14 +27,16 @@ struct Case {
     std::string text;  // the op, shapes and settings
     OpCode op;
     std::vector<Operand> inputs, outputs;
-    std::function<void(const OpCall&)> call;  // runs the op with these views
-    std::function<std::vector<Check>(const Case&)> checks;
+    std::function<void(const OpCall&)> call;                // runs the op with these views
+    std::function<std::vector<Check>(const Case&)> checks;  // before the first run
+    std::vector<Way> ways;                                  // that the op takes, on each instruction set
 };
 
 struct Family {
     const char* name;
     Case (*draw)(Workbench& bench);
     double share;  // of the cases
+    double large;  // share of its cases that are so large that threads divide them
 };
 
 // Sets a case's call to one with these parameters.
@@ -77,7 +80,10 @@ Case draw_softmax(Workbench& bench);
 Case draw_cross_entropy(Workbench& bench);
 Case draw_reduction(Workbench& bench);
 Case draw_elementwise(Workbench& bench);
+Case draw_chain(Workbench& bench);
 Case draw_copy(Workbench& bench);
+Case draw_move(Workbench& bench);
+Case draw_batch(Workbench& bench);
 Case draw_optimizer(Workbench& bench);
 
 }  // namespace nativegrad::fuzz

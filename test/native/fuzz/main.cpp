@@ -2,8 +2,8 @@
 //
 // kernel_fuzz --seed S --cases N [--first I] [--every K]   cases I, I + K, I + 2 K, ... below I + N
 //
-// Prints a line for each family, how many cases were left out as too large, and what failed and how to run it
-// alone. Exit status 1 where a case failed.
+// Prints a line for each family, how many cases were left out as too large, what was reached, and what failed
+// and how to run it alone. Exit status 1 where a case failed.
 #include <unistd.h>
 #include <csignal>
 #include <cstdio>
@@ -21,22 +21,26 @@
 #include "cpu/features.h"
 #include "cpu/kernel_table.h"
 #include "cpu/thread_pool.h"
+#include "reached.h"
 
 namespace nativegrad::fuzz {
 
 const std::vector<Family> families = {
-    {"products", draw_product, 0.12},
-    {"fused linear", draw_linear_fused, 0.08},
-    {"convolutions", draw_convolution, 0.12},
-    {"pools", draw_pool, 0.08},
-    {"batch norm", draw_batch_norm, 0.08},
-    {"layer norm", draw_layer_norm, 0.07},
-    {"softmax", draw_softmax, 0.1},
-    {"cross entropy", draw_cross_entropy, 0.1},
-    {"reductions", draw_reduction, 0.08},
-    {"elementwise", draw_elementwise, 0.1},
-    {"copies", draw_copy, 0.03},
-    {"optimizers", draw_optimizer, 0.04},
+    {"products", draw_product, 0.1, 0.02},
+    {"fused linear", draw_linear_fused, 0.08, 0.03},
+    {"convolutions", draw_convolution, 0.12, 0.06},
+    {"pools", draw_pool, 0.07, 0.01},
+    {"batch norm", draw_batch_norm, 0.09, 0.04},
+    {"layer norm", draw_layer_norm, 0.06, 0.02},
+    {"softmax", draw_softmax, 0.08, 0.02},
+    {"cross entropy", draw_cross_entropy, 0.07, 0.01},
+    {"reductions", draw_reduction, 0.08, 0.02},
+    {"elementwise", draw_elementwise, 0.09, 0.02},
+    {"chains", draw_chain, 0.03, 0.02},
+    {"copies", draw_copy, 0.03, 0.01},
+    {"moves", draw_move, 0.03, 0.02},
+    {"batches", draw_batch, 0.03, 0.04},
+    {"optimizers", draw_optimizer, 0.04, 0.02},
 };
 
 namespace {
@@ -72,7 +76,7 @@ std::string mismatch(const Check& check) {
     return "";
 }
 
-std::string failure_of(const Case& made) {
+std::string failure_of(const Case& made, const std::vector<Check>& checks) {
     for (size_t i = 0; i < made.inputs.size(); ++i) {
         const std::string damage = made.inputs[i].damage("input " + std::to_string(i));
         if (!damage.empty()) return damage;
@@ -81,7 +85,7 @@ std::string failure_of(const Case& made) {
         const std::string damage = made.outputs[i].damage("output " + std::to_string(i));
         if (!damage.empty()) return damage;
     }
-    for (const Check& check : made.checks(made)) {
+    for (const Check& check : checks) {
         const std::string wrong = mismatch(check);
         if (!wrong.empty()) return wrong;
     }
@@ -131,45 +135,58 @@ size_t choose_family(Random& random) {
 enum class Outcome { passed, failed, left_out };
 
 // Two and three threads now and then, the same for a stretch of cases: workers are started anew each time.
-void use_threads_of(int64_t index) {
+// Small work is not divided, so large cases mostly have several.
+void use_threads(int64_t index, Workbench& bench) {
     constexpr int64_t stretch = 512;
     const int32_t counts[] = {1, 1, 1, 2, 1, 1, 1, 3};
     cpu::ThreadOptions threads{};
-    threads.count = counts[index / stretch % 8];
+    threads.count = bench.large() ? bench.random().pick({1, 2, 2, 3, 3, 3}) : counts[index / stretch % 8];
     if (cpu::thread_count() != threads.count) cpu::set_thread_options(threads);
 }
 
-// The same case for each instruction set: its memory is made anew from its seed. Left out where an operand of
-// the drawn shapes does not fit between the guard pages.
+// Runs a case on the instruction set in use and says what was wrong.
+std::string failure_on(const Case& made, const std::vector<Check>& checks, bool lets_others) {
+    std::vector<TensorView> inputs, outputs;
+    for (const Operand& operand : made.inputs) inputs.push_back(operand.view);
+    for (const Operand& operand : made.outputs) {
+        operand.restore();
+        outputs.push_back(operand.view);
+    }
+    begin_run(lets_others);
+    try {
+        made.call({1, static_cast<int32_t>(inputs.size()), static_cast<int32_t>(outputs.size()),
+                   inputs.data(), outputs.data(), nullptr});
+        count_run(made.op, made.ways);
+        return failure_of(made, checks);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
+// The same case for each instruction set. Left out where an operand of the drawn shapes does not fit between
+// the guard pages.
 Outcome run_case(const Options& options, int64_t index, size_t& family) {
+    Random random(options.seed * 0x2545f4914f6cdd1du + static_cast<uint64_t>(index));
+    random.bits();
+    family = choose_family(random);
+    Workbench bench(random, random.chance(families[family].large));
+    use_threads(index, bench);
+    std::optional<Case> drawn;
+    try {
+        drawn = families[family].draw(bench);
+    } catch (const std::length_error&) {
+        return Outcome::left_out;
+    }
+    const Case& made = *drawn;
+    const std::vector<Check> checks = made.checks(made);
     for (int set = 0; set <= static_cast<int>(cpu::best_instruction_set()); ++set) {
-        Random random(options.seed * 0x2545f4914f6cdd1du + static_cast<uint64_t>(index));
-        random.bits();
-        family = choose_family(random);
-        Workbench bench(random);
         cpu::use_instruction_set(static_cast<cpu::InstructionSet>(set));
-        std::optional<Case> drawn;
-        try {
-            drawn = families[family].draw(bench);
-        } catch (const std::length_error&) {
-            return Outcome::left_out;
-        }
-        const Case& made = *drawn;
-        std::vector<TensorView> inputs, outputs;
-        for (const Operand& operand : made.inputs) inputs.push_back(operand.view);
-        for (const Operand& operand : made.outputs) outputs.push_back(operand.view);
+        count_kernels();
         std::snprintf(running, sizeof running, "FAILED --seed %llu --first %lld --cases 1, %s, %s: %s\n  ",
                       static_cast<unsigned long long>(options.seed), static_cast<long long>(index),
                       families[family].name, cpu::instruction_set_name(static_cast<cpu::InstructionSet>(set)),
                       describe(made).c_str());
-        std::string failure;
-        try {
-            made.call({1, static_cast<int32_t>(inputs.size()), static_cast<int32_t>(outputs.size()),
-                       inputs.data(), outputs.data(), nullptr});
-            failure = failure_of(made);
-        } catch (const std::exception& error) {
-            failure = error.what();
-        }
+        const std::string failure = failure_on(made, checks, bench.large() && cpu::thread_count() > 1);
         if (failure.empty()) continue;
         std::printf("%s%s\n", running, failure.c_str());
         std::fflush(stdout);  // a later case may end the process
@@ -183,12 +200,12 @@ Outcome run_case(const Options& options, int64_t index, size_t& family) {
 int run(int count, char** words) {
     const Options options = read_options(count, words);
     for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(signal, say_and_stop);
+    begin_counting();
     std::vector<int64_t> passed(families.size());
     int64_t failed = 0, left_out = 0;
     for (int64_t index = options.first; index < options.first + options.cases && failed < 10;
          index += options.every) {
         size_t family = 0;
-        use_threads_of(index);
         const Outcome outcome = run_case(options, index, family);
         passed[family] += outcome == Outcome::passed;
         failed += outcome == Outcome::failed;
@@ -199,6 +216,7 @@ int run(int count, char** words) {
             std::printf("passed %lld %s\n", static_cast<long long>(passed[i]), families[i].name);
     }
     if (left_out > 0) std::printf("left out %lld\n", static_cast<long long>(left_out));
+    print_reached();
     return failed > 0 ? 1 : 0;
 }
 

@@ -125,6 +125,10 @@ std::vector<double> Operand::read_all() const {
     return all;
 }
 
+void Operand::restore() const {
+    if (!bytes.empty()) std::memcpy(view.data, bytes.data(), bytes.size());
+}
+
 std::string Operand::damage(const std::string& name) const {
     if (!memory->is_intact()) return name + ": something wrote beside it";
     const char* now = static_cast<const char*>(view.data);

@@ -46,6 +46,8 @@ struct Operand {
     double read(int64_t logical_index) const;
     std::vector<double> read_all() const;
     size_t extent() const { return bytes.size(); }
+    // Makes the memory what it was when it was made.
+    void restore() const;
     // What is wrong with the memory after a call; empty where nothing is.
     std::string damage(const std::string& name) const;
 };
@@ -53,7 +55,7 @@ struct Operand {
 // Gives operands their places.
 class Workbench {
   public:
-    explicit Workbench(Random& random) : random_(random) {}
+    Workbench(Random& random, bool large) : random_(random), large_(large) {}
 
     Operand input(const Shape& shape, DType dtype, Layout layout, const std::function<double()>& draw);
     Operand input(const Shape& shape, DType dtype, Layout layout, const std::vector<double>& values);
@@ -70,6 +72,8 @@ class Workbench {
     }
 
     Random& random() { return random_; }
+    // Whether the case should be large.
+    bool large() const { return large_; }
 
   private:
     Operand place(const Shape& shape, DType dtype, Layout layout);
@@ -77,6 +81,7 @@ class Workbench {
     GuardedMemory& next_memory();
 
     Random& random_;
+    bool large_;
     size_t used_ = 0;
     std::deque<double> slots_;
 };

@@ -31,39 +31,51 @@ std::vector<Check> check_update(const Case& made, int32_t size, const std::funct
     return checks;
 }
 
+// low(k): of what operand k of a group is drawn from
+template <class Settings>
+Case draw_groups(Workbench& bench, OpCode op, const Settings& settings, int32_t size,
+                 const std::function<double(int32_t)>& low) {
+    Random& random = bench.random();
+    const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64});
+    Case made;
+    for (int64_t groups = random.integer(1, 4); groups > 0; --groups) {
+        Shape shape{random.size(bench.large() ? 3000 : 300)};
+        if (random.chance(0.5)) shape.push_back(random.integer(1, 20));
+        for (int32_t k = 0; k < size; ++k)
+            made.outputs.push_back(bench.in_place(shape, dtype, Layout::row_major,
+                                                  [&] { return random.uniform(low(k), low(k) + 2); }));
+    }
+    call_with(made, op, params_of(bench, settings));
+    made.checks = [settings, size](const Case& ran) {
+        return check_update(ran, size, [settings](Element& e) { settings.update(e); });
+    };
+    return made;
+}
+
 }  // namespace
 
 // groups of (parameter, gradient, state...), updated in place
 Case draw_optimizer(Workbench& bench) {
     Random& random = bench.random();
-    const bool adam = random.chance(0.6);
-    const AdamSettings a = draw_adam(random);
-    const SgdSettings s = draw_sgd(random);
-    const int32_t size = adam ? (a.amsgrad ? 5 : 4) : (s.has_velocity ? 3 : 2);
-    const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64});
-    Case made;
-    for (int64_t groups = random.integer(1, 4); groups > 0; --groups) {
-        Shape shape{random.size(300)};
-        if (random.chance(0.5)) shape.push_back(random.integer(1, 20));
-        for (int32_t k = 0; k < size; ++k) {
+    switch (random.integer(0, 3)) {
+        case 0: {
+            const SgdSettings s = draw_sgd(random);
+            return draw_groups(bench, OpCode::sgd_step, s, s.has_velocity ? 3 : 2,
+                               [](int32_t) { return -1.0; });
+        }
+        case 1: {
+            const RmspropSettings r = draw_rmsprop(random);
+            // The mean square stays well above the square of the mean.
+            return draw_groups(bench, OpCode::rmsprop_step, r, 3 + r.centered + r.has_velocity,
+                               [](int32_t k) { return k == 2 ? 2.0 : -1.0; });
+        }
+        default: {
+            const AdamSettings a = draw_adam(random);
             // Squares are not negative.
-            const double low = adam && k >= 3 ? 0.01 : -1;
-            made.outputs.push_back(
-                bench.in_place(shape, dtype, Layout::row_major, [&] { return random.uniform(low, 1); }));
+            return draw_groups(bench, OpCode::adam_step, a, a.amsgrad ? 5 : 4,
+                               [](int32_t k) { return k >= 3 ? 0.01 : -1.0; });
         }
     }
-    if (adam) {
-        call_with(made, OpCode::adam_step, params_of(bench, a));
-        made.checks = [a, size](const Case& ran) {
-            return check_update(ran, size, [a](Element& e) { a.update(e); });
-        };
-    } else {
-        call_with(made, OpCode::sgd_step, params_of(bench, s));
-        made.checks = [s, size](const Case& ran) {
-            return check_update(ran, size, [s](Element& e) { s.update(e); });
-        };
-    }
-    return made;
 }
 
 }  // namespace nativegrad::fuzz

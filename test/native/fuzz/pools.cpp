@@ -87,7 +87,7 @@ Case draw_pool(Workbench& bench) {
         w.channels = random.size(80);
         const bool plain = random.chance(0.4);
         for (int i = 0; i < 2; ++i) {
-            w.in[i] = random.integer(1, 12);
+            w.in[i] = random.integer(1, bench.large() ? 24 : 12);
             w.kernel[i] = plain ? 2 : random.integer(1, 4);
             w.stride[i] = plain ? 2 : random.integer(1, 4);
             w.padding[i] = plain ? 0 : random.integer(0, w.kernel[i] / 2);

@@ -1,6 +1,8 @@
 #include <utility>
 
 #include "case.h"
+#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/gemm_tuning.h"
 
 namespace nativegrad::fuzz {
 
@@ -58,7 +60,7 @@ std::vector<Check> check_product(const Case& made, const Product& p) {
         for (int64_t i = 0; i < p.m; ++i) {
             for (int64_t j = 0; j < p.n; ++j) {
                 if (!p.is_checked(i, j)) {
-                    expected.push_back({0, 4.0 * static_cast<double>(p.k)});
+                    expected.push_back({0, 4.0 * static_cast<double>(p.k + 1)});
                     continue;
                 }
                 Sum sum;
@@ -81,14 +83,23 @@ Case draw_product(Workbench& bench) {
     const auto normal = [&] { return random.uniform(-1, 1) + random.uniform(-1, 1); };
     Product p{};
     const bool linear = random.chance(0.25), small = random.chance(0.9);
-    p.large = random.chance(0.002);
+    p.large = bench.large();
     do {
         const int64_t largest = small ? 70 : 300;
         p.m = random.size(largest), p.n = random.size(largest), p.k = random.size(small ? 130 : 800);
     } while (p.m * p.n * p.k > (small ? 60000 : 600000));
-    // Beyond what is packed in one piece, so that all threads share a copy.
-    if (p.large)
-        p.m = random.integer(300, 600), p.n = random.integer(440, 600), p.k = random.integer(370, 1100);
+    // Some beyond what is packed in one piece, so that all threads share a copy.
+    const double kind = random.uniform();
+    if (p.large && kind < 0.15) {
+        p.m = random.integer(300, 450), p.n = random.integer(440, 550), p.k = random.integer(370, 600);
+    } else if (p.large && kind < 0.4) {
+        // Rows a page apart fall into one set of the first-level cache, and are packed.
+        const bool wide = random.chance(0.5);
+        p.m = random.integer(60, 90), p.n = wide ? 1024 : random.integer(120, 150);
+        p.k = wide ? random.integer(60, 90) : 1024;
+    } else if (p.large) {
+        p.m = random.size(300), p.n = random.size(300), p.k = random.integer(60, 600);
+    }
     for (int64_t* size : {&p.m, &p.n, &p.k}) {
         if (random.chance(0.01)) *size = 0;
     }
@@ -101,7 +112,7 @@ Case draw_product(Workbench& bench) {
     p.transpose_a = !linear && random.chance(0.4);
     p.transpose_b = linear || random.chance(0.4);
     const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64,
-                                     DType::bfloat16, DType::bfloat16, DType::float16});
+                                     DType::float64, DType::bfloat16, DType::bfloat16, DType::float16});
     const bool to_float = dtype != DType::float64 && random.chance(0.3);
     Case made;
     made.inputs.push_back(
@@ -117,6 +128,9 @@ Case draw_product(Workbench& bench) {
         call_with(made, OpCode::matmul, MatmulParams{p.transpose_a, p.transpose_b});
     }
     made.checks = [p](const Case& ran) { return check_product(ran, p); };
+    made.ways.push_back(cpu::gemm_runs_inline(p.m, p.n, p.k) ? Way::product_inline : Way::product_cut);
+    if (!p.transpose_b && cpu::gemm_tuning::is_blocked(p.m, p.n, p.k))
+        made.ways.push_back(Way::product_blocked);
     return made;
 }
 

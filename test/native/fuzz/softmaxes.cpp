@@ -130,9 +130,11 @@ Case draw_softmax(Workbench& bench) {
     Shape shape(static_cast<size_t>(random.integer(1, 4)));
     const size_t axis = static_cast<size_t>(random.integer(0, static_cast<int64_t>(shape.size()) - 1));
     do {
-        for (int64_t& size : shape) size = random.chance(0.3) ? random.size(150) : random.integer(1, 20);
+        const double long_ones = bench.large() ? 0.7 : 0.3;
+        for (int64_t& size : shape)
+            size = random.chance(long_ones) ? random.size(150) : random.integer(1, 20);
         if (random.chance(0.1)) shape[axis] = random.size(1500);
-    } while (size_of(shape) > 6000);
+    } while (size_of(shape) > (bench.large() ? 60000 : 6000));
     const DType dtype = draw_float(random);
     const bool log = random.chance(0.5), forward = random.chance(0.5);
     const double scale = random.pick({1.0, 4.0, 30.0});
@@ -164,7 +166,8 @@ Case draw_cross_entropy(Workbench& bench) {
     Random& random = bench.random();
     Loss loss{};
     loss.classes = random.chance(0.3) ? 10 : random.size(random.chance(0.1) ? 1500 : 150);
-    loss.rows = random.integer(1, std::max<int64_t>(1, std::min<int64_t>(300, 6000 / loss.classes)));
+    const int64_t most = bench.large() ? 60000 : 6000;
+    loss.rows = random.integer(1, std::max<int64_t>(1, std::min<int64_t>(most / 20, most / loss.classes)));
     loss.smoothing = random.pick({0.0, 0.0, 0.1, 1.0});
     loss.weighted = random.chance(0.4);
     loss.forward = random.chance(0.5);

@@ -47,6 +47,36 @@ struct SgdSettings {
     }
 };
 
+struct RmspropSettings {
+    double lr, alpha, epsilon, decay, momentum;
+    bool centered, has_velocity;
+
+    // Element: parameter, gradient, mean square (, mean) (, velocity)
+    void update(Element& e) const {
+        const double g = e[1] + decay * e[0];
+        e[2] = alpha * e[2] + (1 - alpha) * g * g;
+        double variance = e[2];
+        if (centered) {
+            e[3] = alpha * e[3] + (1 - alpha) * g;
+            variance = std::max(variance - e[3] * e[3], 0.0);
+        }
+        double direction = g / (std::sqrt(variance) + epsilon);
+        if (has_velocity) direction = e.back() = momentum * e.back() + direction;
+        e[0] -= lr * direction;
+    }
+};
+
+inline RmspropSettings draw_rmsprop(Random& random) {
+    const bool has_velocity = random.chance(0.5);
+    return {random.uniform(1e-4, 0.1), random.pick({0.9, 0.99}), 1e-6,        random.pick({0.0, 0.01}),
+            has_velocity ? 0.9 : 0,    random.chance(0.5),       has_velocity};
+}
+
+inline RmspropParams params_of(Workbench& bench, const RmspropSettings& r) {
+    return {bench.slot(r.lr),       bench.slot(r.alpha), bench.slot(r.epsilon), bench.slot(r.decay),
+            bench.slot(r.momentum), r.centered,          r.has_velocity};
+}
+
 inline AdamSettings draw_adam(Random& random) {
     return {random.uniform(1e-4, 0.1),  0.9,
             random.pick({0.99, 0.999}), 1e-6,
