@@ -27,6 +27,7 @@ export {
     type CapturedStep,
     type CaptureOptions,
     type CaptureStatistics,
+    type ProgramReport,
     type RunOptions,
 } from './program/capture.js';
 export { captureModels, type CapturedModels } from './program/capture_models.js';

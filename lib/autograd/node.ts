@@ -1,6 +1,6 @@
 import { activeTracer, guard } from '../native/tracer.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
-import type { Shape } from '../tensor/shape.js';
+import { shapeText, type Shape } from '../tensor/shape.js';
 import type { Tensor, TapeLink } from '../tensor/tensor.js';
 
 /** Gradients of an op's inputs, in order; null where there is none. */
@@ -65,10 +65,13 @@ function presentHooks(leaf: Tensor): readonly GradientHook[] | undefined {
 /** Ties a captured step to the hooks that a leaf has now. */
 function guardHooks(leaf: Tensor, hooks: readonly GradientHook[]): void {
     const then = [...hooks];
-    guard(() => {
-        const now = presentHooks(leaf) ?? [];
-        return now.length === then.length && now.every((hook, i) => hook === then[i]);
-    });
+    guard(
+        () => {
+            const now = presentHooks(leaf) ?? [];
+            return now.length === then.length && now.every((hook, i) => hook === then[i]);
+        },
+        () => `a leaf of shape ${shapeText(leaf.shape)} has other hooks now`,
+    );
 }
 
 /** The list that hooks of `leaf` are added to. */

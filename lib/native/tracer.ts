@@ -8,12 +8,19 @@ export class SlotValue {
 /** A parameter of an op: fixed, or taken anew by each replay. */
 export type Scalar = number | SlotValue;
 
+/** A condition outside of a captured step that its program depends on. */
+export interface Guard {
+    readonly holds: () => boolean;
+    /** What has changed, where it holds no longer. */
+    readonly change: () => string;
+}
+
 /** Who is told what a step does while it is captured; `lib/program` implements it. */
 export interface Tracer {
     /** The JavaScript part of a step, run once before each replay, in the order of the calls; it may change `state`. */
     addAction(action: () => void, state?: StepState): void;
     /** Must stay true for the program to be used again. */
-    addGuard(holds: () => boolean): void;
+    addGuard(guard: Guard): void;
     /** `slot` stands for the value in place `index` of the program's slots. */
     bindSlot(slot: SlotValue, index: number): void;
     /** A recorded op, or a view, has used these tensors. */
@@ -65,7 +72,10 @@ export function perStep(read: () => number, state?: StepState): Scalar {
     return slot;
 }
 
-/** Ties the program of the step that is being captured to a condition outside of it, such as a mode. */
-export function guard(holds: () => boolean): void {
-    active?.addGuard(holds);
+/**
+ * Ties the program of the step that is being captured to a condition outside of it, such as a mode. `change` says why there is
+ * another program where it holds no longer.
+ */
+export function guard(holds: () => boolean, change: () => string): void {
+    active?.addGuard({ holds, change });
 }

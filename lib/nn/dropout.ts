@@ -38,7 +38,10 @@ export class Dropout extends Module implements Layer {
         requireTensor('forward', x);
         requireFloat('forward', x);
         const drops = this.p > 0;
-        guard(() => this.p > 0 === drops);
+        guard(
+            () => this.p > 0 === drops,
+            () => `Dropout has p ${this.p} now`,
+        );
         if (!this.training || !drops) return x;
         return dropoutBy(
             x,

@@ -120,16 +120,32 @@ function runWatched(module: Module, hooks: Hooks, inputs: readonly unknown[], bo
 
 /** Ties a captured step to the parameters, modules and hooks that this one has now. */
 function guardParts(module: Module, hooks: Hooks): void {
-    const parts = partsOf(module, hooks);
-    guard(() => {
-        const now = partsOf(module, hooks);
-        return now.length === parts.length && now.every((part, i) => part === parts[i]);
-    });
+    const [name, names, then] = [describeModule(module), partNames(module, hooks), partsOf(module, hooks)];
+    guard(
+        () => {
+            const now = partsOf(module, hooks);
+            return now.length === then.length && now.every((part, i) => part === then[i]);
+        },
+        () => {
+            const now = partsOf(module, hooks);
+            const longer = now.length > names.length ? partNames(module, hooks) : names;
+            return `${longer.find((_, i) => now[i] !== then[i]) ?? 'a part'} of ${name} is another one now`;
+        },
+    );
 }
 
 function partsOf(module: Module, { pre, forward, backward }: Hooks): unknown[] {
     const parameters = module.ownParameters().map(([, parameter]) => parameter);
     return [...parameters, ...module.children(), ...pre, ...forward, ...backward];
+}
+
+/** Names for the same list. */
+function partNames(module: Module, { pre, forward, backward }: Hooks): string[] {
+    return [
+        ...module.ownParameters().map(([name]) => `parameter '${name}'`),
+        ...module.children().map(() => 'a submodule'),
+        ...[...pre, ...forward, ...backward].map(() => 'a hook'),
+    ];
 }
 
 /** @internal One call of a module's forward: hooks around it, and its name on the errors that leave it. */

@@ -1,6 +1,6 @@
 import { noGrad } from '../autograd/grad_mode.js';
 import { clearGradient, setRequiresGrad } from '../autograd/gradients.js';
-import { guard } from '../native/tracer.js';
+import { activeTracer, guard } from '../native/tracer.js';
 import { copy_ } from '../ops/in_place.js';
 import { to } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
@@ -66,7 +66,13 @@ export abstract class Module {
     /** True between `train()` and `eval()`; dropout and batch norm look at it. */
     get training(): boolean {
         const mode = this.isTraining;
-        guard(() => this.isTraining === mode);
+        if (activeTracer()) {
+            const name = describeModule(this);
+            guard(
+                () => this.isTraining === mode,
+                () => `${name} is in ${mode ? 'eval' : 'train'} mode now`,
+            );
+        }
         return mode;
     }
 

@@ -39,7 +39,10 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
 
     protected override update(updates: readonly Update[], group: ParamGroup<AdamOptions>): void {
         const { amsgrad } = group;
-        guard(() => group.amsgrad === amsgrad);
+        guard(
+            () => group.amsgrad === amsgrad,
+            () => `${this.label} has amsgrad ${group.amsgrad} now`,
+        );
         const moments = [
             perStep(() => group.lr),
             perStep(() => group.betas[0]),
@@ -50,7 +53,10 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
         // Parameters that sat out some steps have a bias correction of their own.
         for (const [state, share] of groupBySteps(updates)) {
             const step = perStep(() => state.step);
-            guard(() => share.every((update) => update.state.step === state.step));
+            guard(
+                () => share.every((update) => update.state.step === state.step),
+                () => `parameters of ${this.label} are no longer at the same step`,
+            );
             const flags = [this.decoupled ? 1 : 0, amsgrad ? 1 : 0];
             this.runGroups('adam_step', share, this.stateNames(group), [...moments, step, ...flags]);
         }

@@ -280,10 +280,13 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         if (!activeTracer()) return;
         const parts = (): object[] => this.paramGroups.flatMap((group) => [group, ...group.params]);
         const then = parts();
-        guard(() => {
-            const now = parts();
-            return now.length === then.length && now.every((part, i) => part === then[i]);
-        });
+        guard(
+            () => {
+                const now = parts();
+                return now.length === then.length && now.every((part, i) => part === then[i]);
+            },
+            () => `the parameters or groups of ${this.label} are others now`,
+        );
     }
 
     private updateOf(parameter: Tensor, group: ParamGroup<Options>): Update[] {

@@ -72,7 +72,10 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
         const { centered } = group;
         const names = this.stateNames(group);
         const hasVelocity = group.momentum !== 0;
-        guard(() => group.centered === centered && (group.momentum !== 0) === hasVelocity);
+        guard(
+            () => group.centered === centered && (group.momentum !== 0) === hasVelocity,
+            () => `RMSprop has centered ${group.centered} and momentum ${group.momentum} now`,
+        );
         const options = [
             perStep(() => group.lr),
             perStep(() => group.alpha),

@@ -64,7 +64,10 @@ export class SGD extends Optimizer<SGDOptions> {
     protected override update(updates: readonly Update[], group: ParamGroup<SGDOptions>): void {
         const { nesterov } = group;
         const names = this.stateNames(group);
-        guard(() => group.nesterov === nesterov && this.stateNames(group).length === names.length);
+        guard(
+            () => group.nesterov === nesterov && this.stateNames(group).length === names.length,
+            () => `SGD has nesterov ${group.nesterov} and momentum ${group.momentum} now`,
+        );
         const options = [
             perStep(() => group.lr),
             perStep(() => group.momentum),

@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
 import { requireRunOptions, StepRunner, type RunnerOptions } from './step_runner.js';
 
-export type { CaptureOptions, CaptureStatistics, RunOptions } from './options.js';
+export type { CaptureOptions, CaptureStatistics, ProgramReport, RunOptions } from './options.js';
 
 const optionNames = Object.keys({
     validate: true,
@@ -41,7 +41,7 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
  *
  * A program holds for the shapes, dtypes and strides of its inputs and for what the function read: train or eval mode, frozen
  * parameters, parameter objects, gradients from before the step. Where one of these differs, another program is made and
- * kept beside it. What else the function does in JavaScript happens once, when it is captured: numbers that change must come
+ * kept beside it; `statistics.programs` tells the reason for each. What else the function does in JavaScript happens once, when it is captured: numbers that change must come
  * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call; a step whose gradients nobody reads
  * afterwards is faster with `gradients: false`.
  *

@@ -23,7 +23,7 @@ import { Scope } from '../autograd/scope.js';
 import type { Device } from '../tensor/device.js';
 import type { DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
-import type { Shape } from '../tensor/shape.js';
+import { shapeText, type Shape } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import { ProgramTracer } from './program_tracer.js';
 import { replaceTensors, tensorsOf } from './results.js';
@@ -75,6 +75,19 @@ function standInFor(input: Tensor): Tensor {
     const standIn = new Tensor(shape, dtype, { strides, device });
     standIn.isRowMajor = input.isRowMajor;
     return standIn;
+}
+
+function changeOfTensor(x: Tensor, neededGrad: boolean): string {
+    if (x.isDisposed) return `a tensor of shape ${shapeText(x.shape)} that it uses was disposed`;
+    const what = `a tensor of shape ${shapeText(x.shape)} that it uses`;
+    if (x.needsGrad !== neededGrad)
+        return `${what} ${neededGrad ? 'requires no gradient any more' : 'requires a gradient now'}`;
+    return `${what} has other memory now`;
+}
+
+function changeOfGradient({ shape, storedGrad }: Tensor, before: Tensor | null): string {
+    const now = storedGrad === null ? 'no gradient' : before === null ? 'a gradient' : 'another gradient';
+    return `a parameter of shape ${shapeText(shape)} has ${now} before the step now`;
 }
 
 /** A row-major tensor with the elements of x; recorded, since it runs inside the step. */
@@ -175,24 +188,28 @@ export class CapturedProgram<Result> {
         }
     }
 
-    /** True when the program does what the step would do now. */
-    get isValid(): boolean {
+    /** What has changed, so that the step would do something else now; undefined where nothing has. */
+    get change(): string | undefined {
         for (const { tensor, id, needsGrad } of this.known)
-            if (tensor.id !== id || tensor.needsGrad !== needsGrad) return false;
-        for (const { leaf, before } of this.gradientsBefore) if (leaf.storedGrad !== before) return false;
-        for (const holds of this.tracer.guards) if (!holds()) return false;
-        return true;
+            if (tensor.id !== id || tensor.needsGrad !== needsGrad) return changeOfTensor(tensor, needsGrad);
+        for (const { leaf, before } of this.gradientsBefore)
+            if (leaf.storedGrad !== before) return changeOfGradient(leaf, before);
+        for (const { holds, change } of this.tracer.guards) if (!holds()) return change();
+        return undefined;
     }
 
     /**
-     * True where these inputs share memory with what the step writes exactly if those of the capture did: calls are put
-     * together only where they do not. Gradients of an earlier replay are never fit, since the next one overwrites them.
+     * Why it cannot take these inputs. They must share memory with what the step writes exactly if those of the capture did:
+     * calls are put together only where they do not. Gradients of an earlier replay are never fit, since the next one
+     * overwrites them.
      */
-    fits(inputs: readonly Tensor[]): boolean {
-        return (
-            inputs.some(({ version }) => this.writtenMemory.has(version)) === this.sharesInputs &&
-            !inputs.some(({ version }) => this.gradientMemory.has(version))
-        );
+    misfit(inputs: readonly Tensor[]): string | undefined {
+        const shares = inputs.some(({ version }) => this.writtenMemory.has(version));
+        if (shares !== this.sharesInputs)
+            return `${shares ? 'an' : 'no'} input shares memory with what the step writes now`;
+        return inputs.some(({ version }) => this.gradientMemory.has(version))
+            ? 'an input is a gradient that the step overwrites'
+            : undefined;
     }
 
     /** Gradients that the step leaves on leaves. */

@@ -1,14 +1,23 @@
 import type { ProgramSize } from '../native/program.js';
 import type { Tensor } from '../tensor/tensor.js';
 
+/** A program of a captured step. */
+export interface ProgramReport extends ProgramSize {
+    /**
+     * Why it was made, when none of those before it fit: 'it is the first', 'input 0 changed from [64, 784] to [32, 784]',
+     * "BatchNorm2d 'features.1' is in eval mode now", "parameter 'weight' of Linear 'head' is another one now".
+     */
+    readonly reason: string;
+}
+
 /** Counters of a captured step. */
 export interface CaptureStatistics {
     /** Programs made so far, one for each kind of input and mode. */
     readonly captures: number;
     /** Steps run. */
     readonly replays: number;
-    /** Sizes of the programs that are kept. */
-    readonly programs: readonly ProgramSize[];
+    /** The programs that are kept, with the reason for each; the one that was used last comes first. */
+    readonly programs: readonly ProgramReport[];
 }
 
 export interface CaptureOptions {

@@ -1,7 +1,7 @@
-import type { ProgramSize } from '../native/program.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedProgram, type RecordingOptions } from './captured_program.js';
-import { signatureOf } from './step_inputs.js';
+import type { ProgramReport } from './options.js';
+import { changeOfSignature, signatureKey, signatureOf, type Signature } from './step_inputs.js';
 
 /** Programs of one step that are kept; the one that was not used for the longest time goes first. */
 const maxPrograms = 16;
@@ -9,7 +9,10 @@ const maxPrograms = 16;
 const wastedLimit = 8;
 
 interface CacheEntry<Result> {
-    readonly signature: string;
+    readonly key: string;
+    readonly signature: Signature;
+    /** Why it was made. */
+    readonly reason: string;
     readonly program: CapturedProgram<Result>;
     uses: number;
 }
@@ -40,16 +43,32 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         const given = [...new Set(inputs)];
         const places = inputs.map((input) => given.indexOf(input));
         const samples = given.map(sampleOf);
-        const signature = signatureOf(samples, places);
+        const key = signatureKey(samples, places);
         const at = this.entries.findIndex(
-            (entry) => entry.signature === signature && entry.program.isValid && entry.program.fits(samples),
+            (entry) => entry.key === key && misfit(entry, samples) === undefined,
         );
         const found = at >= 0 ? this.entries.splice(at, 1)[0] : undefined;
-        const entry = found ?? { signature, program: this.record(samples, places), uses: 0 };
+        const entry = found ?? this.newEntry(key, samples, places);
         entry.uses++;
         if (entry.uses === this.validatedUses + 1) entry.program.dropExact();
         this.entries.unshift(entry);
         return { program: entry.program, given, isChecked: entry.uses <= this.validatedUses };
+    }
+
+    private newEntry(key: string, samples: readonly Tensor[], places: readonly number[]): CacheEntry<Result> {
+        const signature = signatureOf(samples, places);
+        const reason = this.reasonFor(key, signature, samples);
+        const program = this.record(samples, places);
+        this.warnIfWasteful(reason);
+        return { key, signature, reason, program, uses: 0 };
+    }
+
+    /** What the last program of this kind of inputs, or the last one of all, lacks. */
+    private reasonFor(key: string, signature: Signature, samples: readonly Tensor[]): string {
+        const [last] = this.entries;
+        if (!last) return 'it is the first';
+        const alike = this.entries.find((entry) => entry.key === key);
+        return (alike && misfit(alike, samples)) ?? changeOfSignature(last.signature, signature);
     }
 
     private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
@@ -64,22 +83,26 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         );
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();
-        this.warnIfWasteful();
         return program;
     }
 
-    private warnIfWasteful(): void {
+    private warnIfWasteful(reason: string): void {
         const wasted = this.entries.filter(({ uses }) => uses === 1).length;
         if (this.hasWarned || wasted < wastedLimit) return;
         this.hasWarned = true;
         process.emitWarning(
             `[capture] ${wasted} programs of one step were used only once: its inputs' shapes, or what it reads, differ ` +
-                'in nearly every call; drop short batches, or call the step itself',
+                `in nearly every call, the last time since ${reason}; drop short batches, or call the step itself`,
             { code: 'NATIVEGRAD_RECAPTURE' },
         );
     }
 
-    get sizes(): ProgramSize[] {
-        return this.entries.map(({ program }) => program.size);
+    get reports(): ProgramReport[] {
+        return this.entries.map(({ program, reason }) => ({ ...program.size, reason }));
     }
+}
+
+/** Why the program of this entry cannot be used now; undefined where it can. */
+function misfit<Result>({ program }: CacheEntry<Result>, samples: readonly Tensor[]): string | undefined {
+    return program.change ?? program.misfit(samples);
 }

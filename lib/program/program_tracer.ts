@@ -1,5 +1,5 @@
 import type { TensorRecord } from '../native/call.js';
-import type { SlotValue, StepState, Tracer } from '../native/tracer.js';
+import type { Guard, SlotValue, StepState, Tracer } from '../native/tracer.js';
 import type { DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
 
@@ -17,7 +17,7 @@ export class ProgramTracer implements Tracer {
     readonly actions: (() => void)[] = [];
     /** What the actions change. */
     readonly states = new Set<StepState>();
-    readonly guards: (() => boolean)[] = [];
+    readonly guards: Guard[] = [];
     readonly slots: { readonly slot: SlotValue; readonly index: number }[] = [];
     /** Tensors from outside that the step reads or writes. */
     readonly outside = new Set<Tensor>();
@@ -36,8 +36,8 @@ export class ProgramTracer implements Tracer {
         if (state) this.states.add(state);
     }
 
-    addGuard(holds: () => boolean): void {
-        this.guards.push(holds);
+    addGuard(guard: Guard): void {
+        this.guards.push(guard);
     }
 
     bindSlot(slot: SlotValue, index: number): void {

@@ -1,15 +1,59 @@
 import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import { CaptureError } from '../native/capture_error.js';
-import { shapeText } from '../tensor/shape.js';
+import type { DType } from '../tensor/dtype.js';
+import { sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 
-/** Dtypes and layouts of the tensors, and which of them each input is. */
-export function signatureOf(samples: readonly Tensor[], places: readonly number[]): string {
+/** Dtypes and layouts of the tensors, which of them each input is, and modes: all that `Signature` says, as one string. */
+export function signatureKey(samples: readonly Tensor[], places: readonly number[]): string {
     const parts = samples.map(
         ({ device, dtype, shape, strides }) => `${device}:${dtype}:${shape.join()}:${strides.join()}`,
     );
     return `${isGradEnabled() ? 'grad' : 'no grad'}|${autocastDtype() ?? ''}|${places.join()}|${parts.join('|')}`;
+}
+
+/** What a program holds for, to say what has changed. */
+export interface Signature {
+    readonly isGradEnabled: boolean;
+    readonly autocast: DType | null;
+    readonly inputs: readonly InputKind[];
+}
+
+type InputKind = Pick<Tensor, 'device' | 'dtype' | 'shape' | 'strides'> & { readonly place: number };
+
+export function signatureOf(samples: readonly Tensor[], places: readonly number[]): Signature {
+    const inputs = places.flatMap((place) => {
+        const sample = samples[place];
+        if (!sample) return [];
+        const { device, dtype, shape, strides } = sample;
+        return [{ device, dtype, shape, strides, place }];
+    });
+    return { isGradEnabled: isGradEnabled(), autocast: autocastDtype(), inputs };
+}
+
+/** What is not in `now` as it was `then`. */
+export function changeOfSignature(then: Signature, now: Signature): string {
+    if (now.inputs.length !== then.inputs.length)
+        return `the number of inputs changed from ${then.inputs.length} to ${now.inputs.length}`;
+    for (const [i, input] of now.inputs.entries()) {
+        const before = then.inputs[i];
+        const change = before && changeOfInput(before, input);
+        if (change) return `input ${i} ${change}`;
+    }
+    if (now.isGradEnabled !== then.isGradEnabled)
+        return `gradients are ${now.isGradEnabled ? 'on' : 'off'} now`;
+    return `autocast is ${now.autocast ?? 'off'} now`;
+}
+
+function changeOfInput(then: InputKind, now: InputKind): string | undefined {
+    const changed = (before: string, after: string): string => `changed from ${before} to ${after}`;
+    if (!sameShape(then.shape, now.shape)) return changed(shapeText(then.shape), shapeText(now.shape));
+    if (then.dtype !== now.dtype) return changed(then.dtype, now.dtype);
+    if (then.device !== now.device) return changed(then.device, now.device);
+    if (!sameShape(then.strides, now.strides))
+        return changed(`strides ${shapeText(then.strides)}`, `strides ${shapeText(now.strides)}`);
+    return then.place === now.place ? undefined : 'is, or is no longer, the same tensor as another input';
 }
 
 /** The first entry along the first axis, as the step sees it. */

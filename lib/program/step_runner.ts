@@ -246,9 +246,10 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     private async runChunk(runs: readonly Run<Result>[], first: number, count: number): Promise<void> {
-        if (runs.some(({ program }) => !program.isValid))
+        const change = runs.map(({ program }) => program.change).find((found) => found !== undefined);
+        if (change !== undefined)
             throw new Error(
-                `[capture] what the step depends on (a mode, a parameter) was changed from outside after ${first} steps`,
+                `[capture] what the step depends on was changed from outside after ${first} steps: ${change}`,
             );
         const begin = performance.now();
         const parts = runs.map((run) => ({
@@ -335,7 +336,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         return {
             captures: caches.reduce((sum, { captures }) => sum + captures, 0),
             replays: this.replays,
-            programs: caches.flatMap(({ sizes }) => sizes),
+            programs: caches.flatMap(({ reports }) => reports),
         };
     }
 }
