@@ -5,12 +5,13 @@ import { deviceCode, type Device } from './tensor/device.js';
 export { CudaError };
 export type { DeviceInfo, DeviceMemory } from './native/addon.js';
 
-/** Why CUDA cannot be used in this process, or undefined where it can. */
+/** Why CUDA cannot be used in this process (what is missing, and what helps), or undefined where it can. */
 export function unavailableReason(): string | undefined {
     try {
-        return cudaDevices() > 0 ? undefined : '[cuda] the driver sees no GPU';
+        cudaDevices('cuda');
+        return undefined;
     } catch (error) {
-        if (error instanceof CudaError) return error.message;
+        if (error instanceof CudaError) return error.reason;
         throw error;
     }
 }
@@ -28,7 +29,7 @@ export function isAvailable(): boolean {
 
 /** GPUs that this process sees (`CUDA_VISIBLE_DEVICES` counts); 0 where CUDA cannot be used. */
 export function deviceCount(): number {
-    return isAvailable() ? cudaDevices() : 0;
+    return isAvailable() ? cudaDevices('cuda.deviceCount') : 0;
 }
 
 /**

@@ -17,16 +17,18 @@ int32_t report(ErrorMessage* error, Status status, const char* text) {
     return static_cast<int32_t>(status);
 }
 
-// Runs the body; what it throws becomes a status, with `[op]` in front where the text names none.
+// Runs the body; what it throws becomes a status, with `[op]` in front where the text names none. Of the
+// runtime's errors, which begin with [cuda], the caller learns which op met them.
 template <class Body>
 int32_t guarded(ErrorMessage* error, const char* op, const Body& body) {
     try {
         body();
         return 0;
     } catch (const Error& caught) {
-        if (caught.what()[0] == '[') return report(error, caught.status, caught.what());
+        const bool of_runtime = std::strncmp(caught.what(), "[cuda] ", 7) == 0;
+        if (caught.what()[0] == '[' && !of_runtime) return report(error, caught.status, caught.what());
         char text[sizeof error->text];
-        std::snprintf(text, sizeof text, "[%s] %s", op, caught.what());
+        std::snprintf(text, sizeof text, "[%s] %s", op, caught.what() + (of_runtime ? 7 : 0));
         return report(error, caught.status, text);
     } catch (const std::bad_alloc&) {
         char text[128];
@@ -57,7 +59,7 @@ int32_t count_devices(int32_t* count, ErrorMessage* error) {
 }
 
 int32_t describe(int32_t ordinal, DeviceInfo* info, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] {
+    return guarded(error, "cuda.deviceInfo", [&] {
         const DeviceProperties properties = device_properties(ordinal);
         const Probe found = probe();
         *info = {};
@@ -76,7 +78,7 @@ int32_t open(int32_t ordinal, void** queue, ErrorMessage* error) {
 }
 
 int32_t wait(DeviceQueue where, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] { queue_of(where).synchronize(); });
+    return guarded(error, "cuda.synchronize", [&] { queue_of(where).synchronize(); });
 }
 
 void close(DeviceQueue where) {
@@ -99,7 +101,7 @@ void release_memory(DeviceQueue where, void* data, size_t bytes) {
 }
 
 int32_t copy_from(DeviceQueue where, void* to, const void* host, size_t bytes, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] {
+    return guarded(error, "tensor", [&] {
         Queue& queue = queue_of(where);
         const DeviceScope device(queue.ordinal());
         queue.staging().to_device(to, host, bytes, queue.stream());
@@ -107,7 +109,7 @@ int32_t copy_from(DeviceQueue where, void* to, const void* host, size_t bytes, E
 }
 
 int32_t copy_to(DeviceQueue where, void* host, const void* from, size_t bytes, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] {
+    return guarded(error, "data", [&] {
         Queue& queue = queue_of(where);
         const DeviceScope device(queue.ordinal());
         queue.staging().to_host(host, from, bytes, queue.stream());
@@ -125,7 +127,7 @@ int32_t end_read(DeviceQueue where, void* read, void* host, ErrorMessage* error)
 }
 
 int32_t free_memory(int32_t ordinal, int64_t* free_bytes, int64_t* total_bytes, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] {
+    return guarded(error, "cuda.memoryInfo", [&] {
         const DeviceScope device(ordinal);
         const MemoryInfo info = memory_info();
         *free_bytes = static_cast<int64_t>(info.free_bytes);
@@ -134,7 +136,7 @@ int32_t free_memory(int32_t ordinal, int64_t* free_bytes, int64_t* total_bytes, 
 }
 
 int32_t copy_within(DeviceQueue where, void* to, const void* from, size_t bytes, ErrorMessage* error) {
-    return guarded(error, "cuda", [&] {
+    return guarded(error, "copy", [&] {
         Queue& queue = queue_of(where);
         const DeviceScope device(queue.ordinal());
         if (bytes > 0) copy_on_device(to, from, bytes, queue.stream());

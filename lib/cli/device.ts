@@ -1,16 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-
 import { unavailableReason } from '../cuda.js';
+import { driverVersion } from '../native/cuda_plugin.js';
 import type { OutputStream } from './streams.js';
 import { UsageError } from './usage_error.js';
-
-const driverFile = '/proc/driver/nvidia/version';
-
-/** The NVIDIA driver of this machine, or undefined where there is none. */
-export function driverVersion(): string | undefined {
-    if (!existsSync(driverFile)) return undefined;
-    return /Kernel Module\D+(\d[\d.]*)/.exec(readFileSync(driverFile, 'utf8'))?.[1] ?? 'of unknown version';
-}
 
 /**
  * The device that a request comes down to. `auto` takes the GPU where it can; where there is a driver and it cannot, it says why.
@@ -19,9 +10,8 @@ export function driverVersion(): string | undefined {
  */
 export function chooseDevice(request: 'cpu' | 'cuda' | 'auto', err: OutputStream): 'cpu' | 'cuda' {
     if (request === 'cpu') return 'cpu';
-    const reason = unavailableReason();
-    if (reason === undefined) return 'cuda';
-    const why = reason.replace(/^\[cuda\] /, '');
+    const why = unavailableReason();
+    if (why === undefined) return 'cuda';
     if (request === 'cuda') throw new UsageError(`--device cuda cannot be used: ${why}`);
     const driver = driverVersion();
     if (driver !== undefined)

@@ -63,8 +63,11 @@ async function examine(): Promise<DoctorReport> {
 
 async function examineCuda(): Promise<CudaState> {
     try {
-        const [{ driverVersion }, cuda] = await Promise.all([import('./device.js'), import('../cuda.js')]);
-        const reason = (cuda.unavailableReason() ?? '').replace(/^\[cuda\] /, '');
+        const [{ driverVersion }, cuda] = await Promise.all([
+            import('../native/cuda_plugin.js'),
+            import('../cuda.js'),
+        ]);
+        const reason = cuda.unavailableReason() ?? '';
         const devices = Array.from({ length: cuda.deviceCount() }, (_, i) => {
             const { name, memoryBytes, major, minor, driver } = cuda.deviceInfo(`cuda:${i}`);
             const gigabytes = (memoryBytes / 2 ** 30).toFixed(0);

@@ -1,7 +1,9 @@
+import { deviceInfo } from '../cuda.js';
 import { DataLoader, digitDataset, randomSplit, readMnist } from '../data/index.js';
 import type { DigitSet, Subset, TensorDataset } from '../data/index.js';
 import { saveModel } from '../nn/model_file.js';
 import { setThreads, threads } from '../system.js';
+import type { Device } from '../tensor/device.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
@@ -52,7 +54,7 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const folder = await createRunFolder(config);
     await writeJson(folder.file('config.json'), configForFile(config, device));
     log.write(
-        `${data.attribution}\n${describeRun(config, folder, trainingSet.length, validation?.length ?? 0)}\n`,
+        `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
 
     const begin = performance.now();
@@ -213,10 +215,17 @@ function configForFile(config: TrainConfig, device: string): Record<string, unkn
     };
 }
 
-function describeRun(config: TrainConfig, folder: RunFolder, training: number, validation: number): string {
+function describeRun(
+    config: TrainConfig,
+    device: Device,
+    folder: RunFolder,
+    training: number,
+    validation: number,
+): string {
     const { architecture, hiddenSizes, convChannels, optimizer, learningRate, batchSize, epochs } = config;
     const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
     const samples = `${training} images to train on, ${validation} to validate`;
     const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${config.maxSteps === undefined ? '' : ` or ${config.maxSteps} steps`}`;
-    return `${architecture} ${layers}; ${samples}; ${method}\nrun folder ${folder.path}`;
+    const place = device === 'cpu' ? 'on the CPU' : `on ${device}, ${deviceInfo(device).name}`;
+    return `${architecture} ${layers}; ${samples}; ${method}; ${place}\nrun folder ${folder.path}`;
 }

@@ -1,11 +1,20 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { namedPlugin, native } from './addon.js';
 import { addonPath } from './loader.js';
 
-/** CUDA cannot be used in this process; the message says what is missing. */
+/** CUDA cannot be used in this process; the message says who asked for it, and `reason` what is missing. */
 export class CudaError extends Error {
     override name = 'CudaError';
+
+    constructor(
+        op: string,
+        /** What is missing, and what helps. */
+        readonly reason: string,
+        options?: ErrorOptions,
+    ) {
+        super(`[${op}] CUDA cannot be used: ${reason}`, options);
+    }
 }
 
 const library = 'libnativegrad_cuda.so';
@@ -17,30 +26,44 @@ function candidates(): string[] {
     return [join(folder, library), join(folder, '..', '..', 'build-cuda', library)];
 }
 
-function pluginPath(): string {
+const driverFile = '/proc/driver/nvidia/version';
+const driverOfWsl = '/usr/lib/wsl/lib/libcuda.so.1';
+
+/** The NVIDIA driver of this machine, or undefined where none is found. */
+export function driverVersion(): string | undefined {
+    if (!existsSync(driverFile)) return existsSync(driverOfWsl) ? 'of Windows' : undefined;
+    return /Kernel Module\D+(\d[\d.]*)/.exec(readFileSync(driverFile, 'utf8'))?.[1] ?? 'of unknown version';
+}
+
+function pluginPath(op: string): string {
     const paths = candidates();
     const found = paths.find((path) => existsSync(path));
     if (found !== undefined) return found;
     const origin = namedPlugin === '' ? '' : ', which NATIVEGRAD_CUDA names';
+    const driver = driverVersion() === undefined ? 'no NVIDIA driver is found on this machine, and ' : '';
     throw new CudaError(
-        `[cuda] the CUDA plugin is not there: no ${paths.join(' and no ')}${origin}. ` +
+        op,
+        `${driver}the CUDA plugin is not there: no ${paths.join(' and no ')}${origin}. ` +
             'Build it in a checkout of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name it',
     );
 }
 
 /**
- * Loads the plugin, once per process; returns how many GPUs it sees.
+ * Loads the plugin, once per process; returns how many GPUs it sees, at least one. `op` begins the message.
  *
  * @throws CudaError naming what is missing: the plugin, the driver, a GPU.
  */
-export function cudaDevices(): number {
+export function cudaDevices(op: string): number {
     const known = native.deviceCount() - 1;
     if (known > 0) return known;
-    const path = pluginPath();
+    const path = pluginPath(op);
     try {
         native.loadPlugin(path);
     } catch (error) {
-        throw new CudaError(error instanceof Error ? error.message : String(error), { cause: error });
+        const text = error instanceof Error ? error.message : String(error);
+        throw new CudaError(op, text.replace(/^\[cuda\] /, ''), { cause: error });
     }
-    return native.deviceCount() - 1;
+    const found = native.deviceCount() - 1;
+    if (found === 0) throw new CudaError(op, 'the driver sees no GPU');
+    return found;
 }

@@ -20,7 +20,7 @@ export function deviceCode(op: string, device: unknown): number {
                 "expected 'cpu', 'cuda' or 'cuda:1'",
         );
     const index = Number(ordinal[1] ?? 0);
-    const count = cudaDevices();
+    const count = cudaDevices(op);
     if (index < count) return 1 + index;
     throw new RangeError(
         `[${op}] there is no device 'cuda:${index}': this process sees ${count} GPU${count === 1 ? '' : 's'}, ` +

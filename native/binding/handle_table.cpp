@@ -190,6 +190,9 @@ StorageRef HandleTable::allocate(const Placement& placement, int64_t bytes) {
         data = memory();
     }
     if (data == nullptr) {
+        // A device that has failed has no memory to give, either: that is what to tell.
+        ErrorMessage error{};
+        require_ok(placement.backend->synchronize(placement.where, &error), error);
         char text[256];
         std::snprintf(text, sizeof text,
                       "out of memory on %s: asked for %lld bytes while %lld tensors hold %lld bytes; dispose "

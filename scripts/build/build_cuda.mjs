@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withBuildLock } from './build_lock.mjs';
 import { cmakeBuild, cmakeConfigure, run } from './cmake.mjs';
-import { cudaToolkit } from './cuda_toolkit.mjs';
+import { copySanitizer, cudaToolkit } from './cuda_toolkit.mjs';
 import { findCommand, missingTools } from './toolchain.mjs';
 
 export const releaseArchitectures = ['75', '80', '86', '89', '90', '100', 'ptx'];
@@ -40,6 +40,7 @@ export async function buildCuda({ root, architectures, targets = [] }) {
         if (configured.code !== 0) throw new Error(configured.output);
         const built = await cmakeBuild(buildDir, targets);
         if (built.code !== 0) throw new Error(`${built.output}\nnativegrad: building the CUDA plugin failed.`);
+        copySanitizer(toolkit.root, buildDir);
     });
     return buildDir;
 }

@@ -1,5 +1,14 @@
-// A CUDA toolkit to build with: nvcc on PATH or in CUDA_HOME, else one of PyPI's wheels in build/cuda-toolkit.
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+// A CUDA toolkit to build with: nvcc on PATH or in CUDA_HOME, else one of PyPI's wheels in build-cuda-toolkit/.
+import {
+    copyFileSync,
+    existsSync,
+    mkdirSync,
+    readFileSync,
+    readdirSync,
+    realpathSync,
+    rmSync,
+    writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from './cmake.mjs';
 import { findCommand } from './toolchain.mjs';
@@ -12,8 +21,11 @@ const wheels = [
     'nvidia-cuda-runtime',
     'nvidia-cuda-cccl',
     'nvidia-cublas',
+    'nvidia-cuda-sanitizer-api',
 ];
+const requirements = wheels.map((name) => `${name}==${wheelVersion}`);
 const oldest = [12, 4];
+const orElse = 'install a CUDA toolkit (12.4 or newer) and put nvcc on PATH or name it by CUDA_HOME';
 
 /** The toolkit's root of an nvcc: it may be a link from elsewhere into the toolkit. */
 function rootOf(nvcc) {
@@ -30,7 +42,7 @@ function installedToolkit() {
     return nvcc && rootOf(nvcc);
 }
 
-/** build/cuda-toolkit/lib/python3.x/site-packages/nvidia/cu13, or undefined. */
+/** build-cuda-toolkit/lib/python3.x/site-packages/nvidia/cu13, or undefined. */
 function wheelRoot(folder) {
     const lib = join(folder, 'lib');
     if (!existsSync(lib)) return undefined;
@@ -39,30 +51,42 @@ function wheelRoot(folder) {
         .find((root) => existsSync(join(root, 'bin', 'nvcc')) && existsSync(join(root, 'lib', 'libcudart_static.a')));
 }
 
+/** Whether all the wheels of this version of the script are there. */
+function isComplete(folder) {
+    const note = join(folder, 'complete');
+    return (
+        existsSync(note) &&
+        readFileSync(note, 'utf8') === requirements.join('\n') &&
+        wheelRoot(folder) !== undefined
+    );
+}
+
 async function installWheels(folder, say) {
     const python = findCommand(['python3']);
     if (!python) {
         throw new Error(
-            'no nvcc on PATH or in CUDA_HOME, and no python3 to set up a toolkit with: install a CUDA toolkit, or python3-venv',
+            `no nvcc on PATH or in CUDA_HOME, and no python3 to set up a toolkit with: install python3-venv, or ${orElse}`,
         );
     }
     say(`nativegrad: no nvcc on PATH or in CUDA_HOME; setting up CUDA ${wheelVersion} in ${folder} ...`);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(dirname(folder), { recursive: true });
     const steps = [
-        [python, ['-m', 'venv', folder]],
+        ['is python3-venv installed?', python, ['-m', 'venv', folder]],
         [
+            'is there a way to PyPI?',
             join(folder, 'bin', 'python'),
-            ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'].concat(
-                wheels.map((name) => `${name}==${wheelVersion}`),
-            ),
+            ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--retries=1', ...requirements],
         ],
     ];
-    for (const [command, words] of steps) {
+    for (const [question, command, words] of steps) {
         const { code, output } = await run(command, words);
-        if (code !== 0) throw new Error(`${output}\nnativegrad: ${command} ${words.join(' ')} failed`);
+        if (code === 0) continue;
+        throw new Error(
+            `${output}\nnativegrad: no toolkit could be set up: ${command} ${words.join(' ')} failed; ${question} Else ${orElse}.`,
+        );
     }
-    writeFileSync(join(folder, 'complete'), wheelVersion);
+    writeFileSync(join(folder, 'complete'), requirements.join('\n'));
 }
 
 async function checkVersion(root) {
@@ -80,9 +104,23 @@ async function checkVersion(root) {
 export async function cudaToolkit({ root, say = () => {} }) {
     const installed = installedToolkit();
     if (installed) return { root: installed, version: await checkVersion(installed) };
-    const folder = join(root, 'build', 'cuda-toolkit');
-    if (!existsSync(join(folder, 'complete')) || !wheelRoot(folder)) await installWheels(folder, say);
+    const folder = join(root, 'build-cuda-toolkit');
+    if (!isComplete(folder)) await installWheels(folder, say);
     const found = wheelRoot(folder);
     if (!found) throw new Error(`the wheels in ${folder} hold no nvcc where it was expected`);
     return { root: found, version: await checkVersion(found) };
+}
+
+/** Lays the wheels' compute-sanitizer beside the plugin, with which it goes to a machine with a GPU. */
+export function copySanitizer(toolkitRoot, buildDir) {
+    const [bin, lib] = [join(toolkitRoot, 'bin'), join(toolkitRoot, 'lib')];
+    if (!existsSync(join(bin, 'libsanitizer-collection.so'))) return;
+    const target = join(buildDir, 'compute-sanitizer');
+    const files = [join('bin', 'compute-sanitizer'), join('bin', 'libsanitizer-collection.so')].concat(
+        readdirSync(lib)
+            .filter((name) => /^lib(TreeLauncher|Interceptor|sanitizer-public)/.test(name))
+            .map((name) => join('lib', name)),
+    );
+    for (const folder of ['bin', 'lib']) mkdirSync(join(target, folder), { recursive: true });
+    for (const name of files) copyFileSync(join(toolkitRoot, name), join(target, name));
 }

@@ -4,4 +4,5 @@ export const deviceTests = [
     'test/autograd/**/*.test.ts',
     'test/nn/**/*.test.ts',
     'test/optim/**/*.test.ts',
+    'test/cuda/device/*.test.ts',
 ];

@@ -1,54 +1,70 @@
-// Tests on a real GPU: npm run test:gpu [-- --fast]   (--fast leaves out the sanitizers and the long training runs)
-// Needs what `npm run build:native && npm run build:cuda` made, Node and node_modules; no compiler and no npm. Without a GPU it
-// says why and runs nothing.
+// Tests on a real GPU: npm run test:gpu [-- --fast] [-- --grep WORDS]
+//   --fast        without the sanitizers and the long training run
+//   --grep WORDS  only those of the tests of ops, layers and so on whose names hold the words
+//   --plugin FILE another plugin than build-cuda/libnativegrad_cuda.so: with the simulator's, the whole course can be tried without a
+//                 GPU (trainings are shortened)
+// Needs what `npm run build:native && npm run build:cuda` made, Node and node_modules; no compiler and no npm: from an unpacked
+// bundle, `node scripts/check/test_gpu.mjs`. Without a GPU it says why and runs nothing.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { findCommand } from '../build/toolchain.mjs';
 import { deviceTests } from './device_tests.mjs';
 import { runMocha } from './run_mocha.mjs';
 
-const fast = process.argv.includes('--fast');
-const plugin = resolve('build-cuda', 'libnativegrad_cuda.so');
-const kernelTest = resolve('build-cuda', 'cuda_gpu_test');
-const environment = { NATIVEGRAD_CUDA: plugin, NATIVEGRAD_DEVICE: 'cuda' };
 const failures = [];
 
+function commandLine() {
+    const { values } = parseArgs({
+        options: {
+            fast: { type: 'boolean', default: false },
+            grep: { type: 'string' },
+            plugin: { type: 'string', default: join('build-cuda', 'libnativegrad_cuda.so') },
+        },
+    });
+    const plugin = resolve(values.plugin);
+    const isSimulator = plugin.endsWith('_sim.so');
+    const kernelTest = join(dirname(plugin), isSimulator ? 'cuda_sim_test' : 'cuda_gpu_test');
+    return { ...values, plugin, isSimulator, kernelTest };
+}
+
+/** Whether the command ended well; how it ended and how long it took is said. */
 function run(name, command, words, options = {}) {
     console.log(`\n==== ${name}: ${[command, ...words].join(' ')}`);
-    const { status, error } = spawnSync(command, words, { stdio: 'inherit', ...options });
+    const start = Date.now();
+    const { status, signal, error } = spawnSync(command, words, { stdio: 'inherit', ...options });
     if (error) console.error(error.message);
+    const end = status === 0 ? 'passed' : `FAILED (${signal ?? status})`;
+    console.log(`==== ${name}: ${end} after ${((Date.now() - start) / 1000).toFixed(1)} s`);
     if (status !== 0) failures.push(name);
     return status === 0;
 }
 
 /** What stands in the way, or undefined. */
-function reasonAgainst() {
+function reasonAgainst({ plugin, kernelTest }) {
     for (const path of [plugin, kernelTest])
         if (!existsSync(path)) return `${path} is missing: npm run build:cuda`;
-    const { status, stdout, stderr } = spawnSync(kernelTest, ['--probe'], { encoding: 'utf8' });
+    const { status, stdout, stderr, error } = spawnSync(kernelTest, ['--probe'], { encoding: 'utf8' });
+    if (error) return error.message;
     return status === 0 ? undefined : `${stdout}${stderr}`.trim();
 }
 
-/** compute-sanitizer of the machine, of CUDA_HOME, or of the toolkit that the build has set up. */
-function findSanitizer() {
+/** compute-sanitizer of the machine or of CUDA_HOME, else the one that the build has laid beside the plugin. */
+function findSanitizer(plugin) {
     const onPath = findCommand(['compute-sanitizer']);
     if (onPath) return onPath;
     const roots = process.env.CUDA_HOME ? [process.env.CUDA_HOME] : [];
-    const wheels = resolve('build', 'cuda-toolkit', 'lib');
-    if (existsSync(wheels)) {
-        for (const python of readdirSync(wheels))
-            roots.push(join(wheels, python, 'site-packages', 'nvidia', 'cu13'));
-    }
+    roots.push(join(dirname(plugin), 'compute-sanitizer'));
     return roots.map((root) => join(root, 'bin', 'compute-sanitizer')).find((path) => existsSync(path));
 }
 
-function sanitize() {
-    const sanitizer = findSanitizer();
+function sanitize({ plugin, kernelTest }, environment) {
+    const sanitizer = findSanitizer(plugin);
     if (!sanitizer) {
-        console.log(
-            '\n==== sanitizers: left out, there is no compute-sanitizer (pip install nvidia-cuda-sanitizer-api)',
+        failures.push(
+            'sanitizers: there is no compute-sanitizer; npm run build:cuda lays one beside the plugin',
         );
         return;
     }
@@ -59,20 +75,19 @@ function sanitize() {
             'node_modules/mocha/bin/mocha.js',
             'test/nn/layers.test.ts',
             'test/optim/optimizer.test.ts',
+            '--timeout=600000',
         ];
         run(
             `${tool} of layers and optimizers`,
             sanitizer,
             ['--tool', tool, ...words, process.execPath, ...mocha],
-            {
-                env: { ...process.env, ...environment },
-            },
+            { env: { ...process.env, ...environment } },
         );
     }
 }
 
 /** The README's command lines; the accuracy is that of the CPU. */
-function train(name, flags, least) {
+function train(name, plugin, flags, least) {
     const output = mkdtempSync(join(tmpdir(), 'nativegrad-gpu-'));
     try {
         const words = [
@@ -97,24 +112,57 @@ function train(name, flags, least) {
     }
 }
 
-const reason = reasonAgainst();
-if (reason !== undefined) {
-    console.log(`nothing was run on a GPU: ${reason}`);
-} else {
-    run('kernels', kernelTest, []);
-    const tests = [...deviceTests, 'test/train/golden_losses.test.ts'];
-    if ((await runMocha(tests, environment)) !== 0) failures.push('tests on the device');
-    train('MLP', [], 0.978);
-    if (!fast) {
-        train(
-            'CNN',
-            '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 5 --use_batch_norm'.split(
-                ' ',
-            ),
-            0.988,
-        );
-        sanitize();
+/** A training that the simulator can do: few digits, a small network. */
+function trainOnSimulator(plugin) {
+    const folder = mkdtempSync(join(tmpdir(), 'nativegrad-digits-'));
+    try {
+        const script = `(await import('./test/support/small_mnist.ts')).writeSmallMnist(${JSON.stringify(folder)}, 320, 100)`;
+        const words = ['--import', 'tsx', '--input-type=module', '-e', script];
+        if (!run('digits', process.execPath, words)) return;
+        const flags =
+            '--hidden_sizes 16 --batch_size 32 --epochs 4 --validation_split 0 --learning_rate 0.01 --data';
+        train('MLP, shortened', plugin, [...flags.split(' '), folder], 0.5);
+    } finally {
+        rmSync(folder, { recursive: true, force: true });
+    }
+}
+
+async function testOnDevice({ plugin, isSimulator, grep }, environment) {
+    console.log('\n==== ops, layers, optimizers, determinism, leaks');
+    const words = ['--timeout=600000', ...(grep === undefined ? [] : ['--grep', grep])];
+    if ((await runMocha([...deviceTests, ...words], environment)) !== 0) failures.push('tests on the device');
+    console.log("\n==== PyTorch's losses");
+    // The simulator takes many minutes for the convolutions of the other network.
+    const losses = ['test/train/golden_losses.test.ts', ...(isSimulator ? ['--grep= mlp '] : [])];
+    if ((await runMocha([...losses, '--timeout=600000'], environment)) !== 0)
+        failures.push("PyTorch's losses");
+    if (isSimulator) trainOnSimulator(plugin);
+    else train('MLP', plugin, [], 0.978);
+}
+
+async function runAll(options) {
+    const { plugin, isSimulator, kernelTest, fast } = options;
+    const environment = { NATIVEGRAD_CUDA: plugin, NATIVEGRAD_DEVICE: 'cuda' };
+    run('kernels', kernelTest, isSimulator ? ['--seeds', '2'] : []);
+    await testOnDevice(options, environment);
+    if (!fast && !isSimulator) {
+        const flags = '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 5 --use_batch_norm';
+        train('CNN', plugin, flags.split(' '), 0.988);
+        sanitize(options, environment);
     }
     console.log(failures.length === 0 ? '\nall of it passed' : `\nfailed: ${failures.join('; ')}`);
-    process.exitCode = failures.length === 0 ? 0 : 1;
+    return failures.length === 0 ? 0 : 1;
+}
+
+try {
+    process.chdir(resolve(import.meta.dirname, '..', '..'));
+    // A bundle's machine may have no temporary folder.
+    mkdirSync(tmpdir(), { recursive: true });
+    const options = commandLine();
+    const reason = reasonAgainst(options);
+    if (reason === undefined) process.exitCode = await runAll(options);
+    else console.log(`nothing was run on a GPU: ${reason}`);
+} catch (error) {
+    console.error(error.message);
+    process.exitCode = 2;
 }

@@ -53,8 +53,8 @@ function probeWith(environment: NodeJS.ProcessEnv): Report {
 
 function assertUnusable(report: Report, message: RegExp): void {
     assert.equal(report.name, 'CudaError');
-    assert.match(report.message, message);
-    assert.equal(report.reason, report.message);
+    assert.match(report.reason, message);
+    assert.equal(report.message, `[tensor] CUDA cannot be used: ${report.reason}`);
     assert.equal(report.available, false);
     assert.equal(report.devices, 0);
     assert.equal(report.sum, 4, 'the CPU works on');
@@ -70,10 +70,10 @@ describe('a GPU that cannot be used', function () {
     });
 
     const faults = {
-        no_driver: /^\[cuda\] no NVIDIA driver on this machine.*needs driver 580 or newer.*--gpus all/,
-        driver_too_old: /^\[cuda\] the NVIDIA driver is too old: it is .* for CUDA .*needs driver 580 or newer/,
-        no_device: /^\[cuda\] the NVIDIA driver finds no GPU on this machine/,
-        hidden_by_environment: /^\[cuda\] CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it/,
+        no_driver: /^no NVIDIA driver on this machine.*needs driver 580 or newer.*--gpus all/,
+        driver_too_old: /^the NVIDIA driver is too old: it is .* for CUDA .*needs driver 580 or newer/,
+        no_device: /^the NVIDIA driver finds no GPU on this machine/,
+        hidden_by_environment: /^CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it/,
     };
     for (const [fault, message] of Object.entries(faults)) {
         it(`says so: ${fault.replaceAll('_', ' ')}`, () => {
@@ -84,13 +84,13 @@ describe('a GPU that cannot be used', function () {
     it('says so: the plugin is missing', () => {
         const path = join(folder(), 'nowhere.so');
         const report = probeWith({ NATIVEGRAD_CUDA: path });
-        assertUnusable(report, /^\[cuda\] the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names/);
+        assertUnusable(report, /^no NVIDIA driver is found on this machine, and the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names/);
     });
 
     it('says so: the file is no library', () => {
         const path = join(folder(), 'text.so');
         writeFileSync(path, 'not a library');
-        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^\[cuda\] the plugin cannot be loaded: .*text\.so/);
+        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^the plugin cannot be loaded: .*text\.so/);
     });
 
     function compiled(source: string): string {
@@ -106,14 +106,14 @@ describe('a GPU that cannot be used', function () {
 
     it('says so: the library is no plugin', () => {
         const path = compiled('extern "C" int something_else() { return 1; }');
-        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^\[cuda\] .*other\.so is no plugin of nativegrad/);
+        assertUnusable(probeWith({ NATIVEGRAD_CUDA: path }), /^.*other\.so is no plugin of nativegrad/);
     });
 
     it('says so: the plugin is of another version', () => {
         const path = compiled('extern "C" const void* nativegrad_plugin(unsigned long, char*) { return nullptr; }');
         assertUnusable(
             probeWith({ NATIVEGRAD_CUDA: path }),
-            /^\[cuda\] .*other\.so is of another version than the addon: install the same version of both/,
+            /^.*other\.so is of another version than the addon: install the same version of both/,
         );
     });
 });
