@@ -242,8 +242,10 @@ Case draw_binary(Workbench& bench) {
     const bool whole = random.chance(0.25);
     const BinaryRow& row = whole ? one_of(random, whole_binary_rows) : one_of(random, binary_rows);
     const Broadcast shapes = draw_broadcast(random, bench.large() ? 100000 : 8000);
-    const DType dtype =
-        whole && random.chance(0.6) ? random.pick({DType::int32, DType::int64}) : draw_float(random);
+    const DType dtype = !whole
+                            ? draw_float(random)
+                            : random.pick({DType::int32, DType::int64, DType::int64, DType::float32,
+                                           DType::float64, DType::float64, DType::bfloat16, DType::float16});
     const auto drawn = [&](double low, double high) { return draw_value(random, whole, low, high); };
     Case made;
     made.inputs.push_back(bench.input(shapes.a, dtype, Layout::any, [&] { return drawn(-9, 9); }));

@@ -27,20 +27,20 @@ namespace nativegrad::fuzz {
 
 const std::vector<Family> families = {
     {"products", draw_product, 0.1, 0.02},
-    {"fused linear", draw_linear_fused, 0.08, 0.03},
+    {"fused linear", draw_linear_fused, 0.08, 0.04},
     {"convolutions", draw_convolution, 0.12, 0.06},
-    {"pools", draw_pool, 0.07, 0.01},
+    {"pools", draw_pool, 0.07, 0.02},
     {"batch norm", draw_batch_norm, 0.09, 0.04},
     {"layer norm", draw_layer_norm, 0.06, 0.02},
-    {"softmax", draw_softmax, 0.08, 0.02},
-    {"cross entropy", draw_cross_entropy, 0.07, 0.01},
-    {"reductions", draw_reduction, 0.08, 0.02},
-    {"elementwise", draw_elementwise, 0.09, 0.02},
-    {"chains", draw_chain, 0.03, 0.02},
+    {"softmax", draw_softmax, 0.08, 0.06},
+    {"cross entropy", draw_cross_entropy, 0.07, 0.02},
+    {"reductions", draw_reduction, 0.08, 0.05},
+    {"elementwise", draw_elementwise, 0.09, 0.06},
+    {"chains", draw_chain, 0.03, 0.05},
     {"copies", draw_copy, 0.03, 0.01},
-    {"moves", draw_move, 0.03, 0.02},
-    {"batches", draw_batch, 0.03, 0.04},
-    {"optimizers", draw_optimizer, 0.04, 0.02},
+    {"moves", draw_move, 0.03, 0.05},
+    {"batches", draw_batch, 0.03, 0.15},
+    {"optimizers", draw_optimizer, 0.04, 0.04},
 };
 
 namespace {

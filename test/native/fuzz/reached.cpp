@@ -1,6 +1,5 @@
 #include "reached.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -28,16 +27,20 @@ std::vector<std::string> kernel_names;
 std::atomic<uint64_t> worker_runs{0};
 uint64_t worker_runs_before = 0;
 int set_in_use = 0, sleeps_left = 0;
+int64_t run_number = 0, last_run_of[most_kernels];  // that slept in the kernel
 thread_local bool is_main_thread = false;
+
+void let_others(size_t kernel) {
+    if (sleeps_left == 0 || last_run_of[kernel] == run_number) return;
+    last_run_of[kernel] = run_number;
+    --sleeps_left;
+    std::this_thread::sleep_for(std::chrono::microseconds(60));
+}
 
 void note(size_t kernel) {
     Count& count = kernel_counts[set_in_use][kernel];
     count.runs.fetch_add(1, std::memory_order_relaxed);
-    if (is_main_thread) {
-        if (sleeps_left > 0) std::this_thread::sleep_for(std::chrono::microseconds(30));
-        sleeps_left = std::max(sleeps_left - 1, 0);
-        return;
-    }
+    if (is_main_thread) return let_others(kernel);
     count.by_workers.fetch_add(1, std::memory_order_relaxed);
     worker_runs.fetch_add(1, std::memory_order_relaxed);
 }
@@ -219,7 +222,8 @@ void count_kernels() {
 }
 
 void begin_run(bool lets_others) {
-    constexpr int sleeps = 4;
+    constexpr int sleeps = 6;
+    ++run_number;
     sleeps_left = lets_others ? sleeps : 0;
 }
 

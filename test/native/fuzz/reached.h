@@ -37,8 +37,8 @@ void count_kernels();
 // The calling thread is that of the cases; all others are the pool's.
 void begin_counting();
 
-// Before a run: with `lets_others`, the calling thread sleeps in its first kernels, so that workers come to
-// their share of work that would be done before they are awake.
+// Before a run: with `lets_others`, the calling thread sleeps in the first call of a kernel, so that workers
+// come to their share of work that would be done before they are awake.
 void begin_run(bool lets_others);
 
 // One run of an op on the instruction set in use; what ran since the last one tells whether workers took

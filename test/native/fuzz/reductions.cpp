@@ -179,7 +179,9 @@ ReducedShape draw_reduced(Workbench& bench) {
     Random& random = bench.random();
     ReducedShape made{Shape(static_cast<size_t>(random.integer(1, 4))), {}, {}, {}};
     do {
-        for (int64_t& size : made.shape) size = random.chance(0.4) ? random.size(400) : random.integer(1, 24);
+        const double long_ones = bench.large() ? 0.8 : 0.4;
+        for (int64_t& size : made.shape)
+            size = random.chance(long_ones) ? random.size(400) : random.integer(1, 24);
     } while (size_of(made.shape) > (bench.large() ? 200000 : random.chance(0.05) ? 60000 : 8000));
     const bool whole = random.chance(0.15);
     for (size_t axis = 0; axis < made.shape.size(); ++axis) {
