@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { defineOp, gradcheck, GradcheckError, gradgradcheck, memory, ones, tensor } from '../../lib/index.js';
+import {
+    defineOp,
+    fromTypedArray,
+    full,
+    gradcheck,
+    GradcheckError,
+    gradgradcheck,
+    memory,
+    ones,
+    tensor,
+    type Tensor,
+} from '../../lib/index.js';
 
 const doubled = (wrong: number) =>
     defineOp({
@@ -62,6 +73,43 @@ describe('gradcheck', () => {
 
     it('finds a gradient that ignores an input', () => {
         assert.throws(() => gradcheck((a) => a.detach().mul(2).add(a), [input()]), /analytic gradient/);
+    });
+
+    it('finds a wrong gradient by a few directions, with fewer evaluations', () => {
+        let calls = 0;
+        const counted = (wrong: number) => (a: Tensor) => {
+            calls += 1;
+            return doubled(wrong)([a], {});
+        };
+        const large = () => full([40, 5], 0.5, { dtype: 'float64', requiresGrad: true });
+        assert.equal(gradcheck(counted(0), [large()], { directions: 3 }), true);
+        assert.equal(calls, 1 + 2 + 2 * 3);
+        assert.throws(
+            () => gradcheck(counted(0.01), [large()], { directions: 3 }),
+            /input 0 of shape \[40, 5\], direction \d of 3: analytic derivative \S+, numeric \S+$/,
+        );
+        const slopes = fromTypedArray(
+            Float64Array.from({ length: 200 }, (_, i) => (i === 107 ? 3 : 2)),
+            [40, 5],
+        );
+        const wrongOnce = defineOp({
+            name: 'wrong_once',
+            forward: (_, [x]) => x.mul(2),
+            backward: (dy) => [dy.mul(slopes)],
+        });
+        assert.throws(() => gradcheck((a) => wrongOnce([a], {}), [large()], { directions: 3 }), /direction/);
+    });
+
+    it('checks the elements of an input that has no more of them than directions', () => {
+        assert.throws(
+            () => gradcheck((a) => doubled(1)([a], {}), [input()], { directions: 6 }),
+            /element \[\d, \d\]/,
+        );
+        for (const directions of [0, 1.5, NaN])
+            assert.throws(
+                () => gradcheck((a) => a, [input()], { directions }),
+                /^RangeError: \[gradcheck\] directions must be a positive integer, not/,
+            );
     });
 
     it('refuses other dtypes, inputs without gradient, and functions that change', () => {
