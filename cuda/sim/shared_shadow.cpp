@@ -15,11 +15,11 @@ namespace {
 // block; a lane's time counts the barriers of its warp in it.
 struct Cell {
     uint32_t write_epoch = 0, read_epoch = 0;
+    int32_t split = -1;  // index of the four cells of its bytes
+    bool atomic = false, many_warps = false, async = false;
+    int16_t writer = -1, reader_warp = -1;
     uint32_t write_time = 0, read_time = 0;
     uint32_t readers = 0;  // lanes of reader_warp
-    int16_t writer = -1, reader_warp = -1;
-    bool atomic = false, many_warps = false, async = false;
-    int32_t split = -1;  // index of the four cells of its bytes
     const void* write_code = nullptr;
     const void* read_code = nullptr;
 };
@@ -63,6 +63,11 @@ void check_reads_ordered(const Cell& cell, size_t offset, const char* what, cons
     }
     if (cell.many_warps)
         report_race("read", cell.reader_warp * warp_size, cell.read_code, what, offset, code);
+}
+
+// Several warps read it in this epoch and nobody wrote it since: one more read changes nothing.
+inline bool is_read_by_all(const Cell& cell) {
+    return cell.read_epoch == epoch && cell.many_warps && cell.write_epoch != epoch;
 }
 
 void note_read(Cell& cell, size_t offset, const void* code) {
@@ -120,7 +125,10 @@ void note_write(Cell& cell, size_t offset, Access access, const void* code) {
 }
 
 void note(Cell& cell, size_t offset, Access access, const void* code) {
-    if (access == Access::read) return note_read(cell, offset, code);
+    if (access == Access::read) {
+        if (!is_read_by_all(cell)) note_read(cell, offset, code);
+        return;
+    }
     note_write(cell, offset, access, code);
 }
 
@@ -171,6 +179,8 @@ void shadow_access(size_t offset, size_t bytes, Access access, const void* code)
                   code_position(code).c_str());
     }
     if (with_asan) return;
+    if (bytes == 4 && offset % 4 == 0 && words[offset / 4].split < 0)
+        return note(words[offset / 4], offset, access, code);
     each_cell(offset, bytes, [&](Cell& cell, size_t at) { note(cell, at, access, code); });
 }
 
