@@ -84,21 +84,24 @@ export interface NetCase {
     readonly build: () => nn.Layer;
     readonly sample: readonly number[];
     readonly golden: GoldenNet;
+    /** The first ones of the golden run, or all. */
+    readonly steps: number;
 }
 
-/** What one run of STEPS steps gave. */
+/** What one run gave. */
 export interface NetRun {
     readonly losses: readonly number[];
     readonly gradients: ReadonlyMap<string, Float64Array>;
     readonly buffers: ReadonlyMap<string, Float64Array>;
-    /** Loss of batch 0 in eval mode after the last step. */
+    /** Loss of batch 0 in eval mode after the last step; NaN where not all steps were taken. */
     readonly evalLoss: number;
 }
 
 const numbers = (x: Tensor): Float64Array => Float64Array.from(x.dataSync(), Number);
 
 /** Trains as scripts/reference/golden_losses.py does: cross-entropy, Adam, batches in file order. */
-export function runNet({ build, sample, golden }: NetCase, images: FirstImages, dtype: DType): NetRun {
+export function runNet(net: NetCase, images: FirstImages, dtype: DType): NetRun {
+    const { build, sample, golden, steps } = net;
     const model = build();
     model.to(dtype);
     fillFromHash(model);
@@ -106,7 +109,7 @@ export function runNet({ build, sample, golden }: NetCase, images: FirstImages, 
     const options = { size: golden.batch_size, sample, dtype };
     const losses: number[] = [];
     const gradients = new Map<string, Float64Array>();
-    for (let step = 0; step < golden.steps; step++) {
+    for (let step = 0; step < steps; step++) {
         scope(() => {
             const [x, y] = batchAt(images, step, options);
             const loss = nn.crossEntropy(model.forward(x), y);
@@ -122,8 +125,11 @@ export function runNet({ build, sample, golden }: NetCase, images: FirstImages, 
         });
     }
     const buffers = new Map(model.namedBuffers().map(([name, buffer]) => [name, numbers(buffer)]));
-    model.eval();
-    const [x, y] = batchAt(images, 0, options);
-    const evalLoss = noGrad(() => nn.crossEntropy(model.forward(x), y).item());
+    const evalLoss = steps === golden.steps ? lossInEvalMode(model, batchAt(images, 0, options)) : NaN;
     return { losses, gradients, buffers, evalLoss };
+}
+
+function lossInEvalMode(model: nn.Layer, [x, y]: [Tensor, Tensor]): number {
+    model.eval();
+    return noGrad(() => nn.crossEntropy(model.forward(x), y).item());
 }
