@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
 const root = resolve(import.meta.dirname, '..', '..');
-const folder = join(root, 'build', 'examples');
+// Of this process: several runs of the suite may go side by side.
+const folder = join(root, 'build', `examples_${process.pid}`);
 
 interface Example {
     readonly name: string;
@@ -80,13 +81,15 @@ function matches(line: string | undefined, expected: string): boolean {
 
 describe('examples in the documentation', () => {
     before(() => {
-        rmSync(folder, { recursive: true, force: true });
         mkdirSync(folder, { recursive: true });
         // Examples write their files here.
         process.chdir(folder);
     });
 
-    after(() => process.chdir(root));
+    after(() => {
+        process.chdir(root);
+        rmSync(folder, { recursive: true, force: true });
+    });
 
     allExamples().forEach((example, index) => {
         it(example.name, async () => {

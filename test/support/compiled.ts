@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { addonPath } from '../../lib/native/loader.js';
 
 const root = resolve(import.meta.dirname, '..', '..');
-const folder = join(root, 'build', 'test-js');
+// Of this process: several runs of the suite may go side by side.
+const folder = join(root, 'build', `test_js_${process.pid}`);
 let compiled = false;
 
 /**
@@ -24,6 +25,9 @@ export function compiledLibrary(): string {
             '--declaration',
             'false',
         ];
+        process.once('exit', () => {
+            rmSync(folder, { recursive: true, force: true });
+        });
         const { status, stdout } = spawnSync(process.execPath, arguments_, { encoding: 'utf8' });
         if (status !== 0 || !existsSync(join(folder, 'index.js'))) throw new Error(`tsc failed: ${stdout}`);
         compiled = true;
