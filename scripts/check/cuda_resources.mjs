@@ -1,6 +1,7 @@
 // Registers, stack, spills and static shared memory of each kernel, as ptxas reported them when the plugin was built, against
 // the committed table cuda/resources.json. `--write` makes the table anew;
-// `--times` says what ptxas took for each.
+// `--times` says what ptxas took for each. Also no object may call exit(): nvcc lets a template of the host call a function of the
+// device, and gives that one a body for the host that ends the process.
 // Usage: node scripts/check/cuda_resources.mjs [--write | --times]   (after npm run build:cuda -- --arch 90)
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -86,6 +87,18 @@ function readReports(folder) {
     return kernels.map((kernel, i) => ({ ...kernel, name: `${kernel.file} ${shortName(names[i])}` }));
 }
 
+/** Whether an object, by what `nm -u` says of it, has host code that ends the process. */
+export function endsProcess(undefinedSymbols) {
+    return /^\s*U exit\b/m.test(undefinedSymbols);
+}
+
+function objectsThatExit(folder) {
+    return readdirSync(folder, { recursive: true })
+        .filter((name) => name.endsWith('.cu.o') && existsSync(join('cuda', name.replace(/\.o$/, ''))))
+        .filter((name) => endsProcess(execFileSync('nm', ['-u', join(folder, name)], { encoding: 'utf8' })))
+        .sort();
+}
+
 function asTable(kernels) {
     const rows = kernels.map(({ name, registers, stack, spill, shared }) => [
         name,
@@ -152,6 +165,9 @@ function main() {
         console.log(`${table}: ${count} kernels`);
         return;
     }
+    const dead = objectsThatExit(folder);
+    for (const name of dead)
+        console.log(`${name}: its host code calls a function of the device, which would end the process`);
     const lines = compare(found, JSON.parse(readFileSync(table, 'utf8')));
     for (const line of lines) console.log(line);
     const spilled = Object.values(found).filter((kernel) => kernel.spill > 0).length;
@@ -160,7 +176,7 @@ function main() {
     );
     if (lines.length > 0)
         console.log('`node scripts/check/cuda_resources.mjs --write` takes what is there now.');
-    process.exitCode = lines.length > 0 ? 1 : 0;
+    process.exitCode = lines.length + dead.length > 0 ? 1 : 0;
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {

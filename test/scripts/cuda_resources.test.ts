@@ -9,11 +9,12 @@ interface Row {
 
 interface Script {
     readonly parseLog: (text: string) => (Row & { symbol: string; arch: string; milliseconds: number })[];
+    readonly endsProcess: (undefinedSymbols: string) => boolean;
     readonly compare: (found: Record<string, Row>, expected: Record<string, Row>) => string[];
 }
 
 const script = '../../scripts/check/cuda_resources.mjs';
-const { parseLog, compare } = (await import(script)) as Script;
+const { parseLog, compare, endsProcess } = (await import(script)) as Script;
 
 const log = `ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_Z3sumPf' for 'sm_90'
@@ -48,6 +49,15 @@ describe('the table of what kernels take', () => {
                 milliseconds: 0,
             },
         ]);
+    });
+
+    it('finds host code that calls a function of the device', () => {
+        assert.ok(endsProcess('                 U _ZSt4cout\n                 U exit\n'));
+        assert.ok(
+            !endsProcess(
+                '                 U __cxa_atexit\n                 U atexit\n                 U exit_now\n',
+            ),
+        );
     });
 
     const row = { registers: 40, stack: 0, spill: 0, shared: 0 };
