@@ -49,10 +49,10 @@ __device__ __forceinline__ T rounded_to(DType dtype, T value) {
     return value;
 }
 
-// Kingma and Ba, "Adam" (2015)
+// Kingma and Ba, "Adam" (2015); the bits of optimizer/adam.cu, whatever nvcc would join here
 __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, int64_t at, float gradient) {
     const float* c = update.values;
-    const float weight = p[at] * c[8];
+    const float weight = rounded_product(p[at], c[8]);
     const float g = fma(c[7], weight, gradient);
     float* m = update.state[0] + at;
     float* v = update.state[1] + at;
@@ -65,7 +65,7 @@ __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, 
     }
     *m = first;
     *v = second;
-    p[at] = weight - c[5] * first / (sqrt(bound) * c[6] + c[4]);
+    p[at] = weight - c[5] * first / (rounded_product(sqrt(bound), c[6]) + c[4]);
 }
 
 __device__ __forceinline__ void update_sgd(const UpdateStep& update, float* p, int64_t at, float gradient) {
