@@ -55,6 +55,7 @@ __global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, i
     // body(pack, first element): all packs of this lane
     const auto each = [&](bool load, const auto& body) {
         if constexpr (held) {
+#pragma unroll
             for (int p = 0; p < held_packs; ++p) {
                 if (load) load_chunk(of.x, base, 1, first + p * stride, n, of.packs, T(0), kept[p]);
                 body(kept[p], first + p * stride);

@@ -36,8 +36,9 @@ struct Shape {
 };
 
 // x [count], dense, before [tiles]: how many are in front of each tile -> out [n, rank]: their places
-__global__ void write_nonzero_places(Source x, int64_t count, const int64_t* before, Shape shape, void* out,
-                                     DType dtype, int64_t rows) {
+__global__ void write_nonzero_places(Source x, int64_t count, const int64_t* before,
+                                     const __grid_constant__ Shape shape, void* out, DType dtype,
+                                     int64_t rows) {
     SharedArena arena;
     int64_t* parts = arena.take<int64_t>(block_reduce_parts);
     const int64_t first = int64_t{block_index()} * nonzero_tile + thread_index() * nonzero_run;
