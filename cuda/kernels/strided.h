@@ -18,7 +18,7 @@ template <int operands>
 __device__ __forceinline__ Offsets<operands> locate(const StridedAxes<operands>& axes, int64_t linear) {
     Offsets<operands> result;
     for (int op = 0; op < operands; ++op) result.of[op] = 0;
-    for (int axis = axes.rank - 1; axis >= 0; --axis) {
+    for (int axis = axes.rank - 1; axis > 0; --axis) {
         const int64_t size = axes.shape[axis];
         int64_t rest;
         if (linear <= UINT32_MAX && size <= UINT32_MAX) {
@@ -30,6 +30,8 @@ __device__ __forceinline__ Offsets<operands> locate(const StridedAxes<operands>&
         linear = rest;
         for (int op = 0; op < operands; ++op) result.of[op] += index * axes.strides[op][axis];
     }
+    // What is left counts along the slowest axis.
+    for (int op = 0; op < operands; ++op) result.of[op] += linear * axes.strides[op][0];
     return result;
 }
 

@@ -39,7 +39,7 @@ __device__ __forceinline__ typename F::State join_warp(const F& fold, typename F
 }
 
 __device__ __forceinline__ int64_t reduced_offset(const StridedAxes<2>& axes, int64_t i) {
-    return axes.rank == 1 ? i * axes.strides[1][0] : locate(axes, i).of[1];
+    return locate(axes, i).of[1];
 }
 
 // The packs of one member out of `members` in [begin, end) of the output whose elements start at `base`
