@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "backend/error.h"
 #include "runtime/runtime.h"
 #include "tensor/dtype.h"
 
@@ -67,6 +68,11 @@ struct LibraryState {
 // Opens the library: a file or folder that is given (may be empty), then the system's by name, then the usual
 // folders. The first that opens stays; after a failure another call tries again. Never throws.
 LibraryState load_cublaslt(const std::string& given);
+
+// What multiply() throws, with nothing done, where cuBLASLt knows no algorithm.
+struct NoAlgorithm : Error {
+    using Error::Error;
+};
 
 // Bits do not depend on the run: no algorithm that adds by atomics is chosen. Throws nativegrad::Error when
 // the library is missing, for shapes that do not fit, and where cuBLASLt knows no algorithm. Nothing happens

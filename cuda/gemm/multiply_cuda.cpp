@@ -209,9 +209,10 @@ cublasLtMatmulAlgo_t choose(const Product& p, const Description& description, co
         cublaslt_handle(), description.handle, operands.b.handle, operands.a.handle, operands.c.handle,
         operands.c.handle, preference.handle, 1, &result, &found);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) {
-        fail("[product] cuBLASLt has no algorithm for m %lld, n %lld, k %lld, epilogue %d on this device",
-             static_cast<long long>(p.m), static_cast<long long>(p.n), static_cast<long long>(p.k),
-             static_cast<int>(p.epilogue));
+        throw NoAlgorithm(Status::invalid_argument,
+                          "[product] cuBLASLt has no algorithm for m " + std::to_string(p.m) + ", n " +
+                              std::to_string(p.n) + ", k " + std::to_string(p.k) + ", epilogue " +
+                              std::to_string(static_cast<int>(p.epilogue)) + " on this device");
     }
     check(status, "cublasLtMatmulAlgoGetHeuristic");
     return result.algo;

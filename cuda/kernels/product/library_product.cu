@@ -52,17 +52,16 @@ bool describe(const TiledProduct& product, Product& p) {
 // Whether the library can write the result itself, with the bias.
 bool ends_in_library(const Finish& finish, DType type, int64_t n) {
     const bool is_half = item_size(type) == 2;
-    const bool bias_fits = !finish.has_bias || (finish.bias.dtype == finish.dtype &&
-                                                finish.bias_stride == 1 && type != DType::float64);
+    const bool bias_fits =
+        !finish.has_bias || (finish.bias.data != nullptr && finish.bias.dtype == finish.dtype &&
+                             finish.bias_stride == 1 && type != DType::float64);
     return finish.kind == FinishKind::store && finish.sums == nullptr && finish.rounds == finish.dtype &&
            finish.column_stride == 1 && finish.row_stride >= n &&
            is_aligned_matrix(finish.out, finish.row_stride, 0, finish.dtype) && bias_fits &&
            finish.bias_batch == 0 && (finish.dtype == type || (is_half && finish.dtype == DType::float32));
 }
 
-}  // namespace
-
-bool multiply_by_library(const TiledProduct& product, Queue& queue) {
+bool run_in_library(const TiledProduct& product, Queue& queue) {
     const double work = static_cast<double>(product.m) * static_cast<double>(product.n) *
                         static_cast<double>(product.k) * static_cast<double>(product.batches.count());
     const StridedOperand &a = product.a, &b = product.b;
@@ -95,6 +94,16 @@ bool multiply_by_library(const TiledProduct& product, Queue& queue) {
     else
         join_parts(sums.as<float>(), shape, product.batches, finish, queue.stream());
     return true;
+}
+
+}  // namespace
+
+bool multiply_by_library(const TiledProduct& product, Queue& queue) {
+    try {
+        return run_in_library(product, queue);
+    } catch (const NoAlgorithm&) {
+        return false;
+    }
 }
 
 }  // namespace nativegrad::cuda
