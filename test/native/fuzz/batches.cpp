@@ -201,6 +201,22 @@ Case draw_batch_gather(Workbench& bench) {
     return made;
 }
 
+// Each pixel next to the place, by how near it lies; zeros outside.
+double bilinear(const Operand& images, int64_t plane, double x, double y) {
+    const int64_t height = images.view.shape[2], width = images.view.shape[3];
+    double value = 0;
+    for (int64_t k = 0; k < 4; ++k) {
+        const int64_t column = static_cast<int64_t>(std::floor(x)) + k % 2;
+        const int64_t row = static_cast<int64_t>(std::floor(y)) + k / 2;
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        const double near_x = 1 - std::fabs(x - static_cast<double>(column));
+        const double near_y = 1 - std::fabs(y - static_cast<double>(row));
+        value +=
+            near_x * near_y * images.values[static_cast<size_t>((plane * height + row) * width + column)];
+    }
+    return value;
+}
+
 // x [N, C, H, W], maps [N, 2, 3] -> bilinear samples at the mapped places, zeros outside
 Case draw_affine_sample(Workbench& bench) {
     Random& random = bench.random();
@@ -229,19 +245,7 @@ Case draw_affine_sample(Workbench& bench) {
             const double dy = static_cast<double>(static_cast<int64_t>(i) / width % height) - middle_y;
             const double x = map[0] * dx + map[1] * dy + map[2] + middle_x;
             const double y = map[3] * dx + map[4] * dy + map[5] + middle_y;
-            double value = 0;
-            // Each pixel next to the place, by how near it lies.
-            for (int64_t k = 0; k < 4; ++k) {
-                const int64_t column = static_cast<int64_t>(std::floor(x)) + k % 2;
-                const int64_t row = static_cast<int64_t>(std::floor(y)) + k / 2;
-                if (row < 0 || row >= height || column < 0 || column >= width) continue;
-                const double near_x = 1 - std::fabs(x - static_cast<double>(column));
-                const double near_y = 1 - std::fabs(y - static_cast<double>(row));
-                const size_t at = (plane * static_cast<size_t>(height) + static_cast<size_t>(row)) *
-                                      static_cast<size_t>(width) +
-                                  static_cast<size_t>(column);
-                value += near_x * near_y * ran.inputs[0].values[at];
-            }
+            const double value = bilinear(ran.inputs[0], static_cast<int64_t>(plane), x, y);
             Expected expected = after_roundings(value, std::fabs(value), dtype);
             expected.error += 1e-12;
             return expected;

@@ -75,15 +75,8 @@ std::vector<Check> check_product(const Case& made, const Product& p) {
     return {{&out, "product", std::move(expected)}};
 }
 
-}  // namespace
-
-// a [..., M, K] or [..., K, M], b [..., K, N] or [..., N, K] -> [..., M, N]; or x [M, K], w [N, K], bias [N]
-Case draw_product(Workbench& bench) {
-    Random& random = bench.random();
-    const auto normal = [&] { return random.uniform(-1, 1) + random.uniform(-1, 1); };
-    Product p{};
-    const bool linear = random.chance(0.25), small = random.chance(0.9);
-    p.large = bench.large();
+void draw_sizes(Random& random, Product& p) {
+    const bool small = random.chance(0.9);
     do {
         const int64_t largest = small ? 70 : 300;
         p.m = random.size(largest), p.n = random.size(largest), p.k = random.size(small ? 130 : 800);
@@ -103,6 +96,18 @@ Case draw_product(Workbench& bench) {
     for (int64_t* size : {&p.m, &p.n, &p.k}) {
         if (random.chance(0.01)) *size = 0;
     }
+}
+
+}  // namespace
+
+// a [..., M, K] or [..., K, M], b [..., K, N] or [..., N, K] -> [..., M, N]; or x [M, K], w [N, K], bias [N]
+Case draw_product(Workbench& bench) {
+    Random& random = bench.random();
+    const auto normal = [&] { return random.uniform(-1, 1) + random.uniform(-1, 1); };
+    Product p{};
+    const bool linear = random.chance(0.25);
+    p.large = bench.large();
+    draw_sizes(random, p);
     if (!linear && !p.large) {
         for (int64_t axes = random.chance(0.3) ? random.integer(1, 2) : 0; axes > 0; --axes)
             p.batch.push_back(random.integer(1, 3));

@@ -58,11 +58,13 @@ struct Counter<Access, row, column, Result (*)(Arguments...)> {
         note(number);
         return kernel(arguments...);
     }
-    static void put_before(Result (*&entry)(Arguments...), const std::string& name) {
+    static void put_before(Result (*&entry)(Arguments...), const char* name, int rank) {
         if (entry == nullptr) return;
         if (number == most_kernels) {
             number = kernel_names.size();
             kernel_names.push_back(name);
+            if (rank == 2) kernel_names.back() += "[" + std::to_string(row) + "]";
+            if (rank >= 1) kernel_names.back() += "[" + std::to_string(column) + "]";
         }
         kernel_counts[set_in_use][number].exists = true;
         kernel = entry;
@@ -71,17 +73,13 @@ struct Counter<Access, row, column, Result (*)(Arguments...)> {
 };
 
 template <class Access, size_t row, class Function, size_t... columns>
-void put_before_row(Function* entries, const std::string& name, std::index_sequence<columns...>) {
-    (Counter<Access, row, columns, Function>::put_before(entries[columns],
-                                                         name + "[" + std::to_string(columns) + "]"),
-     ...);
+void put_before_row(Function* entries, const char* name, int rank, std::index_sequence<columns...>) {
+    (Counter<Access, row, columns, Function>::put_before(entries[columns], name, rank), ...);
 }
 
 template <class Access, class Function, size_t width, size_t... rows>
-void put_before_rows(Function (*entries)[width], const std::string& name, std::index_sequence<rows...>) {
-    (put_before_row<Access, rows>(entries[rows], name + "[" + std::to_string(rows) + "]",
-                                  std::make_index_sequence<width>()),
-     ...);
+void put_before_rows(Function (*entries)[width], const char* name, std::index_sequence<rows...>) {
+    (put_before_row<Access, rows>(entries[rows], name, 2, std::make_index_sequence<width>()), ...);
 }
 
 template <class Access>
@@ -91,9 +89,9 @@ void put_before(cpu::KernelTable& table, const char* name, const Access& access)
     if constexpr (std::rank_v<Entry> == 2) {
         put_before_rows<Access>(entry, name, std::make_index_sequence<std::extent_v<Entry>>());
     } else if constexpr (std::rank_v<Entry> == 1) {
-        put_before_row<Access, 0>(entry, name, std::make_index_sequence<std::extent_v<Entry>>());
+        put_before_row<Access, 0>(entry, name, 1, std::make_index_sequence<std::extent_v<Entry>>());
     } else {
-        Counter<Access, 0, 0, Entry>::put_before(entry, name);
+        Counter<Access, 0, 0, Entry>::put_before(entry, name, 0);
     }
 }
 
@@ -111,6 +109,18 @@ static_assert(sizeof(cpu::DepthwiseKernels) == 2 * pointer);
 static_assert(sizeof(cpu::NormKernels) == 9 * pointer);
 static_assert(sizeof(cpu::PoolKernels) == 2 * pointer);
 static_assert(sizeof(cpu::OptimizerKernels) == 4 * pointer);
+static_assert(sizeof(cpu::ElementwiseKernels<float>) == sizeof(cpu::ElementwiseKernels<float>::unary) +
+                                                            sizeof(cpu::ElementwiseKernels<float>::binary) +
+                                                            sizeof(cpu::ElementwiseKernels<float>::compare));
+// Beside their kernels these hold numbers, each as wide as a pointer with what fills it up.
+static_assert(sizeof(cpu::GemmKernels<float>) == sizeof(cpu::GemmKernels<float>::micro) + (2 + 7) * pointer);
+static_assert(sizeof(cpu::GemmBf16Kernels) == sizeof(cpu::GemmBf16Kernels::micro) + (1 + 6) * pointer);
+static_assert(sizeof(cpu::ConvMicroKernel<float>) ==
+              sizeof(cpu::ConvMicroKernel<float>::of_rows) + 2 * pointer);
+static_assert(sizeof(cpu::ConvKernels) == 2 * sizeof(cpu::ConvMicroKernel<float>) +
+                                              sizeof(cpu::WinogradKernels) + sizeof(cpu::DepthwiseKernels) +
+                                              1 * pointer);
+static_assert(sizeof(cpu::ConvBf16Kernels) == sizeof(cpu::ConvBf16Kernels::run) + (1 + 1) * pointer);
 
 void put_before_elementwise(cpu::KernelTable& table) {
     KERNEL(elementwise_f32.unary);
