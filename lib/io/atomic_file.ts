@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -13,6 +12,8 @@ import { FileWriteError } from './file_write_error.js';
  */
 export async function writeFileAtomic(path: string, content: string | readonly Uint8Array[]): Promise<void> {
     const chunks = typeof content === 'string' ? [new TextEncoder().encode(content)] : content;
+    // Here, since programs that write nothing should not wait for it when they start.
+    const { randomBytes } = await import('node:crypto');
     const temporary = join(
         dirname(path),
         `.${basename(path)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`,

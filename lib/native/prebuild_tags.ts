@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
 /** What a prebuilt file has to fit; `libc` is asked only when a file name carries that tag. */
 export interface RuntimeTarget {
     platform: string;
@@ -16,9 +18,26 @@ interface ReportHeader {
 // Node has it since 20.1; its types of version 20 do not.
 type ProcessReport = NonNullable<typeof process.report> & { excludeNetwork?: boolean };
 
-/** `glibc` or `musl` on Linux, nothing elsewhere: only glibc writes its version into Node's report. */
-function detectLibc(): string {
-    if (process.platform !== 'linux') return '';
+/** The C library by the loader that the program names at its beginning; nothing where it names none that we know. */
+export function libcOfProgram(path: string): string {
+    const start = Buffer.alloc(4096);
+    try {
+        const file = openSync(path, 'r');
+        try {
+            readSync(file, start, 0, start.length, 0);
+        } finally {
+            closeSync(file);
+        }
+    } catch {
+        return '';
+    }
+    const [, loader] = /\/ld-(musl|linux)-/.exec(start.toString('latin1')) ?? [];
+    if (loader === undefined) return '';
+    return loader === 'musl' ? 'musl' : 'glibc';
+}
+
+/** Only glibc writes its version into Node's report, which takes 4 ms. */
+function libcOfReport(): string {
     const report: ProcessReport = process.report;
     const excluded = report.excludeNetwork;
     // Without this the report asks the name server for every open socket.
@@ -26,6 +45,12 @@ function detectLibc(): string {
     const { header } = report.getReport() as ReportHeader;
     report.excludeNetwork = excluded ?? false;
     return header?.glibcVersionRuntime ? 'glibc' : 'musl';
+}
+
+/** `glibc` or `musl` on Linux, nothing elsewhere. */
+function detectLibc(): string {
+    if (process.platform !== 'linux') return '';
+    return libcOfProgram(process.execPath) || libcOfReport();
 }
 
 /** The running process as a target. */

@@ -173,9 +173,10 @@ describe('mnist files', () => {
 
     describe('download', () => {
         const path = (): string => join(folder, 'cache', 'labels.gz');
-        const check = (bytes: Uint8Array, source: string): void => {
-            if (bytes.length !== 5) throw new DataFileError(source, 'damaged: not 5 bytes');
-        };
+        const check = (bytes: Uint8Array, source: string): Promise<void> =>
+            bytes.length === 5
+                ? Promise.resolve()
+                : Promise.reject(new DataFileError(source, 'damaged: not 5 bytes'));
         const onMessage = (): void => undefined;
 
         it('goes on to the next mirror', async () => {

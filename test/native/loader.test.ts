@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AddonLoadError, addonPath, findAddon, loadAddon, loadAddonFrom } from '../../lib/native/loader.js';
-import { runtimeTarget } from '../../lib/native/prebuild_tags.js';
+import { libcOfProgram, runtimeTarget } from '../../lib/native/prebuild_tags.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const target = { ...runtimeTarget(), platform: 'linux', arch: 'x64', libc: () => 'glibc' };
@@ -44,6 +44,17 @@ describe('native loader', () => {
         const addon = loadAddon();
         assert.equal(typeof addon, 'object');
         assert.equal(loadAddonFrom({ binary: addonPath() }), addon);
+    });
+
+    it('reads the C library off the program', () => {
+        const named = (text: string): string => libcOfProgram(put(folder(), 'program', `\x7fELF\0${text}\0`));
+        assert.equal(named('/lib64/ld-linux-x86-64.so.2'), 'glibc');
+        assert.equal(named('/lib/ld-musl-x86_64.so.1'), 'musl');
+        assert.equal(named('/libexec/ld-elf.so.1'), '');
+        assert.equal(libcOfProgram(join(folder(), 'missing')), '');
+        const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+        const reported = process.platform !== 'linux' ? '' : header?.glibcVersionRuntime ? 'glibc' : 'musl';
+        assert.equal(runtimeTarget().libc(), reported);
     });
 
     it('prefers the local build to a prebuild', () => {
