@@ -44,35 +44,107 @@ void depthwise_forward(const DepthwiseRow& row, const float* weights, const floa
     if (c < row.channels) depthwise_columns<false>(row, c, row.channels - c, weights, bias, out, out_step);
 }
 
+template <bool whole>
+F32 depthwise_read(const float* from, int64_t lanes) {
+    return whole ? load(from) : load_part(from, lanes);
+}
+
+template <bool whole>
+void depthwise_add(float* to, F32 sum, int64_t lanes) {
+    const F32 result = depthwise_read<whole>(to, lanes) + sum;
+    whole ? store(to, result) : store_part(to, result, lanes);
+}
+
 // dw of `taps` taps from k on
-template <int taps>
+template <int taps, bool whole>
 void depthwise_sums(const DepthwiseRow& row, int64_t k, int64_t c, int64_t lanes, const float* dy,
                     float* dw) {
     F32 total[taps];
 #pragma GCC unroll 9
     for (int t = 0; t < taps; ++t) total[t] = F32(0.0);
     for (int64_t p = 0; p < row.pixels; ++p) {
-        const F32 gradient = load_part(dy + p * row.channels + c, lanes);
+        const F32 gradient = depthwise_read<whole>(dy + p * row.channels + c, lanes);
         const float* x = row.x + p * row.x_step + c;
 #pragma GCC unroll 9
         for (int t = 0; t < taps; ++t)
-            total[t] = fma(load_part(x + row.offsets[k + t], lanes), gradient, total[t]);
+            total[t] = fma(depthwise_read<whole>(x + row.offsets[k + t], lanes), gradient, total[t]);
     }
 #pragma GCC unroll 9
-    for (int t = 0; t < taps; ++t) {
-        float* to = dw + (k + t) * row.channels + c;
-        store_part(to, load_part(to, lanes) + total[t], lanes);
+    for (int t = 0; t < taps; ++t) depthwise_add<whole>(dw + (k + t) * row.channels + c, total[t], lanes);
+}
+
+// True for three rows of three neighbours each, at stride 1: the next pixel reads two of them again.
+inline bool slides(const DepthwiseRow& row) {
+    bool found = row.taps == 9;
+    for (int64_t k = 0; found && k < 9; ++k)
+        found = row.offsets[k] == row.offsets[k / 3 * 3] + k % 3 * row.x_step;
+    return found;
+}
+
+// One row of three neighbouring taps; named one by one, since the compiler keeps arrays of them in memory.
+template <bool whole>
+struct SlidingTaps {
+    const float* x;
+    int64_t step, lanes;
+    F32 left, middle, sum_left, sum_middle, sum_right;
+
+    SlidingTaps(const DepthwiseRow& row, int64_t first_tap, int64_t c, int64_t count)
+        : x(row.x + row.offsets[first_tap] + c), step(row.x_step), lanes(count) {
+        left = depthwise_read<whole>(x, lanes);
+        middle = depthwise_read<whole>(x + step, lanes);
+        x += 2 * step;
+        sum_left = sum_middle = sum_right = F32(0.0);
     }
+    __attribute__((always_inline)) void take(F32 gradient) {
+        const F32 right = depthwise_read<whole>(x, lanes);
+        x += step;
+        sum_left = fma(left, gradient, sum_left);
+        sum_middle = fma(middle, gradient, sum_middle);
+        sum_right = fma(right, gradient, sum_right);
+        left = middle;
+        middle = right;
+    }
+    void add_to(float* dw, int64_t channels) const {
+        depthwise_add<whole>(dw, sum_left, lanes);
+        depthwise_add<whole>(dw + channels, sum_middle, lanes);
+        depthwise_add<whole>(dw + 2 * channels, sum_right, lanes);
+    }
+};
+
+// depthwise_sums of nine taps that slide: three loads a pixel in place of nine.
+template <bool whole>
+void depthwise_sums_sliding(const DepthwiseRow& row, int64_t c, int64_t lanes, const float* dy, float* dw) {
+    SlidingTaps<whole> upper(row, 0, c, lanes), centre(row, 3, c, lanes), lower(row, 6, c, lanes);
+    for (int64_t p = 0; p < row.pixels; ++p) {
+        const float* const at = dy + p * row.channels + c;
+        // The next row; behind the last one there is nothing to fetch, and no harm.
+        __builtin_prefetch(at + row.pixels * row.channels);
+        const F32 gradient = depthwise_read<whole>(at, lanes);
+        upper.take(gradient);
+        centre.take(gradient);
+        lower.take(gradient);
+    }
+    upper.add_to(dw + c, row.channels);
+    centre.add_to(dw + 3 * row.channels + c, row.channels);
+    lower.add_to(dw + 6 * row.channels + c, row.channels);
+}
+
+template <bool whole>
+void depthwise_gradient_block(const DepthwiseRow& row, bool sliding, int64_t c, int64_t lanes,
+                              const float* dy, float* dw) {
+    if (sliding) return depthwise_sums_sliding<whole>(row, c, lanes, dy, dw);
+    int64_t k = 0;
+    for (; k + 9 <= row.taps; k += 9) depthwise_sums<9, whole>(row, k, c, lanes, dy, dw);
+    for (; k + 3 <= row.taps; k += 3) depthwise_sums<3, whole>(row, k, c, lanes, dy, dw);
+    for (; k < row.taps; ++k) depthwise_sums<1, whole>(row, k, c, lanes, dy, dw);
 }
 
 void depthwise_gradient(const DepthwiseRow& row, const float* dy, float* dw) {
-    for (int64_t c = 0; c < row.channels; c += F32::width) {
-        const int64_t left = row.channels - c, lanes = left < F32::width ? left : F32::width;
-        int64_t k = 0;
-        for (; k + 9 <= row.taps; k += 9) depthwise_sums<9>(row, k, c, lanes, dy, dw);
-        for (; k + 3 <= row.taps; k += 3) depthwise_sums<3>(row, k, c, lanes, dy, dw);
-        for (; k < row.taps; ++k) depthwise_sums<1>(row, k, c, lanes, dy, dw);
-    }
+    const bool sliding = slides(row);
+    int64_t c = 0;
+    for (; c + F32::width <= row.channels; c += F32::width)
+        depthwise_gradient_block<true>(row, sliding, c, F32::width, dy, dw);
+    if (c < row.channels) depthwise_gradient_block<false>(row, sliding, c, row.channels - c, dy, dw);
 }
 
 void fill_depthwise(DepthwiseKernels& kernels) {
