@@ -60,7 +60,8 @@ const recorded: ForwardContext = {
 /** Whether one of the inputs needs a gradient; here every op meets its inputs, so strangers are refused here. */
 function needsGradient(op: string, inputs: readonly unknown[]): boolean {
     let needs = false;
-    for (const x of inputs) {
+    for (let i = 0; i < inputs.length; i++) {
+        const x = inputs[i];
         if (!(x instanceof Tensor)) refuseInput(op, inputs, x);
         if (x.needsGrad) needs = true;
     }

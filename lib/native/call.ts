@@ -60,8 +60,9 @@ const none: readonly Scalar[] = [];
 function writeShape(position: number, record: TensorRecord): number {
     block[position++] = record.deviceCode;
     block[position++] = record.dtypeCode;
-    block[position++] = record.shape.length;
-    for (const size of record.shape) block[position++] = size;
+    const { shape } = record;
+    block[position++] = shape.length;
+    for (let axis = 0; axis < shape.length; axis++) block[position++] = shape[axis] ?? 0;
     return position;
 }
 
@@ -132,10 +133,12 @@ export function run(
 ): void {
     const code = opCodes.get(op);
     if (code === undefined) throw new Error(`the native addon has no op '${op}'; rebuild it`);
-    // No closures on this path: under a loader that keeps function names, each costs as much as the kernel.
+    // No closures on this path: under a loader that keeps function names, each costs as much as the kernel. Nor iterators, which
+    // are not compiled away for arrays that may be frozen.
     let position = 1;
     block[0] = inputs.length;
-    for (const input of inputs) {
+    for (let i = 0; i < inputs.length; i++) {
+        const input = inputs[i];
         if (typeof input === 'number') {
             block[position++] = 0;
             block[position++] = input;
@@ -146,7 +149,8 @@ export function run(
     }
     block[position++] = outputs.length;
     let created = 0;
-    for (const output of outputs) {
+    for (let i = 0; i < outputs.length; i++) {
+        const output = outputs[i];
         if (output.id === 0) {
             block[position++] = 0;
             position = writeShape(position, output);
@@ -156,7 +160,10 @@ export function run(
             block[position++] = output.id;
         }
     }
-    for (const parameter of parameters) block[position++] = typeof parameter === 'number' ? parameter : 0;
+    for (let i = 0; i < parameters.length; i++) {
+        const parameter = parameters[i];
+        block[position++] = typeof parameter === 'number' ? parameter : 0;
+    }
     cross(op, label, code, created, outputs);
     const tracer = activeTracer();
     if (tracer) {
@@ -165,7 +172,8 @@ export function run(
     }
     if (created === 0) return;
     position = 0;
-    for (const output of outputs) {
+    for (let i = 0; i < outputs.length; i++) {
+        const output = outputs[i];
         if (output.id === 0) {
             output.id = block[position] ?? 0;
             output.isRowMajor = block[position + 1] === 1;

@@ -53,22 +53,24 @@ export function checkOperands(name: string, a: unknown, b: unknown): void {
 
 /** A recorded elementwise op of two operands, tensors or numbers, that broadcast. */
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
-    const operands = (tensors: readonly Tensor[], { left, right }: Sides): [Operand, Operand] => {
-        const [first, second] = tensors as readonly [Tensor, Tensor];
-        return [left ?? first, right ?? (left === null ? second : first)];
-    };
+    // Elements by their places: taking an array apart asks its iterator, which costs as much as a small kernel.
+    const leftOf = (tensors: readonly Tensor[], { left }: Sides): Operand => left ?? tensors[0];
+    const rightOf = (tensors: readonly Tensor[], { left, right }: Sides): Operand =>
+        right ?? tensors[left === null ? 1 : 0];
     const op = defineOp<readonly Tensor[], Sides>({
         name,
         // a, b broadcast -> y [...]
         forward: (context, inputs, sides) => {
-            const [a, b] = operands(inputs, sides);
+            const a = leftOf(inputs, sides);
+            const b = rightOf(inputs, sides);
             if (rule.saves) context.save(...inputs);
             const dtype = binaryDtype(name, rule, a, b);
             return rule.shortcut?.(a, b, dtype) ?? binaryKernel(name, a, b, dtype);
         },
         backward: (dy, { saved, options, needs }) => {
             const { left, right } = options;
-            const [a, b] = rule.saves ? operands(saved, options) : [left ?? dy, right ?? dy];
+            const a = rule.saves ? leftOf(saved, options) : (left ?? dy);
+            const b = rule.saves ? rightOf(saved, options) : (right ?? dy);
             const wanted = [left === null && needs[0], right === null && needs.at(-1) === true] as const;
             const [da, db] = rule.gradients(dy, a, b, wanted);
             if (right !== null) return left === null ? [da] : [];

@@ -34,6 +34,9 @@ export type NestedArray = number | boolean | readonly NestedArray[];
 
 export type NestedNumbers = number | NestedNumbers[];
 
+/** The newest tensor's, frozen: loops make many of one shape, and asking whether an array is frozen takes a call into V8. */
+let lastShape: Shape = Object.freeze([]);
+
 /**
  * An n-dimensional array of one dtype, on one device.
  *
@@ -73,7 +76,8 @@ export class Tensor implements TensorRecord {
         options: { strides?: readonly number[]; version?: VersionCounter; device?: Device | undefined } = {},
     ) {
         // A frozen copy: a caller that changes its array must not change what kernels were told.
-        this.shape = Object.isFrozen(shape) ? shape : Object.freeze(shape.slice());
+        if (shape !== lastShape) lastShape = Object.isFrozen(shape) ? shape : Object.freeze(shape.slice());
+        this.shape = lastShape;
         this.dtype = dtype;
         this.deviceCode = options.device === undefined ? -1 : deviceCode('tensor', options.device);
         this.version = options.version ?? { value: 0 };
