@@ -272,6 +272,9 @@ void set_thread_options(const ThreadOptions& options) {
     Shared& s = shared();
     std::lock_guard<std::mutex> lock(s.busy);
     std::lock_guard<std::mutex> writing(s.reading);
+    // New threads would have to find a processor of their own first, which takes a busy system tens of
+    // milliseconds.
+    if (options == s.options) return;
     s.options = options;
     s.threads.store(options.count);
     s.changes.fetch_add(1);

@@ -26,6 +26,11 @@ struct ThreadOptions {
     int32_t count;                         // that take part, the caller included
     int32_t spin_microseconds = 100;       // a worker waits so long for the next job before it sleeps
     std::vector<int32_t> processors = {};  // worker i runs on processor i (modulo) only; empty: on any
+
+    bool operator==(const ThreadOptions& other) const {
+        return count == other.count && spin_microseconds == other.spin_microseconds &&
+               processors == other.processors;
+    }
 };
 
 int32_t thread_count();

@@ -49,6 +49,20 @@ describe('thread pool', function () {
         }
     });
 
+    it('keeps its threads where the options stay as they are', () => {
+        if (process.platform !== 'linux') return;
+        const ids = (): string => readdirSync('/proc/self/task').join();
+        setThreads(3);
+        checksums(1);
+        const running = ids();
+        setThreads(3);
+        checksums(1);
+        assert.equal(ids(), running);
+        setThreads(3, { spinMicroseconds: 50 });
+        checksums(1);
+        assert.notEqual(ids(), running);
+    });
+
     it('gives two workers that compute at once the bits of a lone one', async () => {
         setThreads(2);
         const expected = checksums(rounds);
