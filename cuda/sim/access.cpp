@@ -8,6 +8,7 @@
 #include "device/atomics.h"
 #include "device/memory.h"
 #include "sim/async_copies.h"
+#include "sim/block_races.h"
 #include "sim/code_position.h"
 #include "sim/heap.h"
 #include "sim/lanes.h"
@@ -62,7 +63,10 @@ void check_heap(uintptr_t address, size_t bytes, Access access, const void* code
     const bool fits =
         bytes <= 16 ? may_touch(address, bytes) : may_touch_range(reinterpret_cast<void*>(address), bytes);
     const int device = heap_device(reinterpret_cast<void*>(address));
-    if (fits && device == block.device) return;
+    if (fits && device == block.device) {
+        if (block_races_checked) block_races_access(address, bytes, access, code);
+        return;
+    }
     const char* what = access == Access::read ? "read" : "write";
     if (fits) {
         fail_lane("%s of device %d's memory by a kernel on device %d (%s)", what, device, block.device,
@@ -84,6 +88,7 @@ inline void on_access(void* pointer, size_t bytes, Access access, const void* co
     if (!is_lane()) return;
     const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
     if (address - stacks_begin < stacks_bytes) return;
+    if (--steps_left == 0) fail_endless(code_position(code));
     if (in_heap(pointer)) {
         return check_heap(address, bytes, access, code);
     }

@@ -6,6 +6,8 @@
 
 #include "sim/asan.h"
 #include "sim/async_copies.h"
+#include "sim/block_races.h"
+#include "sim/control.h"
 #include "sim/fibers.h"
 #include "sim/meeting_report.h"
 #include "sim/order.h"
@@ -26,6 +28,7 @@ namespace sim {
 
 Block block;
 int current_lane = -1;
+uint64_t steps_left = 0;
 
 namespace {
 
@@ -44,6 +47,7 @@ struct Ready {
 Ready ready;
 int lane_order[max_lanes], warp_order[warp_size];
 int started, done;
+uint64_t patience;
 // How the seed runs this block: lanes that may go on before those that have not begun, the last to come
 // first.
 bool ready_first, last_first, last_goes_on;
@@ -64,6 +68,7 @@ void run_fresh_lane(Fiber* self) {
     lane.state = LaneState::running;
     block.call->run_lane(block.call->parameters.get());
     lane.state = LaneState::done;
+    steps_left = patience;
     current_lane = -1;
     ++done;
 }
@@ -100,6 +105,7 @@ bool all_agree(int first, uint32_t mask, const Lane& with) {
 }
 
 void begin_meeting(Meet meet, uint32_t mask, Site site) {
+    if (--steps_left == 0) fail_endless(describe_meeting(meet, site));
     Lane& lane = block.lane[current_lane];
     lane.meet = meet;
     lane.mask = mask;
@@ -131,6 +137,7 @@ void begin_block(const KernelCall& call, int64_t index, uint64_t seed) {
     ready_first = !seeded || random.flip();
     last_first = seeded && random.flip();
     last_goes_on = !seeded || random.flip();
+    steps_left = patience = setup().patience;
     ready.head = ready.tail = 0;
     started = done = 0;
     poison_for_asan(shared_arena, sizeof shared_arena);
@@ -138,6 +145,7 @@ void begin_block(const KernelCall& call, int64_t index, uint64_t seed) {
     // NaN in every format.
     std::memset(shared_arena, 0xff, call.grid.shared_bytes);
     shadow_begin_block(call.grid.shared_bytes, block.lanes);
+    block_races_begin_block(index);
     forget_shared_parts();
     forget_async_copies();
 }
@@ -197,6 +205,11 @@ void fail_lane(const char* format, ...) {
     __builtin_unreachable();
 }
 
+void fail_endless(const std::string& place) {
+    fail_lane("no end: %llu accesses and meetings since a lane of the block ended, the last one at %s",
+              static_cast<unsigned long long>(patience), place.c_str());
+}
+
 std::string run_grid(const KernelCall& call, int device, uint64_t seed) {
     block.device = device;
     const Blocks& blocks = call.grid.blocks;
@@ -204,6 +217,7 @@ std::string run_grid(const KernelCall& call, int device, uint64_t seed) {
     Random random(seed);
     const Order order = seed != 0 ? Order(count, random) : Order(count);
     error_text[0] = 0;
+    block_races_begin_launch(count);
     for (int64_t i = 0; i < count; ++i) {
         begin_block(call, order.at(i), seed);
         const std::string error = run_block();

@@ -59,6 +59,11 @@ void meet_warp(Meet meet, uint32_t mask, Site site, void (*complete)(int warp, u
 // Ends the kernel with an error that names kernel, block and lane. Called by a lane; does not come back.
 [[noreturn]] [[gnu::format(printf, 1, 2)]] void fail_lane(const char* format, ...);
 
+// Accesses and meetings that the block has before one of its lanes must have ended.
+extern uint64_t steps_left;
+// For a lane that took the last of them, at `place`.
+[[noreturn]] void fail_endless(const std::string& place);
+
 // Runs the whole grid; the text of the error, or an empty one.
 std::string run_grid(const KernelCall& call, int device, uint64_t seed);
 

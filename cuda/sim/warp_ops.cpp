@@ -1,4 +1,5 @@
 // Shuffles, votes and the barrier of a warp: each lane brings its part, the last to come works for all.
+#include "sim/block_races.h"
 #include "sim/lanes.h"
 #include "sim/meeting_report.h"
 #include "sim/shared_shadow.h"
@@ -86,6 +87,6 @@ void warp_barrier(uint32_t mask, Site site) {
 }
 
 // Lanes run one after the other: their writes are in order as they are.
-void memory_fence() {}
+void memory_fence() { sim::block_races_fence(); }
 
 }  // namespace nativegrad::cuda
