@@ -26,16 +26,6 @@ class BatchNormRules {
     Operand& input(size_t call, size_t i) { return r_.input(call, i); }
     Operand& output(size_t call, size_t i) { return r_.output(call, i); }
 
-    bool is_relu(size_t call) const {
-        return calls_[call].op == OpCode::unary &&
-               params_of<UnaryParams>(calls_[call]).function == static_cast<int32_t>(UnaryFunction::relu);
-    }
-
-    bool is_relu_backward(size_t call) const {
-        return calls_[call].op == OpCode::binary && params_of<BinaryParams>(calls_[call]).function ==
-                                                        static_cast<int32_t>(BinaryFunction::relu_backward);
-    }
-
     bool is_two_by_two_pool(size_t call, OpCode op) const {
         if (calls_[call].op != op) return false;
         const PoolParams pool = params_of<PoolParams>(calls_[call]);
@@ -48,7 +38,7 @@ class BatchNormRules {
         const auto normalised = r_.private_uses(output(norm, 0), 1);
         if (!normalised) return;
         const size_t relu = normalised->readers[0];
-        if (!is_relu(relu) || !same_view(output(norm, 0), input(relu, 0)) ||
+        if (!is_relu(calls_[relu]) || !same_view(output(norm, 0), input(relu, 0)) ||
             !same_layout(output(norm, 0), output(relu, 0)) || !r_.is_written_once(output(relu, 0)))
             return;
         if (fuse_with_pool(norm, relu)) return;
@@ -116,7 +106,7 @@ class BatchNormRules {
         const Operand& activated = output(relu, 0);
         const Uses uses = r_.uses_of(activated.buffer);
         const auto masked = Rewrite::only(uses.readers, [&](size_t call) {
-            return is_relu_backward(call) && same_view(calls_[call].operands[1], activated);
+            return is_relu_backward(calls_[call]) && same_view(calls_[call].operands[1], activated);
         });
         if (!masked) return std::nullopt;
         const auto gradient = r_.private_uses(output(*masked, 0), 1);

@@ -4,23 +4,6 @@ namespace nativegrad {
 
 namespace {
 
-bool one_float(const Instruction& call) {
-    const DType dtype = call.operands.back().view.dtype;
-    return is_float(dtype) && std::all_of(call.operands.begin(), call.operands.end(), [&](const Operand& x) {
-               return x.buffer >= 0 && x.view.dtype == dtype;
-           });
-}
-
-bool is_relu(const Instruction& call) {
-    return call.op == OpCode::unary &&
-           params_of<UnaryParams>(call).function == static_cast<int32_t>(UnaryFunction::relu);
-}
-
-bool is_relu_backward(const Instruction& call) {
-    return call.op == OpCode::binary &&
-           params_of<BinaryParams>(call).function == static_cast<int32_t>(BinaryFunction::relu_backward);
-}
-
 bool reads(const Instruction& call, const Operand& operand) {
     return std::any_of(call.operands.begin(), call.operands.end(),
                        [&](const Operand& x) { return x.buffer == operand.buffer; });
@@ -72,7 +55,7 @@ void fuse_mask(Rewrite& rewrite, size_t conv) {
 void fuse_convolutions(Rewrite& rewrite) {
     for (size_t conv = 0; conv < rewrite.calls.size(); ++conv) {
         const Instruction& call = rewrite.calls[conv];
-        if (rewrite.removed[conv] || call.operands.empty() || !one_float(call)) continue;
+        if (rewrite.removed[conv] || !has_one_float(call)) continue;
         if (call.op == OpCode::conv2d) fuse_relu(rewrite, conv);
         if (call.op == OpCode::conv2d_backward_input) fuse_mask(rewrite, conv);
     }

@@ -4,21 +4,10 @@ namespace nativegrad {
 
 namespace {
 
-bool is_two_bytes(const Operand& x) {
-    return x.view.dtype == DType::bfloat16 || x.view.dtype == DType::float16;
-}
-
 bool is_product(const Instruction& call, bool turned) {
     if (call.op != OpCode::matmul || call.operands[2].view.rank != 2) return false;
     const MatmulParams params = params_of<MatmulParams>(call);
     return (params.transpose_a != 0) == turned && params.transpose_b == 0;
-}
-
-bool one_float(const Instruction& call) {
-    const DType dtype = call.operands.back().view.dtype;
-    return is_float(dtype) && std::all_of(call.operands.begin(), call.operands.end(), [&](const Operand& x) {
-               return x.view.dtype == dtype && x.buffer >= 0;
-           });
 }
 
 class LinearRules {
@@ -48,7 +37,7 @@ class LinearRules {
     // y = f(x w^T + b): the sums are kept beside y where a backward pass reads them.
     bool fuse_activation(size_t linear) {
         const Operand sums = r_.output(linear, 0);
-        if (!one_float(r_.calls[linear]) || !r_.is_in_arena(sums) || !r_.is_written_once(sums) ||
+        if (!has_one_float(r_.calls[linear]) || !r_.is_in_arena(sums) || !r_.is_written_once(sums) ||
             !is_row_major(sums.view) || !has_dense_bias(linear))
             return false;
         const Uses uses = r_.uses_of(sums.buffer);
@@ -79,11 +68,11 @@ class LinearRules {
     // dx = f(dy w, kept), or y = f(x w^T + b, r)
     void fuse_second_operand(size_t product, OpCode fused) {
         const Operand made = r_.output(product, 0);
-        if (!one_float(r_.calls[product]) || !is_row_major(made.view) || !has_dense_bias(product)) return;
+        if (!has_one_float(r_.calls[product]) || !is_row_major(made.view) || !has_dense_bias(product)) return;
         const auto uses = r_.private_uses(made, 1);
         if (!uses) return;
         const size_t call = uses->readers[0];
-        if (r_.calls[call].op != OpCode::binary || !one_float(r_.calls[call])) return;
+        if (r_.calls[call].op != OpCode::binary || !has_one_float(r_.calls[call])) return;
         const size_t place = r_.input(call, 0).buffer == made.buffer ? 0 : 1;
         if (place == 1 && !takes_any_order(r_.calls[call])) return;
         const Operand other = r_.input(call, 1 - place);
@@ -121,7 +110,7 @@ class LinearRules {
 
     // dw = dy^T x with db = sums of dy's columns. Those of two-byte floats go where casts would put them.
     void fuse_weight_gradient(size_t product) {
-        if (!one_float(r_.calls[product]) || r_.input(product, 0).view.rank != 2 ||
+        if (!has_one_float(r_.calls[product]) || r_.input(product, 0).view.rank != 2 ||
             r_.input(product, 1).view.rank != 2 || !is_row_major(r_.output(product, 0).view))
             return;
         fuse_column_sums(product);
@@ -146,7 +135,7 @@ class LinearRules {
     // A gradient of two-byte floats that is only cast is written as float32, with the same values.
     void widen(size_t product, size_t i) {
         const Operand narrow = r_.output(product, i);
-        if (!is_two_bytes(narrow)) return;
+        if (!is_two_byte_float(narrow.view.dtype)) return;
         const auto uses = r_.private_uses(narrow, 1);
         if (!uses) return;
         const size_t cast = uses->readers[0];

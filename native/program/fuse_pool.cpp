@@ -4,11 +4,6 @@ namespace nativegrad {
 
 namespace {
 
-bool is_relu_backward(const Instruction& call) {
-    return call.op == OpCode::binary && call.operands[0].buffer >= 0 && call.operands[1].buffer >= 0 &&
-           params_of<BinaryParams>(call).function == static_cast<int32_t>(BinaryFunction::relu_backward);
-}
-
 class PoolRules {
   public:
     explicit PoolRules(Rewrite& rewrite) : r_(rewrite) {}

@@ -43,6 +43,26 @@ inline bool same_elements(const Operand& a, const Operand& b) {
            element_count(a.view) == element_count(b.view);
 }
 
+inline bool is_relu(const Instruction& call) {
+    return call.op == OpCode::unary &&
+           params_of<UnaryParams>(call).function == static_cast<int32_t>(UnaryFunction::relu);
+}
+
+// Of two tensors: the gradient, and relu's result.
+inline bool is_relu_backward(const Instruction& call) {
+    return call.op == OpCode::binary && call.operands[0].buffer >= 0 && call.operands[1].buffer >= 0 &&
+           params_of<BinaryParams>(call).function == static_cast<int32_t>(BinaryFunction::relu_backward);
+}
+
+// All operands are tensors of one float dtype.
+inline bool has_one_float(const Instruction& call) {
+    if (call.operands.empty()) return false;
+    const DType dtype = call.operands.back().view.dtype;
+    return is_float(dtype) && std::all_of(call.operands.begin(), call.operands.end(), [&](const Operand& x) {
+               return x.buffer >= 0 && x.view.dtype == dtype;
+           });
+}
+
 class Rewrite {
   public:
     explicit Rewrite(Program& program)

@@ -53,6 +53,7 @@ constexpr ComputeClass compute_class(DType dtype) {
     return ComputeClass::f32;
 }
 
+constexpr bool is_two_byte_float(DType dtype) { return dtype == DType::bfloat16 || dtype == DType::float16; }
 constexpr bool is_float(DType dtype) { return compute_class(dtype) != ComputeClass::i64; }
 
 const char* dtype_name(DType dtype);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "cpu/gemm/gemm_bf16.h"
 #include "cpu/gemm/gemm_blocked.h"
@@ -57,12 +56,7 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
     const bool turned =
         cost(kernels, n, m, k, transposed(a)) + m * n / kernels.width * gemm_tuning::transpose_cost <
         cost(kernels, m, n, k, b);
-    if (turned) {
-        std::swap(m, n);
-        std::swap(a, b);
-        a = transposed(a);
-        b = transposed(b);
-    }
+    if (turned) turn_around(m, n, a, b);
     constexpr int64_t bytes = sizeof(T);
     constexpr bool converts = !std::is_same_v<T, Stored>;
     const bool packs_b =
@@ -80,16 +74,9 @@ void gemm_float(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, 
     const auto owned =
         choose_owned_grid(m, n, k, owner_of(extras, turned), problem.tile_columns(), tile_rows);
     const Grid grid = owned ? *owned : choose_grid(m, n, k, problem.tile_columns(), tile_rows);
-    const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
-    parallel_for(grid.rows * grid.columns, [&](int64_t task) {
-        const Range rows = part_of(m, grid.rows, task / grid.columns);
-        const Range panels = part_of(tiles, grid.columns, task % grid.columns);
-        const Range columns{panels.begin * tile, std::min(n, panels.end * tile)};
-        if (rows.size() == 0 || columns.size() <= 0) return;
+    multiply_by_regions(m, n, grid, problem.tile_columns(), turned, extras, [&](Range rows, Range columns) {
         (turned ? multiply_turned<T, Stored> : multiply_straight<T, Stored>)(problem, rows, columns, c, c_row,
                                                                              bias);
-        if (extras.finish == nullptr) return;
-        extras.finish(extras.context, turned ? columns : rows, turned ? rows : columns);
     });
 }
 

@@ -1,7 +1,6 @@
 #include "cpu/gemm/gemm_bf16.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "cpu/gemm/gemm_bf16_loops.h"
 #include "cpu/gemm/gemm_tuning.h"
@@ -54,12 +53,7 @@ void gemm_bf16(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloa
     const bool turned =
         cost(kernel, n, m, k, transposed(a)) + m * n / kernel.width * gemm_tuning::transpose_cost <
         cost(kernel, m, n, k, b);
-    if (turned) {
-        std::swap(m, n);
-        std::swap(a, b);
-        a = transposed(a);
-        b = transposed(b);
-    }
+    if (turned) turn_around(m, n, a, b);
     Bf16Problem problem{kernel, k, a, b, 0, false};
     // Few rows to a tile in large products, as for float32: neither rows of A nor of C collide in the cache.
     const bool large = gemm_tuning::is_blocked(m, n, k);
@@ -71,15 +65,8 @@ void gemm_bf16(int64_t m, int64_t n, int64_t k, Matrix<BFloat16> a, Matrix<BFloa
     const Grid grid = owned ? *owned
                             : choose_grid(m, n, k, problem.tile_columns(), problem.tile_rows(),
                                           gemm_tuning::bf16_row_block);
-    const int64_t tile = problem.tile_columns(), tiles = divide_up(n, tile);
-    parallel_for(grid.rows * grid.columns, [&](int64_t task) {
-        const Range rows = part_of(m, grid.rows, task / grid.columns);
-        const Range panels = part_of(tiles, grid.columns, task % grid.columns);
-        const Range columns{panels.begin * tile, std::min(n, panels.end * tile)};
-        if (rows.size() == 0 || columns.size() <= 0) return;
+    multiply_by_regions(m, n, grid, problem.tile_columns(), turned, extras, [&](Range rows, Range columns) {
         (turned ? multiply_turned : multiply_straight)(problem, rows, columns, c, bias);
-        if (extras.finish == nullptr) return;
-        extras.finish(extras.context, turned ? columns : rows, turned ? rows : columns);
     });
 }
 

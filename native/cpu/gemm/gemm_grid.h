@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/gemm_tuning.h"
@@ -23,6 +24,15 @@ inline int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1
 template <class T>
 Matrix<T> transposed(const Matrix<T>& x) {
     return {x.data, x.column_stride, x.row_stride};
+}
+
+// A b is to be made as (b^T a^T)^T.
+template <class T>
+void turn_around(int64_t& m, int64_t& n, Matrix<T>& a, Matrix<T>& b) {
+    std::swap(m, n);
+    std::swap(a, b);
+    a = transposed(a);
+    b = transposed(b);
 }
 
 // How the region of C is cut into tasks.
@@ -73,6 +83,23 @@ inline std::optional<Grid> choose_owned_grid(int64_t m, int64_t n, int64_t k, Ge
 inline GemmOwner owner_of(const GemmExtras& extras, bool turned) {
     if (!turned || extras.owner == GemmOwner::none) return extras.owner;
     return extras.owner == GemmOwner::rows ? GemmOwner::columns : GemmOwner::rows;
+}
+
+// The region of C that `multiply` makes in one task, then what is left to do for it. A product is made as it
+// is cut: turned, its rows are C's columns.
+template <class Multiply>
+void multiply_by_regions(int64_t m, int64_t n, const Grid& grid, int64_t tile_columns, bool turned,
+                         const GemmExtras& extras, const Multiply& multiply) {
+    const int64_t tiles = divide_up(n, tile_columns);
+    parallel_for(grid.rows * grid.columns, [&](int64_t task) {
+        const Range rows = part_of(m, grid.rows, task / grid.columns);
+        const Range panels = part_of(tiles, grid.columns, task % grid.columns);
+        const Range columns{panels.begin * tile_columns, std::min(n, panels.end * tile_columns)};
+        if (rows.size() == 0 || columns.size() <= 0) return;
+        multiply(rows, columns);
+        if (extras.finish == nullptr) return;
+        extras.finish(extras.context, turned ? columns : rows, turned ? rows : columns);
+    });
 }
 
 }  // namespace nativegrad::cpu

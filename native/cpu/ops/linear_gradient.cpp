@@ -120,14 +120,12 @@ void with_weight_problem(const TensorView& dy, const TensorView& x, const Body& 
     body(WeightProblem<S>(dy, x));
 }
 
-bool is_two_bytes(DType dtype) { return dtype == DType::bfloat16 || dtype == DType::float16; }
-
 // What gradients of factors of this dtype may be: the same, or float32 with the values of two-byte floats.
 void check_dtypes(const OpCall& call, bool is_update) {
     const DType dtype = call.inputs[0].dtype;
     const auto fits = [&](const TensorView& made) {
-        const bool is_wide = is_two_bytes(dtype) && made.dtype == DType::float32;
-        return is_wide || (made.dtype == dtype && !(is_update && is_two_bytes(dtype)));
+        const bool is_wide = is_two_byte_float(dtype) && made.dtype == DType::float32;
+        return is_wide || (made.dtype == dtype && !(is_update && is_two_byte_float(dtype)));
     };
     if (call.inputs[1].dtype != dtype || !std::all_of(call.outputs, call.outputs + call.output_count, fits))
         fail("needs operands of one dtype, or float32 results of two-byte floats");
