@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { fromStorage, type NestedArray } from '../tensor/tensor.js';
 import { cast, requireTensor } from './convert.js';
 import { makeOn } from './kernels.js';
-import { finishLeaf, type TensorOptions } from './leaf.js';
+import { finishLeaf, requireTensorOptions, type TensorOptions } from './leaf.js';
 
 export type { TensorOptions };
 
@@ -67,6 +67,7 @@ function flatten(data: NestedArray): { values: (number | boolean)[]; shape: numb
  * console.log(tensor([[1, 2], [3, 4]]).shape); // [2, 2]
  */
 export function tensor(data: NestedArray | NodeJS.TypedArray, options: TensorOptions = {}): Tensor {
+    requireTensorOptions('tensor', options);
     if (ArrayBuffer.isView(data)) return fromTypedArray(data, [data.length], options);
     const { values, shape } = flatten(data);
     checkShape('tensor', shape);
@@ -111,6 +112,7 @@ function dtypeOfArray(data: NodeJS.TypedArray): DType {
  * @throws RangeError when the length is not the product of the shape.
  */
 export function fromTypedArray(data: NodeJS.TypedArray, shape: Shape, options: TensorOptions = {}): Tensor {
+    requireTensorOptions('fromTypedArray', options);
     checkShape('fromTypedArray', shape);
     if (data.length !== sizeOf(shape)) {
         throw new RangeError(
@@ -136,36 +138,46 @@ function isRawStorage(data: NodeJS.TypedArray, dtype: DType): boolean {
     return data instanceof Uint16Array && (dtype === 'float16' || dtype === 'bfloat16');
 }
 
+function filled(op: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+    requireTensorOptions(op, options);
+    checkShape(op, shape);
+    requireRange(op, value, options.dtype ?? 'float32');
+    return finishLeaf(makeOn(options.device, 'fill', shape, options.dtype ?? 'float32', [value]), options);
+}
+
+function filledLike(op: string, x: Tensor, value: number, options: TensorOptions): Tensor {
+    requireTensor(op, x);
+    requireTensorOptions(op, options);
+    return filled(op, x.shape, value, { dtype: x.dtype, device: x.device, ...options });
+}
+
 /**
  * A tensor of one value.
  *
  * @throws RangeError where an integer dtype cannot hold the value.
  */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-    checkShape('full', shape);
-    requireRange('full', value, options.dtype ?? 'float32');
-    return finishLeaf(makeOn(options.device, 'fill', shape, options.dtype ?? 'float32', [value]), options);
+    return filled('full', shape, value, options);
 }
 
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-    return full(shape, 0, options);
+    return filled('zeros', shape, 0, options);
 }
 
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-    return full(shape, 1, options);
+    return filled('ones', shape, 1, options);
 }
 
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
-    requireTensor('fullLike', x);
-    return full(x.shape, value, { dtype: x.dtype, device: x.device, ...options });
+    return filledLike('fullLike', x, value, options);
 }
 
 export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
-    return fullLike(x, 0, options);
+    return filledLike('zerosLike', x, 0, options);
 }
 
 export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
-    return fullLike(x, 1, options);
+    return filledLike('onesLike', x, 1, options);
 }
 
 /**
@@ -173,6 +185,7 @@ export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
  * dtype: int64 when all three are integers, else float32, as in PyTorch.
  */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
+    requireTensorOptions('arange', options);
     const [from, to] = end === undefined ? [0, start] : [start, end];
     if (![from, to, step].every(Number.isFinite) || step === 0 || (to - from) / step < 0) {
         throw new RangeError(`[arange] no numbers from ${from} to ${to} in steps of ${step}`);
@@ -184,6 +197,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
 
 /** `count` numbers from `start` to `end`, both included, evenly spaced. */
 export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
+    requireTensorOptions('linspace', options);
     checkShape('linspace', [count]);
     const step = count > 1 ? (end - start) / (count - 1) : 0;
     // The second half is counted from the end, so that `end` itself is exact.
@@ -195,6 +209,7 @@ export function linspace(start: number, end: number, count: number, options: Ten
 
 /** Ones on the main diagonal of an [n, m] matrix, zeros elsewhere. */
 export function eye(n: number, m = n, options: TensorOptions = {}): Tensor {
+    requireTensorOptions('eye', options);
     checkShape('eye', [n, m]);
     const values = new Float64Array(n * m);
     for (let i = 0; i < Math.min(n, m); i++) values[i * m + i] = 1;

@@ -1,4 +1,5 @@
 import { setRequiresGrad } from '../autograd/gradients.js';
+import { requireOptionNames } from '../support/option_names.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Device } from '../tensor/device.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -10,6 +11,14 @@ export interface TensorOptions {
     device?: Device;
     /** Record what is computed from this tensor, for `backward()`. Float dtypes only. */
     requiresGrad?: boolean;
+}
+
+const optionNames = ['dtype', 'device', 'requiresGrad'];
+const randomOptionNames = [...optionNames, 'generator'];
+
+/** Refuses other options: a misspelt one must not silently be the default. The first step of every function that makes a leaf. */
+export function requireTensorOptions(op: string, options: TensorOptions, isRandom = false): void {
+    requireOptionNames(`[${op}]`, options, isRandom ? randomOptionNames : optionNames);
 }
 
 /** The last step of every function that makes a leaf. */

@@ -9,7 +9,7 @@ import { requireFloat, requireTensor } from './convert.js';
 import { fromTypedArray, type TensorOptions } from './create.js';
 import { defaultGenerator, Generator } from './generator.js';
 import { beginWrite, copy_ } from './in_place.js';
-import { finishLeaf } from './leaf.js';
+import { finishLeaf, requireTensorOptions } from './leaf.js';
 import { installMethods } from './methods.js';
 
 export interface RandomOptions extends TensorOptions {
@@ -43,7 +43,9 @@ function draw(
     return target;
 }
 
-function newFloat(op: string, shape: Shape, { dtype = 'float32', device }: TensorOptions): Tensor {
+function newFloat(op: string, shape: Shape, options: RandomOptions): Tensor {
+    requireTensorOptions(op, options, true);
+    const { dtype = 'float32', device } = options;
     checkShape(op, shape);
     if (!isFloat(dtype)) throw new TypeError(`[${op}] needs a float dtype, got ${dtype}; use randint`);
     return new Tensor(shape, dtype, { device: device ?? defaultDevice() });
@@ -88,6 +90,7 @@ const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
  * const dice = randint(1, 7, [100], { dtype: 'int32' });
  */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
+    requireTensorOptions('randint', options, true);
     checkShape('randint', shape);
     const dtype = options.dtype ?? 'int64';
     const [least, most] = integerRanges[dtype] ?? [-(2 ** 53), 2 ** 53];
@@ -102,6 +105,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 
 /** The numbers 0 … n - 1 in random order (Fisher and Yates), int64 unless `dtype` says otherwise. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
+    requireTensorOptions('randperm', options, true);
     checkShape('randperm', [n]);
     const { generator, ...rest } = options;
     const numbers = rand([n], { dtype: 'float64', device: 'cpu', ...(generator ? { generator } : {}) });
@@ -121,6 +125,7 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
  * @throws RangeError when the probability is a number outside [0, 1].
  */
 export function bernoulli(shape: Shape, probability: number | Tensor, options: RandomOptions = {}): Tensor {
+    requireTensorOptions('bernoulli', options, true);
     checkShape('bernoulli', shape);
     const dtype = options.dtype ?? 'float32';
     if (typeof probability === 'number') {

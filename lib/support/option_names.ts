@@ -2,6 +2,9 @@ import { describeValue } from './describe_value.js';
 
 /** Names that other libraries give to what is called otherwise here. */
 const elsewhere: Readonly<Record<string, readonly string[]>> = {
+    datatype: ['dtype'],
+    grad: ['requiresGrad'],
+    seed: ['generator'],
     learningrate: ['lr'],
     decay: ['weightDecay'],
     l2: ['weightDecay'],
@@ -46,10 +49,12 @@ function distance(a: string, b: string): number {
 
 /** The name among `known` that was probably meant. */
 export function similarName(name: string, known: readonly string[]): string | undefined {
-    const alias = elsewhere[plain(name)]?.find((other) => known.includes(other));
+    const own = plain(name);
+    const aliases = Object.hasOwn(elsewhere, own) ? elsewhere[own] : undefined;
+    const alias = aliases?.find((other) => known.includes(other));
     if (alias !== undefined) return alias;
     const [best] = known
-        .map((other) => ({ other, away: distance(plain(name), plain(other)) }))
+        .map((other) => ({ other, away: distance(own, plain(other)) }))
         .sort((a, b) => a.away - b.away);
     return best && best.away <= Math.max(1, Math.floor(name.length / 3)) ? best.other : undefined;
 }
@@ -64,10 +69,13 @@ export function requireOptionNames(where: string, options: unknown, known: reado
             `${where} options must be an object such as { ${known[0] ?? ''} }, got ${describeValue(options)}`,
         );
     }
-    const unknown = Object.keys(options).find((name) => !known.includes(name));
-    if (unknown === undefined) return;
+    for (const name of Object.keys(options))
+        if (!known.includes(name)) throw unknownOption(where, name, known);
+}
+
+function unknownOption(where: string, unknown: string, known: readonly string[]): TypeError {
     const meant = similarName(unknown, known);
-    throw new TypeError(
+    return new TypeError(
         `${where} unknown option '${unknown}'${meant === undefined ? '' : `; did you mean '${meant}'?`}` +
             `${meant === undefined ? '; it has' : ' It has'} ${known.join(', ')}`,
     );

@@ -1,5 +1,24 @@
 import assert from 'node:assert/strict';
-import { full, tensor, zeros, type NestedArray } from '../../lib/index.js';
+import {
+    arange,
+    bernoulli,
+    eye,
+    fromTypedArray,
+    full,
+    fullLike,
+    Generator,
+    linspace,
+    ones,
+    onesLike,
+    rand,
+    randint,
+    randn,
+    randperm,
+    tensor,
+    zeros,
+    zerosLike,
+    type NestedArray,
+} from '../../lib/index.js';
 
 describe('tensor()', () => {
     it('refuses arrays that hold themselves, or lie deeper than a rank can', () => {
@@ -56,5 +75,57 @@ describe('tensor()', () => {
         assert.throws(() => make(undefined), /elements must be numbers or booleans, got undefined/);
         assert.throws(() => make(Promise.resolve([1])), /got a Promise; is an `await` missing/);
         assert.throws(() => make([{ x: 1 }]), /got an object \{ x \}/);
+    });
+});
+
+describe('functions that make tensors', () => {
+    const x = ones([2]);
+    /** As JavaScript calls them, without types. */
+    const makers: Record<string, (options: object) => unknown> = {
+        tensor: (options) => tensor([1], options),
+        fromTypedArray: (options) => fromTypedArray(Float32Array.of(1), [1], options),
+        full: (options) => full([2], 1, options),
+        zeros: (options) => zeros([2], options),
+        ones: (options) => ones([2], options),
+        fullLike: (options) => fullLike(x, 1, options),
+        zerosLike: (options) => zerosLike(x, options),
+        onesLike: (options) => onesLike(x, options),
+        arange: (options) => arange(0, 3, 1, options),
+        linspace: (options) => linspace(0, 1, 3, options),
+        eye: (options) => eye(2, 2, options),
+        rand: (options) => rand([2], options),
+        randn: (options) => randn([2], options),
+        randint: (options) => randint(0, 5, [2], options),
+        randperm: (options) => randperm(3, options),
+        bernoulli: (options) => bernoulli([2], 0.5, options),
+    };
+
+    for (const [name, make] of Object.entries(makers)) {
+        it(`${name} refuses misspelt options, and what is none`, () => {
+            const says = (options: unknown, message: string): void =>
+                assert.throws(
+                    () => make(options as object),
+                    (error: Error) =>
+                        error instanceof TypeError && error.message.startsWith(`[${name}] ${message}`),
+                );
+            says({ requires_grad: true }, "unknown option 'requires_grad'; did you mean 'requiresGrad'?");
+            says(
+                { type: 'int32' },
+                "unknown option 'type'; did you mean 'dtype'? It has dtype, device, requiresGrad",
+            );
+            says({ shape: [2] }, "unknown option 'shape'; it has dtype");
+            says('int32', 'options must be an object such as { dtype }');
+            assert.ok(make({ dtype: 'float32' }));
+        });
+    }
+
+    it('that draw take a generator, the others none', () => {
+        const generator = new Generator(1);
+        assert.deepEqual(rand([2], { generator }).shape, [2]);
+        assert.throws(
+            () => Reflect.apply(zeros, undefined, [[1], { generator }]),
+            /\[zeros\] unknown option 'generator'/,
+        );
+        assert.throws(() => Reflect.apply(randn, undefined, [[1], { seed: 1 }]), /did you mean 'generator'/);
     });
 });
