@@ -1,3 +1,4 @@
+import { requireOptionNames } from '../support/option_names.js';
 import { requirePositive, Schedule, type ScheduledOptimizer } from './schedule.js';
 
 export interface OneCycleOptions {
@@ -22,6 +23,17 @@ export interface OneCycleOptions {
     maxMomentum?: number;
 }
 
+const defaults: Required<Omit<OneCycleOptions, 'maxLr' | 'totalSteps'>> = {
+    pctStart: 0.3,
+    annealStrategy: 'cos',
+    divFactor: 25,
+    finalDivFactor: 1e4,
+    threePhase: false,
+    cycleMomentum: true,
+    baseMomentum: 0.85,
+    maxMomentum: 0.95,
+};
+
 interface Phase {
     readonly end: number;
     readonly rates: readonly [number, number];
@@ -45,17 +57,8 @@ export class OneCycleLR extends Schedule {
 
     constructor(optimizer: ScheduledOptimizer, options: OneCycleOptions) {
         super(optimizer, 'OneCycleLR');
-        this.settings = {
-            pctStart: 0.3,
-            annealStrategy: 'cos',
-            divFactor: 25,
-            finalDivFactor: 1e4,
-            threePhase: false,
-            cycleMomentum: true,
-            baseMomentum: 0.85,
-            maxMomentum: 0.95,
-            ...options,
-        };
+        requireOptionNames('[OneCycleLR]', options, ['maxLr', 'totalSteps', ...Object.keys(defaults)]);
+        this.settings = { ...defaults, ...options };
         const { maxLr, totalSteps, pctStart, annealStrategy, divFactor, finalDivFactor } = this.settings;
         this.peaks = typeof maxLr === 'number' ? optimizer.paramGroups.map(() => maxLr) : maxLr;
         if (this.peaks.length !== optimizer.paramGroups.length) {

@@ -1,3 +1,4 @@
+import { requireOptionNames } from '../support/option_names.js';
 import { Schedule, type ScheduledOptimizer, type ScheduleState } from './schedule.js';
 
 export interface PlateauOptions {
@@ -18,6 +19,17 @@ export interface PlateauOptions {
     /** Smaller cuts are left out. Default: 1e-8. */
     eps?: number;
 }
+
+const defaults: Required<PlateauOptions> = {
+    mode: 'min',
+    factor: 0.1,
+    patience: 10,
+    threshold: 1e-4,
+    thresholdMode: 'rel',
+    cooldown: 0,
+    minLr: 0,
+    eps: 1e-8,
+};
 
 /**
  * Multiplies the rate by `factor` when the metric handed to `step()` has not improved for more than `patience` steps, as in
@@ -41,17 +53,8 @@ export class ReduceLROnPlateau extends Schedule {
 
     constructor(optimizer: ScheduledOptimizer, options: PlateauOptions = {}) {
         super(optimizer, 'ReduceLROnPlateau');
-        this.settings = {
-            mode: 'min',
-            factor: 0.1,
-            patience: 10,
-            threshold: 1e-4,
-            thresholdMode: 'rel',
-            cooldown: 0,
-            minLr: 0,
-            eps: 1e-8,
-            ...options,
-        };
+        requireOptionNames('[ReduceLROnPlateau]', options, Object.keys(defaults));
+        this.settings = { ...defaults, ...options };
         const { mode, thresholdMode, factor, patience } = this.settings;
         if (mode !== 'min' && mode !== 'max')
             throw new TypeError(`[ReduceLROnPlateau] mode must be min or max, got ${String(mode)}`);

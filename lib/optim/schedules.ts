@@ -1,4 +1,5 @@
 import { describeValue, isList } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
 import { requirePositive, Schedule, type ScheduledOptimizer } from './schedule.js';
 
 /**
@@ -17,6 +18,7 @@ export class StepLR extends Schedule {
 
     constructor(optimizer: ScheduledOptimizer, options: { stepSize: number; gamma?: number }) {
         super(optimizer, 'StepLR');
+        requireOptionNames('[StepLR]', options, ['stepSize', 'gamma']);
         this.stepSize = options.stepSize;
         this.gamma = options.gamma ?? 0.1;
         requirePositive('StepLR', 'stepSize', this.stepSize, true);
@@ -35,6 +37,7 @@ export class ExponentialLR extends Schedule {
 
     constructor(optimizer: ScheduledOptimizer, options: { gamma: number }) {
         super(optimizer, 'ExponentialLR');
+        requireOptionNames('[ExponentialLR]', options, ['gamma']);
         this.gamma = options.gamma;
         requirePositive('ExponentialLR', 'gamma', this.gamma);
         this.apply();
@@ -55,6 +58,7 @@ export class CosineAnnealingLR extends Schedule {
 
     constructor(optimizer: ScheduledOptimizer, options: { tMax: number; etaMin?: number }) {
         super(optimizer, 'CosineAnnealingLR');
+        requireOptionNames('[CosineAnnealingLR]', options, ['tMax', 'etaMin']);
         this.tMax = options.tMax;
         this.etaMin = options.etaMin ?? 0;
         requirePositive('CosineAnnealingLR', 'tMax', this.tMax, true);
@@ -82,6 +86,7 @@ export class LinearLR extends Schedule {
         options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
     ) {
         super(optimizer, 'LinearLR');
+        requireOptionNames('[LinearLR]', options, ['startFactor', 'endFactor', 'totalIters']);
         this.start = options.startFactor ?? 1 / 3;
         this.end = options.endFactor ?? 1;
         this.totalIters = options.totalIters ?? 5;
@@ -106,6 +111,10 @@ export class LambdaLR extends Schedule {
         private readonly factor: (step: number) => number,
     ) {
         super(optimizer, 'LambdaLR');
+        if (typeof factor !== 'function')
+            throw new TypeError(
+                `[LambdaLR] the factor must be a function (step) => number, got ${describeValue(factor)}`,
+            );
         this.apply();
     }
 
@@ -148,7 +157,12 @@ export class SequentialLR extends Schedule {
         options: { milestones: readonly number[] },
     ) {
         super(requireSameOptimizer('SequentialLR', schedules), 'SequentialLR');
+        requireOptionNames('[SequentialLR]', options, ['milestones']);
         this.milestones = options.milestones;
+        if (!isList(this.milestones))
+            throw new TypeError(
+                `[SequentialLR] milestones must be a list of steps, got ${describeValue(this.milestones)}`,
+            );
         refuseMetrics('SequentialLR', schedules);
         const ascending = this.milestones.every(
             (step, i) => Number.isInteger(step) && step > (i === 0 ? 0 : (this.milestones[i - 1] ?? 0)),

@@ -140,4 +140,36 @@ describe('schedules', () => {
             /2 values for 1/,
         );
     });
+
+    it('take their options in an object, under their names', () => {
+        const optimizer = sgd(1);
+        const step = new optim.StepLR(optimizer, { stepSize: 1 });
+        /** As JavaScript calls them, without types. */
+        const made: [string, (options: never) => unknown, name: string, likeness: string][] = [
+            ['StepLR', (o) => new optim.StepLR(optimizer, o), 'stepSize', 'step_size'],
+            ['ExponentialLR', (o) => new optim.ExponentialLR(optimizer, o), 'gamma', 'Gamma'],
+            ['CosineAnnealingLR', (o) => new optim.CosineAnnealingLR(optimizer, o), 'tMax', 'T_max'],
+            ['LinearLR', (o) => new optim.LinearLR(optimizer, o), 'startFactor', 'start_factor'],
+            ['SequentialLR', (o) => new optim.SequentialLR([step], o), 'milestones', 'milestone'],
+            ['OneCycleLR', (o) => new optim.OneCycleLR(optimizer, o), 'maxLr', 'max_lr'],
+            ['ReduceLROnPlateau', (o) => new optim.ReduceLROnPlateau(optimizer, o), 'patience', 'patiense'],
+        ];
+        for (const [label, make, name, likeness] of made) {
+            const says = (options: unknown, message: RegExp): void =>
+                assert.throws(
+                    () => make(options as never),
+                    (error: Error) => error.message.startsWith(`[${label}] `) && message.test(error.message),
+                );
+            says(5, /options must be an object such as \{ \w+ \}, got (the number )?5/);
+            says({ [likeness]: 1 }, new RegExp(`unknown option '${likeness}'; did you mean '${name}'`));
+        }
+        assert.throws(
+            () => new optim.SequentialLR([step], {} as never),
+            /milestones must be a list of steps/,
+        );
+        assert.throws(
+            () => new optim.LambdaLR(optimizer, 0.5 as never),
+            /must be a function \(step\) => number/,
+        );
+    });
 });

@@ -49,17 +49,18 @@ const clipping: GoldenCalls = {
 
 type MakeSchedule = (optimizer: optim.Optimizer, options: never) => optim.Schedule;
 
-function optimizerAt(options: GoldenOptions): optim.SGD {
+/** An optimizer of the rate among the options, and those of the schedule. */
+function optimizerAt({ lr, ...options }: GoldenOptions): [optim.SGD, GoldenOptions] {
     const parameter = new nn.Parameter(fromTypedArray(new Float64Array(1), [1]));
-    return new optim.SGD([parameter], { lr: options.lr as number });
+    return [new optim.SGD([parameter], { lr: lr as number }), options];
 }
 
 /** The rates of twelve steps. */
 const rates =
     (make: MakeSchedule): GoldenCall =>
     (_, options) => {
-        const optimizer = optimizerAt(options);
-        const schedule = make(optimizer, options as never);
+        const [optimizer, own] = optimizerAt(options);
+        const schedule = make(optimizer, own as never);
         const found: number[] = [];
         for (let step = 0; step < 12; step++) {
             if (step > 0) schedule.step();
@@ -75,8 +76,8 @@ const schedules: GoldenCalls = {
     linear_lr: rates((o, options) => new optim.LinearLR(o, options)),
     one_cycle_lr: rates((o, options) => new optim.OneCycleLR(o, options)),
     reduce_lr_on_plateau: (operands, options) => {
-        const optimizer = optimizerAt(options);
-        const schedule = new optim.ReduceLROnPlateau(optimizer, options);
+        const [optimizer, own] = optimizerAt(options);
+        const schedule = new optim.ReduceLROnPlateau(optimizer, own);
         const metrics = tensorAt(operands, 0);
         const found = Array.from(metrics.dataSync(), Number).map((metric) => {
             schedule.step(metric);
