@@ -5,6 +5,7 @@ import { copy_ } from '../ops/in_place.js';
 import { to } from '../ops/convert.js';
 import { detach } from '../ops/tape.js';
 import { describeValue } from '../support/describe_value.js';
+import { similarName } from '../support/option_names.js';
 import { deviceCode, isDevice, requireTarget, type Device } from '../tensor/device.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { keep } from '../tensor/lifetime.js';
@@ -372,13 +373,28 @@ export abstract class Module {
 /** @internal Puts `callForward` around the class's own forward on this instance. */
 export function wrapForward(module: Module): void {
     const { forward } = Object.getPrototypeOf(module) as {
-        forward: (this: Module, ...inputs: unknown[]) => unknown;
+        forward?: (this: Module, ...inputs: unknown[]) => unknown;
     };
     Object.defineProperty(module, 'forward', {
         configurable: true,
         writable: true,
-        value: (...inputs: unknown[]) => module.runForward(inputs, (given) => forward.call(module, ...given)),
+        value: (...inputs: unknown[]) => {
+            if (typeof forward !== 'function') throw missingForward(module);
+            return module.runForward(inputs, (given) => forward.call(module, ...given));
+        },
     });
+}
+
+/** TypeScript finds this; JavaScript does not. */
+function missingForward(module: Module): TypeError {
+    const own = Object.getOwnPropertyNames(Object.getPrototypeOf(module));
+    const meant = own.find((name) => name !== 'forward' && similarName(name, ['forward']));
+    return new TypeError(
+        `[${module.constructor.name}] the module has no method forward(x)` +
+            (meant === undefined
+                ? '; write one that computes its output'
+                : `; its method '${meant}' looks like it: rename it`),
+    );
 }
 
 function isMap<T>(

@@ -200,6 +200,31 @@ describe('module', () => {
     });
 });
 
+describe('a module without forward', () => {
+    const made = (methods: object): nn.Layer => {
+        class Mine extends Net {}
+        Object.defineProperty(Mine.prototype, 'forward', { value: undefined });
+        Object.defineProperties(Mine.prototype, Object.getOwnPropertyDescriptors(methods));
+        return new Mine();
+    };
+
+    it('says so, and what it has instead', () => {
+        assert.throws(
+            () => made({}).forward(ones([1, 4])),
+            /^TypeError: \[Mine\] the module has no method forward\(x\); write one that computes its output/,
+        );
+        const foward = (x: Tensor): Tensor => x;
+        assert.throws(
+            () => made({ foward }).forward(ones([1, 4])),
+            /its method 'foward' looks like it: rename it/,
+        );
+        assert.throws(
+            () => new nn.Sequential(made({})).forward(ones([1, 4])),
+            /\[Mine\] the module has no method/,
+        );
+    });
+});
+
 describe('module hooks', () => {
     it('run around forward, see and replace', () => {
         const layer = new nn.Linear(2, 1);
