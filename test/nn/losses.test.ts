@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { nn, tensor } from '../../lib/index.js';
+import { capture, nn, tensor, zeros, type Tensor } from '../../lib/index.js';
 import { runWrong } from '../ops/sample_checks.js';
 
 describe('crossEntropy', () => {
@@ -58,6 +58,34 @@ describe('losses of pairs', () => {
         const p = x.sigmoid();
         const weighted = nn.bceLoss(p, y, { weight: tensor([2, 0]), reduction: 'sum' }).item();
         assert.ok(Math.abs(weighted - 2 * terms[0]) < 1e-6);
+    });
+
+    it('refuse probabilities and targets outside [0, 1], as PyTorch does', () => {
+        const y = tensor([0, 1]);
+        for (const value of [-0.5, 1.5, NaN, Infinity])
+            assert.throws(
+                () => nn.bceLoss(tensor([0.5, value]), y),
+                new RegExp(
+                    `\\[bce_loss\\] probabilities must lie in \\[0, 1\\], got ${value}.*; of scores, take bceWithLogits`,
+                ),
+            );
+        assert.throws(
+            () => nn.bceLoss(tensor([0, 1]), tensor([2, 0])),
+            /targets must lie in \[0, 1\], got 2/,
+        );
+        assert.equal(nn.bceLoss(tensor([0, 1]), y).item(), 0);
+        assert.equal(nn.bceLoss(zeros([0]), zeros([0]), { reduction: 'sum' }).item(), 0);
+    });
+
+    it('may be captured; a checked call finds probabilities outside [0, 1]', () => {
+        const loss = (x: Tensor, y: Tensor): Tensor => nn.bceLoss(x, y);
+        const [x, y] = [tensor([0.25, 0.5]), tensor([0, 1])];
+        const wrong = tensor([0.25, 2]);
+        const [plain, checked] = [capture(loss), capture(loss, { validate: true })];
+        assert.equal(plain(x, y).item(), loss(x, y).item());
+        assert.ok(Number.isNaN(plain(wrong, y).item()));
+        assert.equal(checked(x, y).item(), loss(x, y).item());
+        assert.throws(() => checked(wrong, y), /probabilities must lie in \[0, 1\], got 2/);
     });
 
     it('take integer targets', () => {

@@ -1,8 +1,12 @@
 import { fullPrecision } from '../../ops/autocast.js';
 import { defineOp } from '../../autograd/define_op.js';
+import { noGrad } from '../../autograd/grad_mode.js';
+import { scope } from '../../autograd/scope.js';
+import { activeTracer } from '../../native/tracer.js';
 import { softplus } from '../../ops/activation.js';
 import { add, div, mul, sub } from '../../ops/arithmetic.js';
 import { cast } from '../../ops/convert.js';
+import { max, min } from '../../ops/extreme.js';
 import { log, log1p, neg } from '../../ops/unary.js';
 import { clamp } from '../../ops/where.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -42,16 +46,31 @@ const bceOp = defineOp<readonly [Tensor, Tensor]>({
 });
 
 /**
+ * Refuses elements outside [0, 1], whose logarithms are none. Not in a step that is being captured, where there is nothing to
+ * read (its checked calls are the step itself), and not on other devices, which would be waited for.
+ */
+function requireUnitRange(what: string, x: Tensor, hint = ''): void {
+    if (activeTracer() || x.device !== 'cpu' || x.size === 0) return;
+    const [least, most] = noGrad(() => scope(() => [min(x).item(), max(x).item()] as const));
+    if (least >= 0 && most <= 1) return;
+    const wrong = least >= 0 ? most : least;
+    throw new RangeError(`[bce_loss] ${what} must lie in [0, 1], got ${wrong}${hint}`);
+}
+
+/**
  * Binary cross entropy of probabilities p in [0, 1]: mean of -(y log p + (1 - y) log(1 - p)), logarithms kept from falling
  * below -100. p, y [...] -> []. Of scores, take `bceWithLogits`, which is exact everywhere.
  *
- * @throws RangeError when the shapes differ.
+ * @throws RangeError when the shapes differ, or elements lie outside [0, 1] (on the CPU; a captured step looks only where it is
+ * checked, `validate`).
  * @example
  * import { nn, tensor } from 'nativegrad';
  * console.log(nn.bceLoss(tensor([0.5]), tensor([1])).item().toFixed(4)); // 0.6931
  */
 export function bceLoss(p: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
     requirePair('bce_loss', p, target);
+    requireUnitRange('probabilities', p, '; of scores, take bceWithLogits, or put a sigmoid in front');
+    requireUnitRange('targets', target);
     const likelihood = fullPrecision(p);
     const terms = bceOp([likelihood, cast(target, likelihood.dtype)], {});
     return reduceLoss('bce_loss', options.weight ? mul(terms, options.weight) : terms, options.reduction);
