@@ -1,3 +1,4 @@
+import { CaptureError } from '../native/capture_error.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedProgram, type RecordingOptions } from './captured_program.js';
 import type { ProgramReport } from './options.js';
@@ -73,10 +74,7 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
 
     private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
         const program = CapturedProgram.record(
-            (...given) => {
-                const inputs = places.map((place) => given[place]);
-                return this.step(...(inputs as readonly unknown[] as Inputs));
-            },
+            (...given) => this.called(places.map((place) => given[place])),
             samples,
             this.recording,
             this.validatedUses > 0,
@@ -84,6 +82,20 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();
         return program;
+    }
+
+    /** The step; where it failed and has fewer inputs than it names, that is probably why. */
+    private called(inputs: readonly unknown[]): Result {
+        try {
+            return this.step(...(inputs as Inputs));
+        } catch (error) {
+            if (inputs.length >= this.step.length || error instanceof CaptureError) throw error;
+            throw new TypeError(
+                `[capture] the step failed with ${inputs.length} of its ${this.step.length} inputs ` +
+                    `(${error instanceof Error ? error.message : String(error)}); pass all of them: step(x, y), run(steps, [x, y])`,
+                { cause: error },
+            );
+        }
     }
 
     private warnIfWasteful(reason: string): void {

@@ -1,5 +1,6 @@
 import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
+import { describeValue } from '../support/describe_value.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { DType } from '../tensor/dtype.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
@@ -76,10 +77,10 @@ export function entries(tensors: readonly Tensor[], first: number, count: number
 /** Refuses what cannot be an input of a captured step. */
 export function checkInputs(inputs: readonly unknown[]): asserts inputs is readonly Tensor[] {
     inputs.forEach((input, i) => {
-        if (!(input instanceof Tensor))
-            throw new TypeError(
-                `[capture] input ${i} must be a Tensor, got ${typeof input}; numbers that change go in as 0-d tensors`,
-            );
+        if (!(input instanceof Tensor)) {
+            const hint = typeof input === 'number' ? '; numbers that change go in as 0-d tensors' : '';
+            throw new TypeError(`[capture] input ${i} must be a Tensor, got ${describeValue(input)}${hint}`);
+        }
         if (input.isDisposed)
             throw new Error(`[capture] input ${i} of shape ${shapeText(input.shape)} was disposed`);
         if (input.needsGrad)

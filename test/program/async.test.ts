@@ -209,6 +209,16 @@ describe('capture on another thread', () => {
         assert.equal((await run.run(2, [ones([2, 3])])).steps, 2);
     });
 
+    it('says which inputs of a run are missing, where the step fails for them', async () => {
+        const run = capture((x: Tensor, y: Tensor) => nn.crossEntropy(x, y));
+        await assert.rejects(
+            run.run(2, [ones([2, 3, 4])] as never),
+            /the step failed with 1 of its 2 inputs \(\[cross_entropy\] .*\); pass all of them/,
+        );
+        const optional = capture((x: Tensor, y?: Tensor) => (y ? x.add(y) : x.mul(2)));
+        assert.deepEqual((await optional.run(2, [ones([2, 1])])).result.toArray(), [[2], [2]]);
+    });
+
     it('survives disposal of what it reads', async () => {
         const made = make();
         const x = xs.select(0, 0).clone();

@@ -314,7 +314,20 @@ describe('capture', () => {
             [
                 'inputs that are no tensors',
                 () => capture((x: Tensor) => x)(3 as never),
-                /input 0 must be a Tensor, got number/,
+                /input 0 must be a Tensor, got .*; numbers that change go in as 0-d tensors/,
+            ],
+            [
+                'a missing input',
+                () => {
+                    const step = capture((x: Tensor, y: Tensor) => x.add(y.neg()));
+                    Reflect.apply(step, undefined, [ones([1])]);
+                },
+                /the step failed with 1 of its 2 inputs \(.*\); pass all of them: step\(x, y\), run\(steps, \[x, y\]\)/,
+            ],
+            [
+                'an input that is undefined',
+                () => capture((x: Tensor, y: Tensor) => x.add(y))(ones([1]), undefined as never),
+                /input 1 must be a Tensor, got undefined$/,
             ],
             [
                 'inputs that require gradients',
