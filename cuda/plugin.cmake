@@ -16,7 +16,7 @@ foreach(architecture ${NATIVEGRAD_CUDA_ARCHITECTURES})
     set(newest ${architecture})
   endif()
 endforeach()
-set(nvcc_options -std=c++17 -O3 ${targets_of_nvcc} -Xptxas=-v -Werror=all-warnings -diag-suppress=177
+set(nvcc_options -std=c++17 -O3 ${targets_of_nvcc} -Xptxas=-v -Xfatbin=-compress-all -Werror=all-warnings -diag-suppress=177
     -Xcompiler=-fPIC,-fvisibility=hidden,-ffp-contract=off,-fno-math-errno,-Wall,-Wextra,-Wno-unused-function)
 foreach(folder ${includes})
   list(APPEND nvcc_options -I${folder})
