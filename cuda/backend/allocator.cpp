@@ -6,6 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backend/error.h"
+#include "runtime/room.h"
+
 namespace nativegrad::cuda {
 
 namespace {
@@ -42,23 +45,32 @@ struct DevicePool {
                stats.live_bytes + stats.cached_bytes + static_cast<int64_t>(bytes) > stats.limit_bytes;
     }
 
-    // cudaFree waits for the device, so no block is given back while a kernel uses it.
+    // cudaFree waits for the device, so no block is given back while a kernel uses it. A block that the
+    // device refuses is not kept: it cannot be used again.
     int64_t drop_cache() {
-        const int64_t freed = stats.cached_bytes;
+        int64_t freed = 0;
         for (auto& [queue, sizes] : free_blocks) {
             for (auto& [bytes, blocks] : sizes) {
-                for (void* data : blocks) release(data);
+                while (!blocks.empty()) {
+                    void* const data = blocks.back();
+                    blocks.pop_back();
+                    stats.cached_bytes -= static_cast<int64_t>(bytes);
+                    release(data);
+                    freed += static_cast<int64_t>(bytes);
+                }
             }
         }
         free_blocks.clear();
-        stats.cached_bytes = 0;
         return freed;
     }
 };
 
 // Never destroyed: blocks are released until the process ends.
 DevicePool& pool_of(int ordinal) {
-    static DevicePool* const pools = new DevicePool[max_devices];
+    static DevicePool* const pools = [] {
+        on_full_memory([](int device) { return empty_cache(device) > 0; });
+        return new DevicePool[max_devices];
+    }();
     return pools[ordinal];
 }
 
@@ -101,6 +113,23 @@ MemoryStats memory_stats(int ordinal) {
     DevicePool& pool = pool_of(ordinal);
     const std::lock_guard<std::mutex> lock(pool.mutex);
     return pool.stats;
+}
+
+std::string memory_text(int ordinal) {
+    const MemoryStats stats = memory_stats(ordinal);
+    std::string text;
+    try {
+        const DeviceScope device(ordinal);
+        const MemoryInfo info = memory_info();
+        text = "of " + std::to_string(info.total_bytes) + " bytes the device has " +
+               std::to_string(info.free_bytes) + " free, ";
+    } catch (const Error&) {
+        // Then what this process holds is told alone.
+    }
+    text += "this process holds " + std::to_string(stats.live_bytes) + " and keeps " +
+            std::to_string(stats.cached_bytes) + " for reuse";
+    if (stats.limit_bytes > 0) text += ", its limit is " + std::to_string(stats.limit_bytes);
+    return text;
 }
 
 void set_memory_limit(int ordinal, int64_t bytes) {

@@ -2,6 +2,8 @@
 // queue that it was used in, which runs after all that used it, so nothing is waited for.
 #pragma once
 
+#include <string>
+
 #include "backend/backend.h"
 #include "backend/queue.h"
 
@@ -13,6 +15,8 @@ void* allocate_block(Queue& queue, size_t bytes);
 void release_block(Queue& queue, void* data, size_t bytes);
 
 MemoryStats memory_stats(int ordinal);
+// What the device has and what is held of it, for messages: "of 80 bytes the device has 20 free, ...".
+std::string memory_text(int ordinal);
 void set_memory_limit(int ordinal, int64_t bytes);
 void reset_peak(int ordinal);
 // Gives cached blocks back to the device; returns their bytes.

@@ -30,10 +30,6 @@ int32_t guarded(ErrorMessage* error, const char* op, const Body& body) {
         char text[sizeof error->text];
         std::snprintf(text, sizeof text, "[%s] %s", op, caught.what() + (of_runtime ? 7 : 0));
         return report(error, caught.status, text);
-    } catch (const std::bad_alloc&) {
-        char text[128];
-        std::snprintf(text, sizeof text, "[%s] no memory left on the device for a work buffer", op);
-        return report(error, Status::out_of_memory, text);
     } catch (const std::exception& caught) {
         return report(error, Status::internal, caught.what());
     }
@@ -81,18 +77,26 @@ int32_t wait(DeviceQueue where, ErrorMessage* error) {
     return guarded(error, "cuda.synchronize", [&] { queue_of(where).synchronize(); });
 }
 
+void set_make_room(DeviceQueue where, MakeRoom make_room, void* owner) {
+    queue_of(where).set_make_room(make_room, owner);
+}
+
 void close(DeviceQueue where) {
     // What failed there can no longer be told to anyone.
     ErrorMessage ignored;
     wait(where, &ignored);
+    set_make_room(where, nullptr, nullptr);
     close_queue(queue_of(where));
 }
 
-void* allocate_memory(DeviceQueue where, size_t bytes) {
-    void* data = nullptr;
-    ErrorMessage ignored;
-    guarded(&ignored, "cuda", [&] { data = allocate_block(queue_of(where), bytes); });
-    return data;
+int32_t allocate_memory(DeviceQueue where, size_t bytes, void** data, ErrorMessage* error) {
+    int32_t status = 0;
+    const int32_t thrown = guarded(error, "cuda", [&] {
+        *data = allocate_block(queue_of(where), bytes);
+        if (*data == nullptr)
+            status = report(error, Status::out_of_memory, memory_text(where.ordinal).c_str());
+    });
+    return thrown != 0 ? thrown : status;
 }
 
 void release_memory(DeviceQueue where, void* data, size_t bytes) {
@@ -164,6 +168,7 @@ const BackendTable& table() {
         &open,
         &close,
         &wait,
+        &set_make_room,
         &allocate_memory,
         &release_memory,
         &copy_from,

@@ -1,6 +1,5 @@
 #include "backend/queue.h"
 
-#include <new>
 #include <string>
 
 #include "backend/allocator.h"
@@ -51,20 +50,18 @@ std::string text_of(const Fault& fault) {
 
 Queue::Queue(int ordinal) : ordinal_(ordinal) {
     const DeviceScope device(ordinal);
-    faults_ = static_cast<Fault*>(allocate_host(sizeof(Fault)));
+    faults_ = static_cast<Fault*>(allocate(sizeof(Fault)));
     if (faults_ == nullptr)
-        throw Error(Status::out_of_memory, "[cuda] no page-locked memory left for a queue");
-    *faults_ = {};
+        throw Error(Status::out_of_memory, "[cuda] out of memory on cuda:" + std::to_string(ordinal) +
+                                               ": not even a queue finds room (" + memory_text(ordinal) +
+                                               ")");
     stream_ = create_stream();
+    fill_bytes(faults_, 0, sizeof(Fault), stream_);
 }
 
-void Queue::synchronize() {
-    const DeviceScope device(ordinal_);
-    cuda::synchronize(stream_);
-    const Fault fault = *faults_;
-    *faults_ = {};
-    throw_fault(fault);
-}
+// A read of nothing: what kernels reported is taken in the order of the stream, while other threads may give
+// it more work.
+void Queue::synchronize() { reads_.finish(reads_.begin(nullptr, 0), nullptr); }
 
 void throw_fault(const Fault& fault) {
     if (fault.op == 0) return;
@@ -90,7 +87,16 @@ void close_queue(Queue& queue) {
 
 Scratch::Scratch(Queue& queue, size_t bytes)
     : queue_(queue), bytes_(bytes), data_(allocate_block(queue, bytes)) {
-    if (data_ == nullptr) throw std::bad_alloc();
+    for (int32_t attempt = 0; data_ == nullptr && queue.make_room(attempt); ++attempt)
+        data_ = allocate_block(queue, bytes);
+    if (data_ == nullptr) {
+        const int ordinal = queue.ordinal();
+        throw Error(Status::out_of_memory,
+                    "out of memory on cuda:" + std::to_string(ordinal) + ": asked for " +
+                        std::to_string(bytes) + " bytes for a work buffer (" + memory_text(ordinal) +
+                        "); dispose of tensors, make the batch smaller, or raise the limit with "
+                        "setMemoryLimit()");
+    }
 }
 
 Scratch::~Scratch() { release_block(queue_, data_, bytes_); }

@@ -25,9 +25,16 @@ class Queue {
     Reads& reads() { return reads_; }
 
     // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
-    // the next wait throws it. `op` is the op that runs.
+    // the next wait of any thread throws it. `op` is the op that runs.
     FaultReport fault_report(OpCode op) const { return {faults_, static_cast<int32_t>(op) + 1}; }
     Fault* faults() const { return faults_; }
+
+    // Null: nobody can give memory back.
+    void set_make_room(MakeRoom make_room, void* owner) {
+        make_room_ = make_room;
+        owner_ = owner;
+    }
+    bool make_room(int32_t attempt) const { return make_room_ != nullptr && make_room_(owner_, attempt); }
 
     // Waits for all the work given. Throws where a kernel failed, or met a wrong value.
     void synchronize();
@@ -35,9 +42,11 @@ class Queue {
   private:
     int ordinal_;
     Stream stream_;
-    Fault* faults_;  // one, in page-locked memory
+    Fault* faults_;  // one, in memory of the device
     Staging staging_;
     Reads reads_{*this};
+    MakeRoom make_room_ = nullptr;
+    void* owner_ = nullptr;
 };
 
 // Throws what a kernel reported, if it did.
@@ -49,6 +58,7 @@ Queue& open_queue(int ordinal);
 void close_queue(Queue& queue);
 
 // Memory that an op needs while it runs; in the order of the queue, so it may be gone before the kernels ran.
+// Throws Error out_of_memory, with the sizes, when also the queue's owner can give none back.
 class Scratch {
   public:
     Scratch(Queue& queue, size_t bytes);

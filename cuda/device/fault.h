@@ -10,8 +10,9 @@ namespace nativegrad::cuda {
 
 enum class FaultKind : int32_t { index_out_of_range, label_out_of_range, integer_division_by_zero };
 
-// In page-locked memory, which the host reads after it waited. op: 0 = nothing wrong. The value lies outside
-// of [low, limit), at element `place` of a tensor of these sizes (rank 0: one axis, whose size is not told).
+// In memory of the device, where atomics hold; the queue hands it to the host between two kernels. op: 0 =
+// nothing wrong. The value lies outside of [low, limit), at element `place` of a tensor of these sizes (rank
+// 0: one axis, whose size is not told).
 struct Fault {
     int32_t op;
     FaultKind kind;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "device/platform.h"
+#include "runtime/room.h"
 #include "runtime/runtime.h"
 
 #ifndef NATIVEGRAD_SIM
@@ -92,7 +93,7 @@ void enqueue_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
 
 template <auto kernel, class... Arguments>
 void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
-    sim::enqueue_typed<kernel>(kernel, grid, stream, {std::forward<Arguments>(arguments)...});
+    with_room([&] { sim::enqueue_typed<kernel>(kernel, grid, stream, {arguments...}); });
 }
 
 #else
@@ -108,7 +109,8 @@ void allow_shared_bytes(const void* kernel, size_t bytes, std::atomic<size_t>* a
 template <auto kernel, class... Parameters>
 void launch_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
                   std::tuple<Parameters...> arguments) {
-    static const std::string name = kernel_name<kernel>();
+    // Never destroyed: threads may launch while the process ends.
+    static const std::string& name = *new std::string(kernel_name<kernel>());
     static std::atomic<size_t> allowed[max_devices];
     check_grid(name, grid);
     const void* address = reinterpret_cast<const void*>(kernel);
@@ -131,7 +133,7 @@ void launch_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
 
 template <auto kernel, class... Arguments>
 void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
-    detail::launch_typed<kernel>(kernel, grid, stream, {std::forward<Arguments>(arguments)...});
+    with_room([&] { detail::launch_typed<kernel>(kernel, grid, stream, {arguments...}); });
 }
 
 #endif

@@ -15,8 +15,11 @@ struct Setup {
     int devices = 2;
     size_t memory_bytes = size_t{8} << 30;  // of each device
     int capability = 90;
+    std::string built_for;  // architectures that kernels are said to be compiled for; empty is all
+    size_t code_bytes = 0;  // free memory that the first launch of each kernel wants for its code
     Availability fault = Availability::ready;
     bool cublaslt_missing = false;
+    bool no_algorithm = false;    // cuBLASLt has none for any product
     double slow_ms = 0;           // what each piece of work on a stream takes
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
     bool block_races = true;  // whether they are looked for

@@ -20,8 +20,8 @@ struct LateCopy {
 
 // In the order in which they were asked for.
 std::vector<LateCopy>& late_copies() {
-    static std::vector<LateCopy> copies;
-    return copies;
+    static std::vector<LateCopy>* const copies = new std::vector<LateCopy>;
+    return *copies;
 }
 
 void deliver(double until) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "backend/error.h"
@@ -14,6 +15,7 @@ std::recursive_mutex& runtime_mutex();
 
 struct Device {
     std::string sticky;
+    std::set<std::string> loaded;  // kernels whose code the device holds
 };
 Device& device_state(int device);
 

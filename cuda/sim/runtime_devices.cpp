@@ -36,7 +36,7 @@ void refuse(const char* call, const std::string& why, Status status) {
 void enter(const char* call) {
     require_device(current);
     const std::string& sticky = device_state(current).sticky;
-    if (!sticky.empty()) refuse(call, "an earlier kernel failed: " + sticky);
+    if (!sticky.empty()) refuse(call, "an earlier kernel failed: " + sticky, Status::device_lost);
 }
 
 }  // namespace sim

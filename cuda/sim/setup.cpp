@@ -41,6 +41,10 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         setup.slow_ms = std::atof(value.c_str());
     } else if (name == "failing_launch") {
         setup.failing_launch = std::strtoull(value.c_str(), nullptr, 10);
+    } else if (name == "built_for") {
+        setup.built_for = value;
+    } else if (name == "code") {
+        setup.code_bytes = parse_bytes(value);
     } else if (name == "capability") {
         setup.capability = std::atoi(value.c_str());
     } else if (name == "block_races") {
@@ -50,6 +54,8 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         if (setup.patience == 0) fail("[cuda_sim] patience takes a number of accesses and meetings");
     } else if (name == "fault" && value == "no_cublaslt") {
         setup.cublaslt_missing = true;
+    } else if (name == "fault" && value == "no_algorithm") {
+        setup.no_algorithm = true;
     } else if (name == "fault") {
         setup.fault = parse_fault(value);
     } else {

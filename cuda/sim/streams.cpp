@@ -1,6 +1,7 @@
 // Streams, events, graphs and launches of the simulated runtime. Work runs at once, in the order of the
 // calls; what a real runtime refuses is refused.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -56,8 +57,8 @@ struct GraphState {
 
 template <class T>
 std::set<T*>& live() {
-    static std::set<T*> handles;
-    return handles;
+    static std::set<T*>* const handles = new std::set<T*>;
+    return *handles;
 }
 
 template <class T>
@@ -126,7 +127,14 @@ void check_host(const char* call, const void* data) {
     if (in_heap(data)) refuse(call, "the host address is one of a device", Status::invalid_argument);
 }
 
+// A process may end while another thread launches: what is destroyed then is used no more.
+void stop_at_exit() {
+    static const int registered = std::atexit([] { runtime_mutex().lock(); });
+    (void)registered;
+}
+
 void run_kernel(const KernelCall& call, int device) {
+    stop_at_exit();
     ++launches;
     const std::string error =
         launches == setup().failing_launch
@@ -134,7 +142,7 @@ void run_kernel(const KernelCall& call, int device) {
             : run_grid(call, device, setup().seed == 0 ? 0 : setup().seed + 0x9e37u * launches);
     if (error.empty()) return;
     device_state(device).sticky = error;
-    throw Error(Status::internal, "[cuda] " + error);
+    throw Error(Status::device_lost, "[cuda] " + error);
 }
 
 void end_thread_capture(Capture* capture) {
@@ -163,10 +171,20 @@ void submit_work(const char* call, Stream stream, std::string name, std::functio
     submit(call, stream, std::move(name), std::move(work));
 }
 
+// As the driver does at the first launch, where the setup gives kernels a size.
+static void load_code(const std::string& kernel) {
+    Device& device = device_state(current_device());
+    if (setup().code_bytes == 0 || device.loaded.count(kernel) > 0) return;
+    if (memory_info().free_bytes < setup().code_bytes)
+        refuse(("launch of " + kernel).c_str(), "out of memory", Status::out_of_memory);
+    device.loaded.insert(kernel);
+}
+
 void enqueue(const KernelCall& call, Stream stream) {
     std::lock_guard lock(runtime_mutex());
     enter("launch");
     cuda::detail::check_grid(call.kernel, call.grid);
+    load_code(call.kernel);
     submit("launch", stream, call.kernel, [call, device = current_device()] { run_kernel(call, device); });
 }
 

@@ -38,7 +38,8 @@ struct OpCall {
     DeviceQueue where{};
 };
 
-enum class Status : int32_t { ok, invalid_argument, out_of_memory, internal };
+// device_lost: the device cannot be used by this process any more.
+enum class Status : int32_t { ok, invalid_argument, out_of_memory, internal, device_lost };
 
 struct ErrorMessage {
     char text[1024];
@@ -61,6 +62,10 @@ struct MemoryStats {
     int64_t limit_bytes;   // 0 = none
 };
 
+// Frees memory of a queue that nobody needs any more, with more effort at each attempt (0, 1, ...); false
+// where nothing is left to try, as on another thread than the owner's.
+using MakeRoom = bool (*)(void* owner, int32_t attempt);
+
 // Functions that return int32_t give a Status, and a message where it is not `ok`.
 struct BackendTable {
     uint64_t abi_hash;
@@ -72,7 +77,10 @@ struct BackendTable {
     void (*close_queue)(DeviceQueue where);
     // Returns when all the work given is done; errors of that work come up here.
     int32_t (*synchronize)(DeviceQueue where, ErrorMessage* error);
-    void* (*allocate)(DeviceQueue where, size_t bytes);  // null when there is no memory left
+    // What ops call, on the thread that runs them, when there is no memory left for a work buffer.
+    void (*set_make_room)(DeviceQueue where, MakeRoom make_room, void* owner);
+    // out_of_memory, with a message about the device alone, when there is no memory left.
+    int32_t (*allocate)(DeviceQueue where, size_t bytes, void** data, ErrorMessage* error);
     void (*release)(DeviceQueue where, void* data, size_t bytes);
     // The host memory may be used again on return.
     int32_t (*copy_from_host)(DeviceQueue where, void* to, const void* host, size_t bytes,

@@ -62,6 +62,10 @@ Device device_at(int32_t device) {
 
 std::string device_name(int32_t device) { return device == 0 ? "cpu" : "cuda:" + std::to_string(device - 1); }
 
+std::string device_name(const Placement& placement) {
+    return device_name(placement.backend == &cpu_backend() ? 0 : 1 + placement.where.ordinal);
+}
+
 int32_t device_count() { return 1 + plugin().devices.load(std::memory_order_acquire); }
 
 void load_plugin(const char* path) {

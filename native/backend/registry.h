@@ -25,9 +25,10 @@ int32_t device_count();
 
 // "cpu", "cuda:0", ...
 std::string device_name(int32_t device);
+std::string device_name(const Placement& placement);
 
 // Loads the plugin whose file is named, once per process; a second call with any name does nothing. Throws
-// Error that says why it cannot be used; a later call tries again.
+// Error that says why it cannot be used; a later call tries again, and the plugin may remember its answer.
 void load_plugin(const char* path);
 
 // Throws Error with the status and the message where `status` is not ok.

@@ -12,6 +12,12 @@ namespace nativegrad {
 Environment::Environment(napi_env env) : handles(env) {}
 Environment::~Environment() = default;
 
+// JavaScript's objects can be looked at on their own thread only.
+bool Environment::make_room_for_op(void* owner, int32_t attempt) {
+    Environment& environment = *static_cast<Environment*>(owner);
+    return std::this_thread::get_id() == environment.thread && environment.handles.make_room_for_op(attempt);
+}
+
 Environment& environment_of(napi_env env) {
     void* data = nullptr;
     if (napi_get_instance_data(env, &data) != napi_ok || data == nullptr) {
@@ -41,6 +47,7 @@ napi_value throw_into(napi_env env) noexcept {
     } catch (const Error& error) {
         const char* code = error.status == Status::out_of_memory      ? "ERR_NATIVEGRAD_OUT_OF_MEMORY"
                            : error.status == Status::invalid_argument ? "ERR_NATIVEGRAD_INVALID_ARGUMENT"
+                           : error.status == Status::device_lost      ? "ERR_NATIVEGRAD_DEVICE_LOST"
                                                                       : "ERR_NATIVEGRAD_INTERNAL";
         napi_throw_error(env, code, error.what());
     } catch (const std::bad_alloc&) {

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "binding/handle_table.h"
@@ -19,7 +20,8 @@ struct Environment {
     explicit Environment(napi_env env);
     ~Environment();
 
-    Queues queues;  // outlives the tensors
+    const std::thread::id thread = std::this_thread::get_id();
+    Queues queues{&make_room_for_op, this};  // outlives the tensors
     HandleTable handles;
     napi_ref block_reference = nullptr;  // keeps the argument block alive
     double* block = nullptr;
@@ -33,6 +35,8 @@ struct Environment {
     std::unique_ptr<ReadThread> read_thread;        // from the first read that does not wait on
 
     StorageRef allocate(int32_t device, int64_t bytes) { return handles.allocate(queues.on(device), bytes); }
+
+    static bool make_room_for_op(void* environment, int32_t attempt);
 
     Recorder* active_recorder() const { return is_paused ? nullptr : recorder.get(); }
 };

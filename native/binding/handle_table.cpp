@@ -175,32 +175,32 @@ void HandleTable::make_room(int64_t bytes) {
     insert_threshold_ = std::max(least_insert_threshold, counters_.tensors);
 }
 
+bool HandleTable::make_room_for_op(int32_t attempt) {
+    if (attempt == 0) sweep();
+    if (attempt == 1) collect();
+    return attempt < 2;
+}
+
 StorageRef HandleTable::allocate(const Placement& placement, int64_t bytes) {
-    const auto memory = [&] {
-        return placement.backend->allocate(placement.where, static_cast<size_t>(bytes));
+    void* data = nullptr;
+    ErrorMessage error{};
+    const auto found = [&] {
+        const int32_t status =
+            placement.backend->allocate(placement.where, static_cast<size_t>(bytes), &data, &error);
+        if (status != static_cast<int32_t>(Status::out_of_memory)) require_ok(status, error);
+        return status == 0;
     };
     make_room(bytes);
-    void* data = memory();
-    if (data == nullptr) {
-        sweep();
-        data = memory();
-    }
-    if (data == nullptr) {
-        collect();
-        data = memory();
-    }
-    if (data == nullptr) {
-        // A device that has failed has no memory to give, either: that is what to tell.
-        ErrorMessage error{};
-        require_ok(placement.backend->synchronize(placement.where, &error), error);
-        char text[256];
-        std::snprintf(text, sizeof text,
-                      "out of memory on %s: asked for %lld bytes while %lld tensors hold %lld bytes; dispose "
-                      "of tensors, use "
-                      "scope(), make the batch smaller, or raise the limit with setMemoryLimit()",
-                      placement.backend->name, static_cast<long long>(bytes),
-                      static_cast<long long>(counters_.tensors), static_cast<long long>(bytes_));
-        throw Error(Status::out_of_memory, text);
+    bool is_found = found();
+    for (int32_t attempt = 0; !is_found && make_room_for_op(attempt); ++attempt) is_found = found();
+    if (!is_found) {
+        const std::string device = error.text[0] == '\0' ? "" : std::string(" (") + error.text + ")";
+        throw Error(Status::out_of_memory,
+                    "out of memory on " + device_name(placement) + ": asked for " + std::to_string(bytes) +
+                        " bytes while " + std::to_string(counters_.tensors) + " tensors hold " +
+                        std::to_string(bytes_) + " bytes" + device +
+                        "; dispose of tensors, use scope(), make the batch smaller, or raise the limit with "
+                        "setMemoryLimit()");
     }
     return StorageRef(new Storage(placement, data, bytes));
 }

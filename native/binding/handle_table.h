@@ -65,6 +65,9 @@ class HandleTable {
     // Frees what JavaScript has dropped; returns the bytes given back.
     int64_t sweep();
 
+    // For ops that find no memory: sweeps at attempt 0, collects at 1; false where nothing is left to try.
+    bool make_room_for_op(int32_t attempt);
+
     HandleStats stats() const;
 
   private:

@@ -16,6 +16,7 @@ const Placement& Queues::on(int32_t device) {
     Placement placement{found.backend, {found.ordinal, nullptr}};
     ErrorMessage error{};
     require_ok(found.backend->open_queue(found.ordinal, &placement.where.queue, &error), error);
+    found.backend->set_make_room(placement.where, make_room_, owner_);
     if (placements_.size() <= index) placements_.resize(index + 1);
     return placements_[index] = placement;
 }

@@ -9,7 +9,8 @@ namespace nativegrad {
 
 class Queues {
   public:
-    Queues() = default;
+    // The owner is asked for room where an op finds no memory.
+    Queues(MakeRoom make_room, void* owner) : make_room_(make_room), owner_(owner) {}
     ~Queues();
     Queues(const Queues&) = delete;
     Queues& operator=(const Queues&) = delete;
@@ -18,6 +19,8 @@ class Queues {
     const Placement& on(int32_t device);
 
   private:
+    MakeRoom make_room_;
+    void* owner_;
     std::vector<Placement> placements_;  // the backend is null until the first use
 };
 

@@ -85,7 +85,10 @@ int32_t open_queue(int32_t, void** queue, ErrorMessage*) {
     return 0;
 }
 
-void* allocate_on(DeviceQueue, size_t bytes) { return cpu::allocate(bytes); }
+int32_t allocate_on(DeviceQueue, size_t bytes, void** data, ErrorMessage*) {
+    *data = cpu::allocate(bytes);
+    return static_cast<int32_t>(*data == nullptr ? Status::out_of_memory : Status::ok);
+}
 void release_on(DeviceQueue, void* data, size_t bytes) { cpu::release(data, bytes); }
 
 }  // namespace
@@ -99,6 +102,7 @@ const BackendTable& cpu_backend() {
         &open_queue,
         [](DeviceQueue) {},
         [](DeviceQueue, ErrorMessage*) -> int32_t { return 0; },
+        [](DeviceQueue, MakeRoom, void*) {},
         &allocate_on,
         &release_on,
         &copy_bytes,

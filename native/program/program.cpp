@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "backend/error.h"
@@ -94,6 +95,10 @@ void Program::use_arena(StorageRef memory) {
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                      const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
     const auto& [backend, where] = arena->placement();
+    const auto wait = [backend = backend, where = where] {
+        ErrorMessage error{};
+        require_ok(backend->synchronize(where, &error), error);
+    };
     done = 0;
     for (int64_t step = 0; step < steps; ++step, ++done) {
         if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
@@ -107,7 +112,10 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
             const auto begin = nanoseconds.empty() ? Clock::time_point{} : Clock::now();
             try {
                 run_op(*backend, calls_[i].op, calls_[i].call);
+                // A queue takes calls faster than it does them.
+                if (!nanoseconds.empty()) wait();
             } catch (const Error& error) {
+                if (error.status == Status::device_lost) done = 0;
                 char text[1100];
                 std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)",
                               error.what(), static_cast<long long>(step + 1), static_cast<long long>(steps));
@@ -126,9 +134,15 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
                        error);
         }
     }
-    // Errors of a device come up here, and the caller may count on what it reads.
-    ErrorMessage error{};
-    require_ok(backend->synchronize(where, &error), error);
+    // Errors of a device come up here, and the caller may count on what it reads. After a wrong value all the
+    // steps were done, with a harmless one in its place; of a device that is lost, nothing is known.
+    try {
+        wait();
+    } catch (const Error& error) {
+        if (error.status == Status::device_lost) done = 0;
+        throw Error(error.status, std::string(error.what()) + " (in one of " + std::to_string(steps) +
+                                      " steps of a captured program)");
+    }
 }
 
 void Program::begin_use() {

@@ -92,12 +92,13 @@ class Program {
 
     // Runs `steps` steps; rows holds, for each step, the values of the changing slots. Throws Error with the
     // step and the op; what was written until then stays. Ends between two steps once `stop` is set. `done`
-    // is how many steps have ended, also after an error.
+    // is how many steps have ended, also after an error; 0 where the device is lost.
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                 const std::vector<ProgramOutput>& wanted, int64_t& done,
                 const std::atomic<bool>* stop = nullptr);
 
-    // While set, replays add up what each call takes, in nanoseconds; off is free.
+    // While set, replays add up what each call takes, in nanoseconds, and wait for the device after each; off
+    // is free.
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
     std::vector<int64_t> nanoseconds;
 

@@ -17,7 +17,7 @@ std::atomic<uintptr_t> next_address{uintptr_t{1} << 62};
 
 constexpr int64_t address_alignment = 64;
 
-void* reserve(DeviceQueue, size_t bytes) {
+void* reserve(size_t bytes) {
     const size_t size = (bytes + address_alignment) / address_alignment * address_alignment;
     return reinterpret_cast<void*>(next_address.fetch_add(size, std::memory_order_relaxed));
 }
@@ -37,7 +37,6 @@ const BackendTable& recording_backend() {
         BackendTable result{};
         result.abi_hash = backend_abi_hash();
         result.name = "recorder";
-        result.allocate = &reserve;
         result.release = &release;
         return result;
     }();
@@ -50,7 +49,7 @@ bool is_recorded(const Storage& storage) { return &storage.backend() == &recordi
 
 StorageRef Recorder::reserved(Place place, int32_t input, int64_t bytes) {
     const Placement placement{&recording_backend(), {}};
-    StorageRef storage(new Storage(placement, reserve({}, static_cast<size_t>(bytes)), bytes));
+    StorageRef storage(new Storage(placement, reserve(static_cast<size_t>(bytes)), bytes));
     buffers_.emplace(storage.get(), static_cast<int32_t>(program_->buffers.size()));
     program_->buffers.push_back({place, bytes, 0, input, {}, false});
     held_.push_back(storage);

@@ -188,7 +188,7 @@ describe('devices', function () {
         setMemoryLimit(1 << 20, 'cuda');
         assert.throws(
             () => zeros([1 << 20], { device: 'cuda' }),
-            /out of memory on cuda: asked for 4194304 bytes while \d+ tensors hold \d+ bytes; dispose/,
+            /out of memory on cuda:0: asked for 4194304 bytes while \d+ tensors hold \d+ bytes \(of \d+ bytes the device has \d+ free, this process holds \d+ and keeps \d+ for reuse, its limit is 1048576\); dispose/,
         );
         assert.equal(held.add(1).sum().item(), 1000);
         setMemoryLimit(0, 'cuda');
