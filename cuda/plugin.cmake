@@ -54,6 +54,7 @@ file(GLOB_RECURSE runtime_sources CONFIGURE_DEPENDS ${here}/*_cuda.cpp)
 add_library(nativegrad_cuda_objects OBJECT ${common} ${runtime_sources})
 target_include_directories(nativegrad_cuda_objects PRIVATE ${includes})
 target_include_directories(nativegrad_cuda_objects SYSTEM PRIVATE ${cuda_include})
+target_compile_definitions(nativegrad_cuda_objects PRIVATE NATIVEGRAD_CUDA_ARCHITECTURES="${NATIVEGRAD_CUDA_ARCHITECTURES}")
 target_compile_options(nativegrad_cuda_objects PRIVATE ${host_options})
 
 compile_kernels(kernel_objects ${kernels})
@@ -68,6 +69,8 @@ add_executable(cuda_gpu_test ${here}/sim/test/main.cpp ${test_objects} $<TARGET_
 foreach(target nativegrad_cuda cuda_gpu_test)
   set_up_plugin(${target})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  # The C++ library of the machine that builds is newer than those that it shall run on.
+  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
   target_include_directories(${target} SYSTEM PRIVATE ${cuda_include})
   target_link_libraries(${target} PRIVATE ${cudart} rt)
 endforeach()

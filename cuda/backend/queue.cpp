@@ -69,7 +69,7 @@ void throw_fault(const Fault& fault) {
 }
 
 Queue& open_queue(int ordinal) {
-    require_device(ordinal);
+    require_code(ordinal);
     Queues& all = queues();
     const std::lock_guard<std::mutex> lock(all.mutex);
     std::vector<Queue*>& idle = all.idle[ordinal];

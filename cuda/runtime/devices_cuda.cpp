@@ -2,7 +2,6 @@
 
 #include <cctype>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 
 #include "backend/error.h"
@@ -24,56 +23,49 @@ std::string driver_release() {
     return {};
 }
 
-// The variable is looked at for the message only; the driver acts on it.
-bool hidden_by_environment() {
+// The variable is looked at for the message only; the driver acts on it. A number or UUID that no device has
+// hides those behind it, too.
+Availability none_seen(std::string& detail) {
     const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-    return visible != nullptr && (visible[0] == 0 || std::strcmp(visible, "-1") == 0);
+    if (visible == nullptr) return Availability::no_device;
+    detail = visible;
+    return Availability::hidden_by_environment;
+}
+
+// "CUDA_ERROR_SYSTEM_NOT_READY (802)"
+std::string driver_error(void* driver, int status) {
+    using Name = int (*)(int, const char**);
+    const auto name_of = reinterpret_cast<Name>(dlsym(driver, "cuGetErrorName"));
+    const auto text_of = reinterpret_cast<Name>(dlsym(driver, "cuGetErrorString"));
+    const char *name = nullptr, *text = nullptr;
+    if (name_of == nullptr || name_of(status, &name) != 0 || name == nullptr) name = "error";
+    if (text_of == nullptr || text_of(status, &text) != 0 || text == nullptr) text = "";
+    const std::string told = std::string(name) + " (" + std::to_string(status) + ")";
+    return *text == '\0' ? told : told + ", " + text;
 }
 
 // cuInit and cuDriverGetVersion by hand: the runtime gives one error for no driver and for an old one.
-Availability start_driver(Probe& found, std::string& load_error) {
+Availability start_driver(Probe& found, std::string& detail) {
     void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (driver == nullptr) {
-        load_error = dlerror();
+        detail = dlerror();
         return Availability::no_driver;
     }
     found.driver_release = driver_release();
     const auto get_version = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDriverGetVersion"));
     const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
     if (get_version == nullptr || init == nullptr || get_version(&found.driver_version) != 0) {
-        load_error = "libcuda.so.1 has no cuDriverGetVersion or cuInit that works";
+        detail = "libcuda.so.1 has no cuDriverGetVersion or cuInit that works";
         return Availability::broken;
     }
     // Within a major version every driver serves every runtime.
     if (found.driver_version / 1000 < found.runtime_version / 1000) return Availability::driver_too_old;
     constexpr int no_device = 100;
     const int status = init(0);
-    if (status == no_device) {
-        return hidden_by_environment() ? Availability::hidden_by_environment : Availability::no_device;
-    }
+    if (status == no_device) return none_seen(detail);
     if (status == 0) return Availability::ready;
-    load_error = "cuInit gives error " + std::to_string(status);
+    detail = "cuInit gives " + driver_error(driver, status);
     return Availability::broken;
-}
-
-Probe make_probe() {
-    Probe found{Availability::ready, 0, 0, CUDART_VERSION, "", ""};
-    std::string load_error;
-    found.state = start_driver(found, load_error);
-    if (found.state == Availability::ready) {
-        const cudaError_t status = cudaGetDeviceCount(&found.device_count);
-        if (status != cudaSuccess || found.device_count == 0) {
-            found.device_count = 0;
-            cudaGetLastError();
-            load_error = cudaGetErrorString(status);
-            const bool none = status == cudaSuccess || status == cudaErrorNoDevice;
-            found.state = !none                     ? Availability::broken
-                          : hidden_by_environment() ? Availability::hidden_by_environment
-                                                    : Availability::no_device;
-        }
-    }
-    found.message = fault_text(found, load_error);
-    return found;
 }
 
 int attribute(cudaDeviceAttr name, int device) {
@@ -82,10 +74,55 @@ int attribute(cudaDeviceAttr name, int device) {
     return value;
 }
 
+int capability_of(int device) {
+    return attribute(cudaDevAttrComputeCapabilityMajor, device) * 10 +
+           attribute(cudaDevAttrComputeCapabilityMinor, device);
+}
+
+std::string missing_code(int device) {
+    cudaDeviceProp all;
+    check(cudaGetDeviceProperties(&all, device), "device_properties");
+    return architecture_text(NATIVEGRAD_CUDA_ARCHITECTURES, device, all.name, all.major * 10 + all.minor);
+}
+
+Availability count_devices(Probe& found, std::string& detail) {
+    const cudaError_t status = cudaGetDeviceCount(&found.device_count);
+    if (status != cudaSuccess || found.device_count == 0) {
+        found.device_count = 0;
+        cudaGetLastError();
+        if (status == cudaSuccess || status == cudaErrorNoDevice) return none_seen(detail);
+        detail = std::string(cudaGetErrorString(status)) + " (" + cudaGetErrorName(status) + ")";
+        return Availability::broken;
+    }
+    for (int device = 0; device < found.device_count; ++device) {
+        if (runs_on(NATIVEGRAD_CUDA_ARCHITECTURES, capability_of(device))) return Availability::ready;
+    }
+    detail = missing_code(0);
+    return Availability::other_architecture;
+}
+
+Probe make_probe() {
+    Probe found{Availability::ready, 0, 0, CUDART_VERSION, "", ""};
+    std::string detail;
+    found.state = start_driver(found, detail);
+    if (found.state == Availability::ready) {
+        try {
+            found.state = count_devices(found, detail);
+        } catch (const Error& error) {
+            found.state = Availability::broken;
+            detail = error.what();
+        }
+    }
+    if (found.state != Availability::ready) found.device_count = 0;
+    found.message = fault_text(found, detail);
+    return found;
+}
+
 }  // namespace
 
 Probe probe() {
-    static const Probe found = make_probe();
+    // Never destroyed: threads may ask while the process ends.
+    static const Probe& found = *new Probe(make_probe());
     return found;
 }
 
@@ -93,6 +130,13 @@ void require_device(int device) {
     const Probe found = probe();
     if (found.state != Availability::ready) throw Error(Status::invalid_argument, found.message);
     check_device_index(device, found.device_count);
+}
+
+void require_code(int device) {
+    require_device(device);
+    const int capability = capability_of(device);
+    if (!runs_on(NATIVEGRAD_CUDA_ARCHITECTURES, capability))
+        throw Error(Status::invalid_argument, "[cuda] " + missing_code(device));
 }
 
 int device_count() { return probe().device_count; }

@@ -1,5 +1,8 @@
 #include "runtime/fault_text.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "backend/error.h"
 
 namespace nativegrad::cuda {
@@ -20,14 +23,14 @@ std::string version_text(int version) {
     return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-std::string fault_text(const Probe& found, const std::string& load_error) {
+std::string fault_text(const Probe& found, const std::string& detail) {
     const std::string need = "CUDA " + version_text(found.runtime_version) + " needs driver " +
                              least_driver(found.runtime_version) + " or newer";
     switch (found.state) {
         case Availability::ready:
             return {};
         case Availability::no_driver:
-            return "[cuda] no NVIDIA driver on this machine (" + load_error + "). " + need +
+            return "[cuda] no NVIDIA driver on this machine (" + detail + "). " + need +
                    "; in a container, start it with the NVIDIA runtime (--gpus all).";
         case Availability::driver_too_old:
             return "[cuda] the NVIDIA driver is too old: it is " +
@@ -37,11 +40,46 @@ std::string fault_text(const Probe& found, const std::string& load_error) {
             return "[cuda] the NVIDIA driver finds no GPU on this machine (nvidia-smi lists them).";
         case Availability::hidden_by_environment:
             return "[cuda] CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it, or name one "
-                   "(0).";
+                   "(0); it is '" +
+                   detail + "'.";
+        case Availability::other_architecture:
+            return "[cuda] " + detail +
+                   ": use a plugin that is built for it (npm run build:cuda there, or with --all).";
         case Availability::broken:
-            return "[cuda] the NVIDIA driver does not start: " + load_error;
+            return "[cuda] the NVIDIA driver does not start: " + detail;
     }
     return {};
+}
+
+// A binary runs on its own and on later minor versions, "90a" on that alone, PTX of the newest on all later
+// ones.
+bool runs_on(const std::string& architectures, int capability) {
+    if (architectures.empty()) return true;
+    bool runs = false;
+    int newest = 0;
+    for (size_t at = 0; at < architectures.size();) {
+        const size_t end = std::min(architectures.find(';', at), architectures.size());
+        const std::string word = architectures.substr(at, end - at);
+        at = end + 1;
+        if (word == "ptx") {
+            runs |= capability >= newest;
+            continue;
+        }
+        newest = std::atoi(word.c_str());
+        runs |= word.back() == 'a' ? newest == capability
+                                   : newest / 10 == capability / 10 && newest <= capability;
+    }
+    return runs;
+}
+
+std::string architecture_text(const std::string& architectures, int device, const std::string& name,
+                              int capability) {
+    std::string list = "sm_" + architectures;
+    for (size_t at; (at = list.find(';')) != std::string::npos;) list.replace(at, 1, ", sm_");
+    const size_t ptx = list.find(", sm_ptx");
+    if (ptx != std::string::npos) list.replace(ptx, 8, " and later");
+    return "this plugin is built for " + list + ", " + name + " (cuda:" + std::to_string(device) +
+           ") is sm_" + std::to_string(capability);
 }
 
 void check_device_index(int device, int count) {

@@ -45,7 +45,15 @@ struct MemoryInfo {
 };
 
 // What stands between this process and a GPU.
-enum class Availability { ready, no_driver, driver_too_old, no_device, hidden_by_environment, broken };
+enum class Availability {
+    ready,
+    no_driver,
+    driver_too_old,
+    no_device,
+    hidden_by_environment,
+    other_architecture,
+    broken
+};
 struct Probe {
     Availability state;
     int device_count;
@@ -59,6 +67,8 @@ struct Probe {
 Probe probe();
 // Throws probe().message when no device can be used, and for an index that is out of range.
 void require_device(int device);
+// Throws where the plugin holds no code for the device.
+void require_code(int device);
 
 int device_count();
 DeviceProperties device_properties(int device);

@@ -46,6 +46,13 @@ using namespace sim;
 Probe probe() {
     Probe found{Availability::ready, 0, version, version, "580.00 (simulated)", ""};
     found.state = setup().fault;
+    const Setup& words = setup();
+    std::string detail = "libcuda.so.1: cannot open shared object file";
+    if (found.state == Availability::hidden_by_environment) detail = "7";
+    if (found.state == Availability::ready && !runs_on(words.built_for, words.capability)) {
+        found.state = Availability::other_architecture;
+        detail = architecture_text(words.built_for, 0, "Simulated GPU", words.capability);
+    }
     if (found.state == Availability::ready) {
         found.device_count = setup().devices;
         return found;
@@ -57,7 +64,7 @@ Probe probe() {
         found.driver_version = 12040;
         found.driver_release = "550.54.15";
     }
-    found.message = fault_text(found, "libcuda.so.1: cannot open shared object file");
+    found.message = fault_text(found, detail);
     return found;
 }
 
@@ -66,6 +73,8 @@ void require_device(int device) {
     if (found.state != Availability::ready) throw Error(Status::invalid_argument, found.message);
     check_device_index(device, found.device_count);
 }
+
+void require_code(int device) { require_device(device); }
 
 int device_count() { return probe().device_count; }
 

@@ -31,7 +31,8 @@ export async function buildCuda({ root, architectures, targets = [] }) {
     const buildDir = join(root, release ? 'build-cuda-all' : 'build-cuda');
     await withBuildLock(join(buildDir, 'lock'), async () => {
         const toolkit = await cudaToolkit({ root, say });
-        const list = architectures ?? [(await architectureOfMachine()) ?? '90'];
+        // With PTX, so that a later GPU runs it, too.
+        const list = architectures ?? [(await architectureOfMachine()) ?? '90', 'ptx'];
         say(`nativegrad: CUDA ${toolkit.version} of ${toolkit.root}, architectures ${list.join(' ')}`);
         const configured = await cmakeConfigure(join(root, 'cuda'), buildDir, {
             NATIVEGRAD_CUDA_ROOT: toolkit.root,
@@ -49,7 +50,7 @@ function chosen({ arch, all }) {
     if (all) return releaseArchitectures;
     if (arch === undefined) return undefined;
     if (!/^\d{2,3}a?$/.test(arch)) throw new Error(`--arch takes a compute capability like 80 or 90, not '${arch}'`);
-    return [arch];
+    return [arch, 'ptx'];
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) {
