@@ -1,9 +1,9 @@
-import { native, type DeviceInfo, type DeviceMemory } from './native/addon.js';
+import { native, type DeviceInfo, type DeviceMemory, type LibraryFile } from './native/addon.js';
 import { cudaDevices, CudaError } from './native/cuda_plugin.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
 export { CudaError };
-export type { DeviceInfo, DeviceMemory } from './native/addon.js';
+export type { LibraryFile, DeviceInfo, DeviceMemory } from './native/addon.js';
 
 /** Why CUDA cannot be used in this process (what is missing, and what helps), or undefined where it can. */
 export function unavailableReason(): string | undefined {
@@ -49,6 +49,22 @@ export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
  */
 export function memoryInfo(device: Device = 'cuda'): DeviceMemory {
     return native.deviceMemory(deviceCode('cuda.memoryInfo', device));
+}
+
+/**
+ * Opens cuBLASLt, which large products use: the file or folder that `NATIVEGRAD_CUBLASLT` names, else beside the plugin, in the
+ * toolkit that `npm run build:cuda` has set up, in `CUDA_HOME`, or where the system finds it.
+ *
+ * @returns Its path and version; or the reason why it cannot be opened, when products are our own kernels'.
+ * @throws CudaError where CUDA cannot be used.
+ */
+export function productLibrary(): LibraryFile | { readonly reason: string } {
+    const device = deviceCode('cuda.productLibrary', 'cuda');
+    try {
+        return native.library(device);
+    } catch (error) {
+        return { reason: error instanceof Error ? error.message : String(error) };
+    }
 }
 
 /**

@@ -7,6 +7,7 @@
 #include "backend/error.h"
 #include "backend/ops.h"
 #include "backend/plugin.h"
+#include "gemm/cublaslt.h"
 
 namespace nativegrad::cuda {
 
@@ -66,6 +67,18 @@ int32_t describe(int32_t ordinal, DeviceInfo* info, ErrorMessage* error) {
         info->processors = properties.sm_count;
         info->driver = found.driver_version;
         info->runtime = found.runtime_version;
+    });
+}
+
+void name_library(const char* only, const char* also) { name_cublaslt(only, also); }
+
+int32_t describe_library(LibraryInfo* info, ErrorMessage* error) {
+    return guarded(error, "cuda", [&] {
+        const LibraryState state = load_cublaslt();
+        if (!state.ready) throw Error(Status::invalid_argument, state.message);
+        *info = {};
+        std::snprintf(info->path, sizeof info->path, "%s", state.path.c_str());
+        info->version = static_cast<int64_t>(state.version);
     });
 }
 
@@ -165,6 +178,8 @@ const BackendTable& table() {
         "cuda",
         &count_devices,
         &describe,
+        &name_library,
+        &describe_library,
         &open,
         &close,
         &wait,

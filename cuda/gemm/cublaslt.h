@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 
-#include "backend/error.h"
 #include "runtime/runtime.h"
 #include "tensor/dtype.h"
 
@@ -65,19 +64,16 @@ struct LibraryState {
     std::string message;  // what was tried, when not ready
 };
 
-// Opens the library: a file or folder that is given (may be empty), then the system's by name, then the usual
-// folders. The first that opens stays; after a failure another call tries again. Never throws.
-LibraryState load_cublaslt(const std::string& given);
-
-// What multiply() throws, with nothing done, where cuBLASLt knows no algorithm.
-struct NoAlgorithm : Error {
-    using Error::Error;
-};
+// Where the library lies: `only`, a file or folder; or, where that is empty, beside the plugin, in the
+// toolkit that a build has set up, in the folder `also`, or where the system finds it. Forgets a failure.
+void name_cublaslt(const std::string& only, const std::string& also);
+// Opens it. The first that opens stays; after a failure another call tries again. Never throws.
+LibraryState load_cublaslt();
 
 // Bits do not depend on the run: no algorithm that adds by atomics is chosen. Throws nativegrad::Error when
-// the library is missing, for shapes that do not fit, and where cuBLASLt knows no algorithm. Nothing happens
-// for m, n or batch of 0.
-void multiply(const Product& product, const void* a, const void* b, void* c, Workspace workspace,
+// the library is missing and for shapes that do not fit. False, and nothing done, where cuBLASLt has no
+// algorithm on this device. Nothing happens for m, n or batch of 0.
+bool multiply(const Product& product, const void* a, const void* b, void* c, Workspace workspace,
               Stream stream);
 
 // Throws where the fields contradict each other; also what both bodies begin with.

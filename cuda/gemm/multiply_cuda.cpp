@@ -3,12 +3,14 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "backend/error.h"
 #include "gemm/cublaslt.h"
 #include "gemm/library_cuda.h"
 #include "runtime/check_cuda.h"
+#include "runtime/room.h"
 
 namespace nativegrad::cuda {
 
@@ -147,9 +149,10 @@ class Preference {
     cublasLtMatmulPreference_t handle = nullptr;
 };
 
-// The power of two, up to 256, that the address is a multiple of.
+// The power of two, up to 16, that the address is a multiple of. Not more: where an allocator happens to put
+// a tensor must not choose the algorithm, and with it the bits.
 uint32_t alignment_of(const void* data) {
-    const uintptr_t address = reinterpret_cast<uintptr_t>(data) | 256;
+    const uintptr_t address = reinterpret_cast<uintptr_t>(data) | 16;
     return static_cast<uint32_t>(address & (~address + 1));
 }
 
@@ -191,8 +194,11 @@ struct Operands {
           c(p.output, p.m, p.n, p.row_c, p.batch, p.stride_c) {}
 };
 
-cublasLtMatmulAlgo_t choose(const Product& p, const Description& description, const Operands& operands,
-                            const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+// Empty: cuBLASLt has no algorithm for it on this device.
+using Choice = std::optional<cublasLtMatmulAlgo_t>;
+
+Choice choose(const Product& p, const Description& description, const Operands& operands,
+              const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
     Preference preference;
     preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(workspace_bytes));
     // In place would add by atomics, in an order that changes from run to run.
@@ -208,54 +214,62 @@ cublasLtMatmulAlgo_t choose(const Product& p, const Description& description, co
     const cublasStatus_t status = cublaslt().cublasLtMatmulAlgoGetHeuristic(
         cublaslt_handle(), description.handle, operands.b.handle, operands.a.handle, operands.c.handle,
         operands.c.handle, preference.handle, 1, &result, &found);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) {
-        throw NoAlgorithm(Status::invalid_argument,
-                          "[product] cuBLASLt has no algorithm for m " + std::to_string(p.m) + ", n " +
-                              std::to_string(p.n) + ", k " + std::to_string(p.k) + ", epilogue " +
-                              std::to_string(static_cast<int>(p.epilogue)) + " on this device");
-    }
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0))
+        return std::nullopt;
     check(status, "cublasLtMatmulAlgoGetHeuristic");
     return result.algo;
 }
 
-std::mutex chosen_mutex;
-std::map<Key, cublasLtMatmulAlgo_t> chosen;
+// Never destroyed: threads may multiply while the process ends.
+struct Choices {
+    std::mutex mutex;
+    std::map<Key, Choice> of;
+};
+Choices& choices() {
+    static Choices* const instance = new Choices;
+    return *instance;
+}
 // Shapes without end must not fill the memory.
 constexpr size_t most_chosen = 4096;
 
-cublasLtMatmulAlgo_t algorithm(const Product& p, const Description& description, const Operands& operands,
-                               const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+Choice algorithm(const Product& p, const Description& description, const Operands& operands,
+                 const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
     const Key key = key_of(p, alignments, workspace_bytes);
+    Choices& chosen = choices();
     {
-        std::lock_guard lock(chosen_mutex);
-        const auto known = chosen.find(key);
-        if (known != chosen.end()) return known->second;
+        std::lock_guard lock(chosen.mutex);
+        const auto known = chosen.of.find(key);
+        if (known != chosen.of.end()) return known->second;
     }
-    const cublasLtMatmulAlgo_t algo = choose(p, description, operands, alignments, workspace_bytes);
-    std::lock_guard lock(chosen_mutex);
-    if (chosen.size() >= most_chosen) chosen.clear();
-    chosen[key] = algo;
-    return algo;
+    const Choice choice = choose(p, description, operands, alignments, workspace_bytes);
+    std::lock_guard lock(chosen.mutex);
+    if (chosen.of.size() >= most_chosen) chosen.of.clear();
+    chosen.of[key] = choice;
+    return choice;
 }
 
 }  // namespace
 
-void multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
+bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
     check_product(p);
     const CublasLt& lt = cublaslt();
-    if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+    if (p.m == 0 || p.n == 0 || p.batch == 0) return true;
     const Description description(p);
     const Operands operands(p);
     const std::array<uint32_t, 3> alignments = {alignment_of(a), alignment_of(b), alignment_of(c)};
-    const cublasLtMatmulAlgo_t algo = algorithm(p, description, operands, alignments, workspace.bytes);
+    const Choice algo = algorithm(p, description, operands, alignments, workspace.bytes);
+    if (!algo.has_value()) return false;
     const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
     const bool wide = p.type == DType::float64;
     const void* scales[] = {wide ? static_cast<const void*>(&p.alpha) : &alpha,
                             wide ? static_cast<const void*>(&p.beta) : &beta};
-    check(lt.cublasLtMatmul(cublaslt_handle(), description.handle, scales[0], b, operands.b.handle, a,
-                            operands.a.handle, scales[1], c, operands.c.handle, c, operands.c.handle, &algo,
-                            workspace.data, workspace.bytes, native(stream.handle)),
-          "cublasLtMatmul");
+    with_room([&] {
+        check(lt.cublasLtMatmul(cublaslt_handle(), description.handle, scales[0], b, operands.b.handle, a,
+                                operands.a.handle, scales[1], c, operands.c.handle, c, operands.c.handle,
+                                &*algo, workspace.data, workspace.bytes, native(stream.handle)),
+              "cublasLtMatmul");
+    });
+    return true;
 }
 
 }  // namespace nativegrad::cuda

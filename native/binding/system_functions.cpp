@@ -115,6 +115,25 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
 }
 
+// nameLibrary(only, also): where the library of large products lies; '' names nothing
+Napi::Value name_library(const Napi::CallbackInfo& info) {
+    const std::string only = info[0].ToString(), also = info[1].ToString();
+    if (device_count() > 1) device_at(1).backend->name_library(only.c_str(), also.c_str());
+    return info.Env().Undefined();
+}
+
+// library(device): { path, version } of it, once it opened
+Napi::Value library(const Napi::CallbackInfo& info) {
+    const Device device = device_of(info[0]);
+    LibraryInfo found{};
+    ErrorMessage error{};
+    require_ok(device.backend->describe_library(&found, &error), error);
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("path", found.path);
+    result.Set("version", static_cast<double>(found.version));
+    return result;
+}
+
 // deviceMemory(device): { freeBytes, totalBytes } by the device's own count
 Napi::Value device_memory(const Napi::CallbackInfo& info) {
     const Device device = device_of(info[0]);
@@ -240,6 +259,8 @@ void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "deviceCount", &call<count_devices>);
     define_function(env, exports, "deviceInfo", &call<device_info>);
     define_function(env, exports, "synchronize", &call<synchronize>);
+    define_function(env, exports, "nameLibrary", &call<name_library>);
+    define_function(env, exports, "library", &call<library>);
     define_function(env, exports, "deviceMemory", &call<device_memory>);
     define_function(env, exports, "memory", &call<memory>);
     define_function(env, exports, "sweep", &call<sweep>);

@@ -80,6 +80,11 @@ int32_t describe(int32_t, DeviceInfo* info, ErrorMessage*) {
     return 0;
 }
 
+int32_t describe_library(LibraryInfo* info, ErrorMessage*) {
+    *info = {};
+    return 0;
+}
+
 int32_t open_queue(int32_t, void** queue, ErrorMessage*) {
     *queue = nullptr;
     return 0;
@@ -99,6 +104,8 @@ const BackendTable& cpu_backend() {
         "cpu",
         &count_devices,
         &describe,
+        [](const char*, const char*) {},
+        &describe_library,
         &open_queue,
         [](DeviceQueue) {},
         [](DeviceQueue, ErrorMessage*) -> int32_t { return 0; },

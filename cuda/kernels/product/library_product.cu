@@ -12,7 +12,7 @@ namespace {
 constexpr double least_work = 1 << 28;
 
 bool is_library_there() {
-    static const bool ready = load_cublaslt("").ready;
+    static const bool ready = load_cublaslt().ready;
     return ready;
 }
 
@@ -53,15 +53,18 @@ bool describe(const TiledProduct& product, Product& p) {
 bool ends_in_library(const Finish& finish, DType type, int64_t n) {
     const bool is_half = item_size(type) == 2;
     const bool bias_fits =
-        !finish.has_bias || (finish.bias.data != nullptr && finish.bias.dtype == finish.dtype &&
-                             finish.bias_stride == 1 && type != DType::float64);
+        !finish.has_bias ||
+        (finish.bias.data != nullptr && is_aligned(finish.bias.data, 16) &&
+         finish.bias.dtype == finish.dtype && finish.bias_stride == 1 && type != DType::float64);
     return finish.kind == FinishKind::store && finish.sums == nullptr && finish.rounds == finish.dtype &&
            finish.column_stride == 1 && finish.row_stride >= n &&
            is_aligned_matrix(finish.out, finish.row_stride, 0, finish.dtype) && bias_fits &&
            finish.bias_batch == 0 && (finish.dtype == type || (is_half && finish.dtype == DType::float32));
 }
 
-bool run_in_library(const TiledProduct& product, Queue& queue) {
+}  // namespace
+
+bool multiply_by_library(const TiledProduct& product, Queue& queue) {
     const double work = static_cast<double>(product.m) * static_cast<double>(product.n) *
                         static_cast<double>(product.k) * static_cast<double>(product.batches.count());
     const StridedOperand &a = product.a, &b = product.b;
@@ -80,30 +83,19 @@ bool run_in_library(const TiledProduct& product, Queue& queue) {
             p.epilogue = Epilogue::bias;
             p.bias = const_cast<void*>(finish.bias.data);
         }
-        multiply(p, a.data, b.data, finish.out, room, queue.stream());
-        return true;
+        return multiply(p, a.data, b.data, finish.out, room, queue.stream());
     }
     p.output = is_double ? DType::float64 : DType::float32;
     p.row_c = p.n;
     p.stride_c = p.m * p.n;
     const ProductShape shape{p.m, p.n, p.k, p.batch, 1, p.k};
     const Scratch sums(queue, static_cast<size_t>(p.batch * p.m * p.n) * item_size(p.output));
-    multiply(p, a.data, b.data, sums.as<void>(), room, queue.stream());
+    if (!multiply(p, a.data, b.data, sums.as<void>(), room, queue.stream())) return false;
     if (is_double)
         join_parts(sums.as<double>(), shape, product.batches, finish, queue.stream());
     else
         join_parts(sums.as<float>(), shape, product.batches, finish, queue.stream());
     return true;
-}
-
-}  // namespace
-
-bool multiply_by_library(const TiledProduct& product, Queue& queue) {
-    try {
-        return run_in_library(product, queue);
-    } catch (const NoAlgorithm&) {
-        return false;
-    }
 }
 
 }  // namespace nativegrad::cuda

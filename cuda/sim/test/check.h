@@ -56,6 +56,8 @@ class Buffer {
     explicit Buffer(size_t count) : count_(count), data_(static_cast<T*>(allocate(count * sizeof(T)))) {}
     explicit Buffer(const std::vector<T>& values) : Buffer(values.size()) {
         copy_to_device(data_, values.data(), count_ * sizeof(T), {});
+        // Streams of the test's own do not wait for the default one.
+        synchronize(Stream{});
     }
     ~Buffer() { release(data_); }
     Buffer(const Buffer&) = delete;
@@ -65,6 +67,7 @@ class Buffer {
     std::vector<T> values() const {
         std::vector<T> result(count_);
         copy_to_host(result.data(), data_, count_ * sizeof(T), {});
+        synchronize(Stream{});
         return result;
     }
 

@@ -1,5 +1,5 @@
 // cuda_sim_test [--seeds N] [--time] [name...]: one line "ok NAME" or "FAILED NAME seed S: why" for each
-// test.
+// test. --cublaslt FILE_OR_FOLDER: what opens of that, or with "" of the usual places.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -61,7 +61,8 @@ int print_probe() {
 }
 
 int print_cublaslt(const char* path) {
-    const LibraryState state = load_cublaslt(path);
+    name_cublaslt(path, "");
+    const LibraryState state = load_cublaslt();
     std::printf("%s %zu\n%s\n", state.path.c_str(), state.version, state.message.c_str());
     return state.ready ? 0 : 3;
 }
@@ -71,7 +72,11 @@ int print_cublaslt(const char* path) {
 
 int main(int count, char** words) {
     using namespace nativegrad::cuda::test;
+#ifdef NATIVEGRAD_SIM
     uint64_t seeds = 20;
+#else
+    uint64_t seeds = 1;  // a GPU takes no seed
+#endif
     bool timed = false;
     std::vector<std::string> names;
     for (int i = 1; i < count; ++i) {

@@ -1,5 +1,6 @@
 // gemm/cublaslt.h against plain loops: layouts, types, epilogues. The same on a GPU.
 #include <cmath>
+#include <cstdio>
 
 #include "device/half.h"
 #include "gemm/cublaslt.h"
@@ -73,7 +74,7 @@ void try_layouts(DType type, double tolerance) {
         const std::vector<T> a = numbers<T>(p.stride_a * p.batch, 0), b = numbers<T>(rows_b * p.row_b, 3);
         const std::vector<T> c = numbers<T>(p.stride_c * p.batch, 5);
         Buffer<T> device_a(a), device_b(b), device_c(c);
-        multiply(p, device_a.data(), device_b.data(), device_c.data(), {}, {});
+        expect(multiply(p, device_a.data(), device_b.data(), device_c.data(), {}, {}), "has an algorithm");
         const std::vector<T> got = device_c.values();
         for (int64_t at = 0; at < p.stride_c * p.batch; ++at) {
             const int64_t q = at / p.stride_c, i = at % p.stride_c / p.row_c, j = at % p.row_c;
@@ -105,12 +106,20 @@ struct Fused {
         for (int64_t l = 0; l < 32; ++l) sum += number(i * 32 + l) * number(j * 32 + l + 9);
         return sum;
     }
-    void run(Epilogue epilogue, void* vector, void* auxiliary, int64_t auxiliary_row) {
+    // False where cuBLASLt of this GPU has no such epilogue for this layout; the simulator has all of them.
+    bool run(Epilogue epilogue, void* vector, void* auxiliary, int64_t auxiliary_row) {
         p.epilogue = epilogue;
         p.bias = vector;
         p.auxiliary = auxiliary;
         p.auxiliary_row = auxiliary_row;
-        multiply(p, a.data(), b.data(), c.data(), {workspace.data(), product_workspace_bytes}, {});
+        if (multiply(p, a.data(), b.data(), c.data(), {workspace.data(), product_workspace_bytes}, {}))
+            return true;
+#ifdef NATIVEGRAD_SIM
+        throw Failed("no algorithm in the simulator");
+#else
+        std::printf("note: cuBLASLt does not offer epilogue %d here\n", static_cast<int>(epilogue));
+        return false;
+#endif
     }
     double got(int64_t i, int64_t j) const { return value_of(c.values()[static_cast<size_t>(i * 64 + j)]); }
 };
@@ -142,7 +151,7 @@ NATIVEGRAD_TEST(product_with_float_output) {
 
 NATIVEGRAD_TEST(product_with_bias_relu_and_mask) {
     Fused f;
-    f.run(Epilogue::relu_mask_bias, f.bias.data(), f.mask.data(), 128);
+    if (!f.run(Epilogue::relu_mask_bias, f.bias.data(), f.mask.data(), 128)) return;
     const std::vector<Float16> c = f.c.values();
     for (int64_t i = 0; i < 16; ++i) {
         for (int64_t j = 0; j < 64; ++j) {
@@ -154,7 +163,7 @@ NATIVEGRAD_TEST(product_with_bias_relu_and_mask) {
     // The way back: the gradient is 0 just where the output was, and its columns are summed.
     Fused back;
     Buffer<Float16> sums(64);
-    back.run(Epilogue::relu_backward_sum, sums.data(), f.mask.data(), 128);
+    if (!back.run(Epilogue::relu_backward_sum, sums.data(), f.mask.data(), 128)) return;
     const std::vector<Float16> gradient = back.c.values();
     for (int64_t j = 0; j < 64; ++j) {
         double sum = 0;
@@ -173,7 +182,7 @@ NATIVEGRAD_TEST(product_with_bias_relu_and_mask) {
 NATIVEGRAD_TEST(product_with_gelu_and_its_input) {
     Fused f;
     Buffer<Float16> input(16 * 64);
-    f.run(Epilogue::gelu_input_bias, f.bias.data(), input.data(), 64);
+    if (!f.run(Epilogue::gelu_input_bias, f.bias.data(), input.data(), 64)) return;
     const std::vector<Float16> c = f.c.values(), kept = input.values();
     for (int64_t i = 0; i < 16 * 64; ++i) {
         const double v = f.plain(i / 64, i % 64) + number(i % 64 + 4);
@@ -186,15 +195,16 @@ NATIVEGRAD_TEST(product_with_gelu_and_its_input) {
 NATIVEGRAD_TEST(product_with_operand_sums) {
     Fused f;
     Buffer<Float16> sums_a(16), sums_b(64);
-    f.run(Epilogue::sum_a, sums_a.data(), nullptr, 0);
-    expect_near(f.got(3, 5), f.plain(3, 5), half_tolerance, "product beside sum_a");
-    f.run(Epilogue::sum_b, sums_b.data(), nullptr, 0);
+    const bool has_a = f.run(Epilogue::sum_a, sums_a.data(), nullptr, 0);
+    if (has_a) expect_near(f.got(3, 5), f.plain(3, 5), half_tolerance, "product beside sum_a");
+    const bool has_b = f.run(Epilogue::sum_b, sums_b.data(), nullptr, 0);
     for (int64_t i = 0; i < 64; ++i) {
         double a = 0, b = 0;
         for (int64_t l = 0; l < 32; ++l) a += number(i * 32 + l), b += number(i * 32 + l + 9);
-        if (i < 16)
+        if (has_a && i < 16)
             expect_near(value_of(sums_a.values()[static_cast<size_t>(i)]), a, half_tolerance, "sum of A");
-        expect_near(value_of(sums_b.values()[static_cast<size_t>(i)]), b, half_tolerance, "sum of B");
+        if (has_b)
+            expect_near(value_of(sums_b.values()[static_cast<size_t>(i)]), b, half_tolerance, "sum of B");
     }
 }
 
