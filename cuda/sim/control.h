@@ -22,7 +22,7 @@ struct Setup {
     bool no_algorithm = false;    // cuBLASLt has none for any product
     double slow_ms = 0;           // what each piece of work on a stream takes
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
-    bool block_races = true;  // whether they are looked for
+    bool block_races = true;      // whether they are looked for
     // Accesses and meetings of a block without the end of a lane, after which it counts as endless: half a
     // minute.
     uint64_t patience = uint64_t{1} << 32;

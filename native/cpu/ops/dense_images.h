@@ -96,8 +96,7 @@ class Stretch {
 // True for dense images of two-byte floats, which are better converted a stretch at a time than as a whole.
 template <class T>
 bool converts_by_stretches(const TensorView& view) {
-    return is_two_byte_float(view.dtype) &&
-           same_strides(view, channels_last_like<T>(view, nullptr));
+    return is_two_byte_float(view.dtype) && same_strides(view, channels_last_like<T>(view, nullptr));
 }
 
 // x [N, C, ...] in stretches of [N, ..., C]
