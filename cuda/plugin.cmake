@@ -1,5 +1,9 @@
 # libnativegrad_cuda.so with the toolkit in NATIVEGRAD_CUDA_ROOT. nvcc is called by name and not as a CMake language: the
 # toolkit of PyPI's wheels has no layout that CMake knows.
+# Looked for each time: the cache would keep those of a former toolkit.
+foreach(found nvcc cuda_include cudart)
+  unset(${found} CACHE)
+endforeach()
 find_program(nvcc nvcc PATHS ${NATIVEGRAD_CUDA_ROOT}/bin NO_DEFAULT_PATH REQUIRED)
 find_path(cuda_include cuda_runtime_api.h PATHS ${NATIVEGRAD_CUDA_ROOT}/include
           ${NATIVEGRAD_CUDA_ROOT}/targets/x86_64-linux/include NO_DEFAULT_PATH REQUIRED)
