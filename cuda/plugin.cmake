@@ -58,7 +58,9 @@ file(GLOB_RECURSE runtime_sources CONFIGURE_DEPENDS ${here}/*_cuda.cpp)
 add_library(nativegrad_cuda_objects OBJECT ${common} ${runtime_sources})
 target_include_directories(nativegrad_cuda_objects PRIVATE ${includes})
 target_include_directories(nativegrad_cuda_objects SYSTEM PRIVATE ${cuda_include})
-target_compile_definitions(nativegrad_cuda_objects PRIVATE NATIVEGRAD_CUDA_ARCHITECTURES="${NATIVEGRAD_CUDA_ARCHITECTURES}")
+# A semicolon would end the definition.
+string(REPLACE ";" "," architecture_words "${NATIVEGRAD_CUDA_ARCHITECTURES}")
+target_compile_definitions(nativegrad_cuda_objects PRIVATE NATIVEGRAD_CUDA_ARCHITECTURES="${architecture_words}")
 target_compile_options(nativegrad_cuda_objects PRIVATE ${host_options})
 
 compile_kernels(kernel_objects ${kernels})

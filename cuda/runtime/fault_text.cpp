@@ -58,7 +58,7 @@ bool runs_on(const std::string& architectures, int capability) {
     bool runs = false;
     int newest = 0;
     for (size_t at = 0; at < architectures.size();) {
-        const size_t end = std::min(architectures.find(';', at), architectures.size());
+        const size_t end = std::min(architectures.find_first_of(",;", at), architectures.size());
         const std::string word = architectures.substr(at, end - at);
         at = end + 1;
         if (word == "ptx") {
@@ -75,7 +75,8 @@ bool runs_on(const std::string& architectures, int capability) {
 std::string architecture_text(const std::string& architectures, int device, const std::string& name,
                               int capability) {
     std::string list = "sm_" + architectures;
-    for (size_t at; (at = list.find(';')) != std::string::npos;) list.replace(at, 1, ", sm_");
+    for (size_t at = 0; (at = list.find_first_of(",;", at)) != std::string::npos; at += 5)
+        list.replace(at, 1, ", sm_");
     const size_t ptx = list.find(", sm_ptx");
     if (ptx != std::string::npos) list.replace(ptx, 8, " and later");
     return "this plugin is built for " + list + ", " + name + " (cuda:" + std::to_string(device) +

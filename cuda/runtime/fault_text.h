@@ -11,7 +11,7 @@ namespace nativegrad::cuda {
 // `detail`: what the dynamic linker said of libcuda.so.1, CUDA_VISIBLE_DEVICES, or for what code there is
 // none.
 std::string fault_text(const Probe& found, const std::string& detail);
-// Whether code for these architectures ("80;90;ptx"; empty: for all) runs on a device of that capability.
+// Whether code for these architectures ("80,90,ptx"; empty: for all) runs on a device of that capability.
 bool runs_on(const std::string& architectures, int capability);
 // "this plugin is built for sm_90 and later, NVIDIA A100 (cuda:0) is sm_80"
 std::string architecture_text(const std::string& architectures, int device, const std::string& name,
