@@ -4,7 +4,7 @@
 //   --plugin FILE another plugin than build-cuda/libnativegrad_cuda.so: with the simulator's, the whole course can be tried without a
 //                 GPU (trainings are shortened)
 // Needs what `npm run build:native && npm run build:cuda` made, Node and node_modules; no compiler and no npm: from an unpacked
-// bundle, `node scripts/check/test_gpu.mjs`. Without a GPU it says why and runs nothing.
+// bundle, `node scripts/check/test_gpu.mjs`. Without a GPU it says why, runs nothing and ends with 0; with 2 where it cannot be run.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,8 @@ import { deviceTests } from './device_tests.mjs';
 import { runMocha } from './run_mocha.mjs';
 
 const failures = [];
+// What --probe ends with where no GPU can be used.
+const noDevice = 3;
 
 function commandLine() {
     const { values } = parseArgs({
@@ -42,13 +44,18 @@ function run(name, command, words, options = {}) {
     return status === 0;
 }
 
-/** What stands in the way, or undefined. */
+/** Why this machine has no GPU to run on, or undefined. Throws where that cannot be told. */
 function reasonAgainst({ plugin, kernelTest }) {
     for (const path of [plugin, kernelTest])
-        if (!existsSync(path)) return `${path} is missing: npm run build:cuda`;
-    const { status, stdout, stderr, error } = spawnSync(kernelTest, ['--probe'], { encoding: 'utf8' });
-    if (error) return error.message;
-    return status === 0 ? undefined : `${stdout}${stderr}`.trim();
+        if (!existsSync(path)) throw new Error(`${path} is missing: npm run build:cuda`);
+    const { status, signal, stdout, stderr, error } = spawnSync(kernelTest, ['--probe'], {
+        encoding: 'utf8',
+    });
+    if (error) throw new Error(`${kernelTest} does not start: ${error.message}`);
+    if (status === 0) return undefined;
+    const said = `${stdout}${stderr}`.trim();
+    if (status !== noDevice) throw new Error(`${kernelTest} --probe ends with ${signal ?? status}: ${said}`);
+    return said;
 }
 
 /** compute-sanitizer of the machine or of CUDA_HOME, else the one that the build has laid beside the plugin. */
