@@ -109,7 +109,8 @@ async function search(comparison: Comparison, flags: Flags, names: readonly stri
     for (const { name, target } of TARGETS.filter((row) => names.includes(row.name))) {
         print(`${name}: the first of PyTorch's recipes at ${percent(target)}`);
         const run = (recipe: Timed, seed: number): Promise<Run> => comparison.pytorch(recipe, seed);
-        found[name] = await searchGrid({ name, target, grid: grids[name] }, run, print);
+        const seeds = Number(flags.seeds);
+        found[name] = await searchGrid({ name, target, grid: grids[name], seeds }, run, print);
         writeFileSync(flags.best, `${JSON.stringify(found, null, 4)}\n`);
         print(`best: ${JSON.stringify(found[name])}\n`);
     }

@@ -24,21 +24,34 @@ describe('search for a recipe', () => {
     it('takes the one that gets there first, and tries no longer than need be', async () => {
         const lines: string[] = [];
         const print = (line: string): void => void lines.push(line);
-        const best = await searchGrid({ name: 'row', target: 0.95, grid }, trained, print);
+        const best = await searchGrid({ name: 'row', target: 0.95, grid, seeds: 2 }, trained, print);
         assert.deepEqual(best, { ...grid.recipes[0], epochs: 3 });
         // 3 of the first, 2 of the second (as long as the best), 1 of the third.
         assert.equal(lines.length, 6);
-        assert.match(lines[0], /^92\.80 % {2}8\.00 s {2}\{"hidden":\[8\],.*"epochs":1\}$/);
+        assert.match(lines[0], /^92\.80 % {2}8\.00 s {2}2 seeds {2}\{"hidden":\[8\],.*"epochs":1\}$/);
+    });
+
+    it('asks all seeds where two reach the target', async () => {
+        const lines: string[] = [];
+        const unlucky = async (recipe: Timed, seed: number): Promise<Run> => {
+            const run = await trained(recipe, seed);
+            return { ...run, accuracy: run.accuracy - (seed > 2 && recipe.hidden[0] === 8 ? 0.05 : 0) };
+        };
+        const best = await searchGrid({ name: 'row', target: 0.95, grid, seeds: 5 }, unlucky, (line) => {
+            lines.push(line);
+        });
+        assert.deepEqual(best, { ...grid.recipes[1], epochs: 2 });
+        assert.match(lines[2], /^93\.\d\d % .* 5 seeds .*"epochs":3\}$/);
     });
 
     it('says what no recipe reaches, and where the grid has none', async () => {
         const print = (): void => undefined;
         await assert.rejects(
-            searchGrid({ name: 'row', target: 0.999, grid }, trained, print),
+            searchGrid({ name: 'row', target: 0.999, grid, seeds: 2 }, trained, print),
             /no recipe of the grid reaches 99\.90 % for row/,
         );
         await assert.rejects(
-            searchGrid({ name: 'row', target: 0.9, grid: undefined }, trained, print),
+            searchGrid({ name: 'row', target: 0.9, grid: undefined, seeds: 2 }, trained, print),
             /the grid has no recipes and epochs for row/,
         );
     });
