@@ -82,7 +82,13 @@ export interface Addon {
     captureBegin(...standIns: object[]): void;
     capturePause(paused: boolean): void;
     captureAbort(): void;
-    captureEnd(changingSlots: Int32Array, exact: boolean, fused: boolean): NativeProgram[];
+    captureEnd(
+        results: Float64Array,
+        kept: Float64Array,
+        changingSlots: Int32Array,
+        exact: boolean,
+        fused: boolean,
+    ): NativeProgram[];
     readonly checkReplay: RunPrograms<void>;
     readonly replay: RunPrograms<void>;
     readonly replayAsync: RunPrograms<Promise<void>>;
@@ -90,7 +96,7 @@ export interface Addon {
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
-    programReordered(program: NativeProgram): void;
+    programReordered(program: NativeProgram, tensors: Float64Array): boolean[];
     contract(): Contract;
     move(newTensor: object): void;
     loadPlugin(path: string): void;

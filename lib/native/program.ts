@@ -9,6 +9,9 @@ function writeHandles(position: number, records: readonly TensorRecord[]): numbe
     return position;
 }
 
+const handlesOf = (records: readonly TensorRecord[]): Float64Array =>
+    Float64Array.from(records, ({ id }) => id);
+
 /**
  * Starts recording op calls; the elements of `inputs` are brought by each replay. The step uses `standIns`, new tensors of the
  * same layouts, in their place.
@@ -34,8 +37,8 @@ export function endRecording(
     changingSlots: readonly number[],
     wanted: { readonly exact: boolean; readonly fused: boolean },
 ): NativeProgram[] {
-    writeHandles(writeHandles(0, results), kept);
-    return native.captureEnd(Int32Array.from(changingSlots), wanted.exact, wanted.fused);
+    const slots = Int32Array.from(changingSlots);
+    return native.captureEnd(handlesOf(results), handlesOf(kept), slots, wanted.exact, wanted.fused);
 }
 
 /** One or more steps: the values of the changing slots step by step, and where results go. */
@@ -67,7 +70,9 @@ function start<Result>(run: RunPrograms<Result>, replays: Replays): Result {
         position = writeHandles(writeHandles(position, replay.inputs), replay.outputs);
     if (position > block.length)
         throw new RangeError(
-            `[captureModels] ${replays.length} models with their inputs and results are too many for one replay`,
+            replays.length === 1
+                ? `[capture] the inputs and results of the step are too many for one replay, more than ${block.length}`
+                : `[captureModels] ${replays.length} models with their inputs and results are too many for one replay`,
         );
     const [first] = replays;
     if (!first) throw new Error('[capture] there is no program to run');
@@ -161,9 +166,7 @@ export function reorderedSums(
     results: number,
     tensors: readonly TensorRecord[],
 ): Reordered {
-    writeHandles(0, tensors);
-    native.programReordered(program);
-    const marks = Array.from(block.subarray(0, results + tensors.length), (mark) => mark !== 0);
+    const marks = native.programReordered(program, handlesOf(tensors));
     return { results: marks.slice(0, results), tensors: marks.slice(results) };
 }
 

@@ -8,8 +8,8 @@
 namespace nativegrad {
 
 struct Arguments {
-    napi_value values[4];
-    size_t count = 4;
+    napi_value values[5];
+    size_t count = 5;
 
     // Throws `usage` where fewer than `needed` came.
     Arguments(napi_env env, napi_callback_info info, size_t needed, const char* usage) {

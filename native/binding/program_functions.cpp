@@ -1,6 +1,7 @@
 // Functions that make captured programs and tell about them.
 #include <algorithm>
 #include <string>
+#include <unordered_set>
 
 #include "binding/argument_reader.h"
 #include "binding/arguments.h"
@@ -56,6 +57,15 @@ napi_value capture_abort(napi_env env, napi_callback_info) {
     });
 }
 
+// More of them than the argument block has room for come in an array.
+std::vector<Handle> handles_of(napi_env env, napi_value array) {
+    const std::vector<double> values = elements_of<double>(env, array, napi_float64_array);
+    ArgumentReader reader(values.data(), values.size());
+    std::vector<Handle> handles;
+    for (size_t i = 0; i < values.size(); ++i) handles.push_back(reader.integer());
+    return handles;
+}
+
 // Gives the tensor memory of its own, in which each replay leaves its elements.
 void persist(Environment& environment, Handle handle) {
     const StorageRef recorded = slot_of(environment, handle).storage;
@@ -93,28 +103,25 @@ napi_value wrap(napi_env env, ProgramRef program) {
     return result;
 }
 
-// captureEnd(changingSlots: Int32Array, exact, fused): block holds the number of results and their handles,
-// then the number of tensors that live on and their handles. Returns the programs that are asked for, in an
-// array: one with the calls as recorded, one with fused calls.
+// captureEnd(results: Float64Array, kept: Float64Array, changingSlots: Int32Array, exact, fused): the handles
+// of the results and of the tensors that live on. Returns the programs that are asked for, in an array: one
+// with the calls as recorded, one with fused calls.
 napi_value capture_end(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 3,
-                                  "captureEnd takes the changing slots and which programs to make");
+        const Arguments arguments(env, info, 5,
+                                  "captureEnd takes results, tensors that live on, the changing slots and "
+                                  "which programs to make");
         Environment& environment = environment_of(env);
         if (environment.recorder == nullptr) fail("[capture] no step is being captured");
-        std::vector<int32_t> changing = elements_of<int32_t>(env, arguments.values[0], napi_int32_array);
-        ArgumentReader reader(environment.block, environment.block_length);
-        const int64_t limit = static_cast<int64_t>(environment.block_length);
-        const int64_t results = reader.integer(0, limit, "result count");
-        for (int64_t i = 0; i < results; ++i) add_result(environment, reader.integer());
-        const int64_t kept = reader.integer(0, limit, "count of tensors that live on");
-        for (int64_t i = 0; i < kept; ++i) persist(environment, reader.integer());
+        for (const Handle handle : handles_of(env, arguments.values[0])) add_result(environment, handle);
+        for (const Handle handle : handles_of(env, arguments.values[1])) persist(environment, handle);
+        std::vector<int32_t> changing = elements_of<int32_t>(env, arguments.values[2], napi_int32_array);
         napi_value list;
         if (napi_create_array(env, &list) != napi_ok) throw Error(Status::internal, "[capture] no array");
         uint32_t made = 0;
         for (const bool fused : {false, true}) {
             bool wanted = false;
-            napi_get_value_bool(env, arguments.values[fused ? 2 : 1], &wanted);
+            napi_get_value_bool(env, arguments.values[fused ? 4 : 3], &wanted);
             if (!wanted) continue;
             const int32_t device = environment.recorder->device();
             ProgramRef program = environment.recorder->finish(
@@ -177,28 +184,22 @@ napi_value program_stats(napi_env env, napi_callback_info info) {
     });
 }
 
-// programReordered(program): block holds a number of tensors and their handles; gets, for each result of the
-// program and then for each of the tensors, 1 where fused calls add up in another order on the way to it
+// programReordered(program, tensors: Float64Array): for each result of the program and then for each of the
+// tensors, whose handles are given, whether fused calls add up in another order on the way to it
 napi_value program_reordered(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 1, "programReordered takes a program");
+        const Arguments arguments(env, info, 2, "programReordered takes a program and tensors");
         const Program& program = *program_of(env, arguments.values[0]);
         Environment& environment = environment_of(env);
-        ArgumentReader reader(environment.block, environment.block_length);
-        const int64_t limit = static_cast<int64_t>(environment.block_length);
-        std::vector<const Storage*> storages(static_cast<size_t>(reader.integer(0, limit, "tensor count")));
-        for (const Storage*& storage : storages)
-            storage = slot_of(environment, reader.integer()).storage.get();
-        double* block = environment.block;
+        std::unordered_set<const Storage*> marked;
+        for (const Buffer& buffer : program.buffers)
+            if (buffer.is_reordered) marked.insert(buffer.storage.get());
+        Napi::Array list = Napi::Array::New(env);
         for (const ProgramResult& result : program.results)
-            *block++ = program.buffers[static_cast<size_t>(result.buffer)].is_reordered ? 1 : 0;
-        for (const Storage* storage : storages) {
-            const auto is_marked = [&](const Buffer& buffer) {
-                return buffer.is_reordered && buffer.storage.get() == storage;
-            };
-            *block++ = std::any_of(program.buffers.begin(), program.buffers.end(), is_marked) ? 1 : 0;
-        }
-        return undefined();
+            list.Set(list.Length(), program.buffers[static_cast<size_t>(result.buffer)].is_reordered);
+        for (const Handle handle : handles_of(env, arguments.values[1]))
+            list.Set(list.Length(), marked.count(slot_of(environment, handle).storage.get()) > 0);
+        return list;
     });
 }
 
