@@ -84,13 +84,24 @@ describe('faults of a GPU', function () {
 
     it('that lacks cuBLASLt: own kernels give the same products', () => {
         const body = `
-            const x = ones([256, 512], { device: 'cuda' }).mul(0.5);
-            const w = ones([512, 256], { device: 'cuda' });
+            const x = ones([1024, 512], { device: 'cuda' }).mul(0.5);
+            const w = ones([512, 512], { device: 'cuda' });
             const y = x.matmul(w);
-            report([y.sum().item(), y.shape]);`;
-        const [without, with_] = ['fault=no_cublaslt', 'devices=1'].map((setup) => reportOf(setup, body));
-        assert.deepEqual(without, [256 * 256 * 256, [256, 256]]);
-        assert.deepEqual(with_, without);
+            report({ sum: y.sum().item(), shape: y.shape, peak: memory('cuda').peakBytes });`;
+        interface Product {
+            readonly sum: number;
+            readonly shape: readonly number[];
+            readonly peak: number;
+        }
+        const [without, with_] = ['fault=no_cublaslt', 'devices=1'].map(
+            (setup) => reportOf(setup, body) as Product,
+        );
+        for (const { sum, shape } of [without, with_])
+            assert.deepEqual([sum, shape], [1024 * 512 * 256, [1024, 512]]);
+        // The library's calls get a workspace of 32 MiB, own kernels need none of that size.
+        const workspace = 32 << 20;
+        assert.ok(with_.peak >= workspace, `the library was not used: at most ${with_.peak} bytes were live`);
+        assert.ok(without.peak < workspace, `${without.peak} bytes were live`);
     });
 
     it('of a setup that nobody knows are refused by name', () => {
