@@ -39,11 +39,13 @@ describe('a GPU whose memory is full', function () {
         const x = ones([64 * kilobytes], { device: 'cuda' });
         setMemoryLimit(memory('cuda').liveBytes + 1792 * kilobytes, 'cuda');
         makeGarbage(x, 5);
-        const { collections } = memory('cuda');
+        const { collections, sweeps } = memory('cuda');
         // The results are small; the row is sorted in a work buffer, which does not fit beside the garbage.
         const [values] = x.topk(1);
         assert.equal(values.item(), 1);
-        assert.ok(memory('cuda').collections > collections, 'nothing was collected');
+        // A sweep is enough where V8 has collected the garbage by itself.
+        const after = memory('cuda');
+        assert.ok(after.collections > collections || after.sweeps > sweeps, 'nothing was collected');
     });
 
     it('tells the op and the sizes where a work buffer finds no room, and works on', () => {
@@ -78,7 +80,7 @@ describe('a GPU whose memory is full', function () {
         assert.ok(before >= 12 << 20, `${before} bytes in the cache`);
         assert.ok(after < 4 << 20, `${after} bytes in the cache`);
         assert.equal(refused.code, 'ERR_NATIVEGRAD_OUT_OF_MEMORY');
-        assert.match(refused.message, /^\[cumsum\] launch of \S+: out of memory|^\[\w+\] launch of/);
+        assert.match(refused.message, /^\[cumsum\] launch of scan_\w+<.*>: out of memory/);
     });
 });
 
