@@ -53,7 +53,7 @@ describe('memory of the device', function () {
     for (const captured of [false, true]) {
         it(`stays flat over training steps, ${captured ? 'captured' : 'eager'}`, async () => {
             const { batches, step } = prepare({ network: 'mlp', captured, precision: null, seed: 1 });
-            await assertFlat(isSimulated() ? 100 : 5000, (i) => {
+            await assertFlat(isSimulated() ? 100 : 6000, (i) => {
                 const [x, y] = batches[i % batches.length];
                 return readsOf(() => [step(x, y)]);
             });
