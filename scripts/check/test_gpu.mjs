@@ -78,22 +78,18 @@ function sanitize({ plugin, kernelTest }, environment) {
     const words = ['--error-exitcode', '9', '--target-processes', 'all', '--print-limit', '5'];
     for (const tool of ['memcheck', 'racecheck']) {
         run(`${tool} of the kernels' own tests`, sanitizer, ['--tool', tool, ...words, kernelTest]);
-        const mocha = [
-            'node_modules/mocha/bin/mocha.js',
-            'test/nn/layers.test.ts',
-            'test/optim/optimizer.test.ts',
-            '--timeout=600000',
-        ];
-        run(
-            `${tool} of layers and optimizers`,
-            sanitizer,
-            ['--tool', tool, ...words, process.execPath, ...mocha],
-            { env: { ...process.env, ...environment } },
-        );
+        const watch = (name, tests) => {
+            const mocha = ['node_modules/mocha/bin/mocha.js', ...tests, '--fail-zero', '--timeout=600000'];
+            run(`${tool} of ${name}`, sanitizer, ['--tool', tool, ...words, process.execPath, ...mocha], {
+                env: { ...process.env, ...environment },
+            });
+        };
+        watch('layers and optimizers', ['test/nn/layers.test.ts', 'test/optim/optimizer.test.ts']);
+        watch('every op', ['test/ops/op_samples.test.ts', '--grep', 'agrees in']);
     }
 }
 
-/** The README's command lines; the accuracy is that of the CPU. */
+/** The README's command lines; `least` is a little less than what the CPU reaches with them. */
 function train(name, plugin, flags, least) {
     const output = mkdtempSync(join(tmpdir(), 'nativegrad-gpu-'));
     try {
@@ -136,7 +132,7 @@ function trainOnSimulator(plugin) {
 
 async function testOnDevice({ plugin, isSimulator, grep }, environment) {
     console.log('\n==== ops, layers, optimizers, determinism, leaks');
-    const words = ['--timeout=600000', ...(grep === undefined ? [] : ['--grep', grep])];
+    const words = ['--timeout=600000', ...(grep === undefined ? [] : ['--grep', grep, '--fail-zero'])];
     if ((await runMocha([...deviceTests, ...words], environment)) !== 0) failures.push('tests on the device');
     console.log("\n==== PyTorch's losses");
     const losses = ['test/train/golden_losses.test.ts', '--timeout=600000'];
