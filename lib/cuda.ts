@@ -32,23 +32,30 @@ export function deviceCount(): number {
     return isAvailable() ? cudaDevices('cuda.deviceCount') : 0;
 }
 
+/** As `deviceCode`, of GPUs alone. */
+function gpuCode(op: string, device: Device): number {
+    const code = deviceCode(op, device);
+    if (code > 0) return code;
+    throw new RangeError(`[${op}] expected a GPU, 'cuda' or 'cuda:1', got '${device}'`);
+}
+
 /**
  * Name, memory, compute capability and versions of a GPU.
  *
- * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU.
+ * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU, and for the CPU.
  */
 export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
-    return native.deviceInfo(deviceCode('cuda.deviceInfo', device));
+    return native.deviceInfo(gpuCode('cuda.deviceInfo', device));
 }
 
 /**
  * How much memory a GPU has, and how much of it no process holds, as torch.cuda.mem_get_info. What tensors of this process hold
  * of it is told by `memory('cuda')`.
  *
- * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU.
+ * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU, and for the CPU.
  */
 export function memoryInfo(device: Device = 'cuda'): DeviceMemory {
-    return native.deviceMemory(deviceCode('cuda.memoryInfo', device));
+    return native.deviceMemory(gpuCode('cuda.memoryInfo', device));
 }
 
 /**
@@ -63,7 +70,11 @@ export function productLibrary(): LibraryFile | { readonly reason: string } {
     try {
         return native.library(device);
     } catch (error) {
-        return { reason: error instanceof Error ? error.message : String(error) };
+        // Only what was looked for and not found: another failure is no reason to do without.
+        const isMissing =
+            error instanceof Error && 'code' in error && error.code === 'ERR_NATIVEGRAD_INVALID_ARGUMENT';
+        if (!isMissing) throw error;
+        return { reason: error.message };
     }
 }
 

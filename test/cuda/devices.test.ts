@@ -142,6 +142,11 @@ describe('devices', function () {
             /^RangeError: .*there is no device 'cuda:9': this process sees 2 GPUs, 'cuda:0' to 'cuda:1'/,
         );
         assert.throws(() => ones([1]).to('cuda:2'), /there is no device 'cuda:2'/);
+        for (const call of [cuda.memoryInfo, cuda.deviceInfo])
+            assert.throws(
+                () => call('cpu'),
+                new RegExp(`^RangeError: \\[cuda\\.${call.name}\\] expected a GPU, 'cuda' or 'cuda:1', got 'cpu'`),
+            );
     });
 
     it('do not mix in one op', () => {
