@@ -165,7 +165,8 @@ export class Tensor implements TensorRecord {
 
     /**
      * Copies the elements, in row-major order, into a typed array. While a GPU still computes them, the event loop goes on; the
-     * tensor may be changed or disposed of as soon as the promise is there.
+     * tensor may be changed or disposed of as soon as the promise is there. Only while a captured step runs in the background
+     * (`async`, `run`, `fit`) is the tensor read after that: leave it as it is until the promise settles.
      */
     async data(): Promise<TensorData> {
         if (programsRun()) await programsAtRest();
