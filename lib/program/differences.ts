@@ -13,11 +13,17 @@ function bytesOf(data: TensorData): Buffer {
     return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** The largest difference between two lists of numbers; 0 where both are NaN, Infinity where one is. */
+/** int64 is subtracted before it is rounded. */
+function elementDistance(a: number | bigint, b: number | bigint): number {
+    const isWhole = typeof a === 'bigint' && typeof b === 'bigint';
+    return isWhole ? Math.abs(Number(a - b)) : distance(Number(a), Number(b));
+}
+
+/** The largest difference between two lists of numbers; 0 for 0 and -0 and where both are NaN, Infinity where one is. */
 export function largestDifference(a: TensorData, b: TensorData): number {
     if (bytesOf(a).equals(bytesOf(b))) return 0;
     let largest = 0;
-    for (let i = 0; i < a.length; i++) largest = Math.max(largest, distance(Number(a[i]), Number(b[i])));
+    for (let i = 0; i < a.length; i++) largest = Math.max(largest, elementDistance(a[i] ?? NaN, b[i] ?? NaN));
     return largest;
 }
 

@@ -22,11 +22,11 @@ export interface CaptureStatistics {
 
 export interface CaptureOptions {
     /**
-     * So many calls of each program are checked against the step itself, bit for bit; true for all of them. With `fuse`, the
-     * calls that were put together run, too, and their results, the tensors that they write and their gradients must be those
-     * of single calls: bit for bit as well, but where fused batch norm adds up in another order. What comes from there may
-     * be off by rounding, and updates by a share of how far they go. Costs the time of all of these. Finds numbers that the
-     * step took from JavaScript and that have changed since. Default: 0.
+     * So many calls of each program are checked against the step itself, whose values they must equal (as 0 and -0 do, and
+     * any two NaN); true for all of them. With `fuse`, the calls that were put together run, too, and their results, the
+     * tensors that they write and their gradients must equal those of single calls, but where fused batch norm adds up in
+     * another order. What comes from there may be off by rounding, and updates by a share of how far they go. Costs the time
+     * of all of these. Finds numbers that the step took from JavaScript and that have changed since. Default: 0.
      */
     readonly validate?: number | boolean;
     /**

@@ -17,7 +17,7 @@ const off = (exact: Tensor, fused: Tensor, scale?: Scale, update?: UpdateRole): 
 describe('differencesOfFused', () => {
     const exact = tensor([100, -1, 0]);
 
-    it('wants the same bits where sums keep their order', () => {
+    it('wants equal values where sums keep their order', () => {
         const alike = { exact, fused: tensor([100, -1, 0]), isReordered: false };
         const near = { exact, fused: tensor([100, -1.0000001, 0]), isReordered: false };
         assert.equal(found([alike]), undefined);
@@ -25,6 +25,18 @@ describe('differencesOfFused', () => {
         const holes = { exact: tensor([NaN, 1]), fused: tensor([NaN, 1]), isReordered: false };
         assert.equal(found([holes]), undefined);
         assert.match(found([{ ...holes, fused: tensor([1, 1]) }]) ?? '', /Infinity/);
+        const zero = { exact: tensor([0, 1]), fused: tensor([-0, 1]), isReordered: false };
+        assert.equal(found([zero]), undefined);
+    });
+
+    it('tells integers apart that are one number as float64', () => {
+        const [exact, fused] = [0n, 1n].map((more) => tensor(BigInt64Array.of(2n ** 53n + more)));
+        assert.ok(exact && fused);
+        assert.equal(found([{ exact, fused: exact, isReordered: false }]), undefined);
+        assert.match(
+            found([{ exact, fused, isReordered: false }]) ?? '',
+            /tensor 0 of shape \[1\] differs by up to 1/,
+        );
     });
 
     it('lets results pass that are off by little beside the largest element', () => {
