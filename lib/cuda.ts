@@ -62,7 +62,8 @@ export function memoryInfo(device: Device = 'cuda'): DeviceMemory {
  * Opens cuBLASLt, which large products use: the file or folder that `NATIVEGRAD_CUBLASLT` names, else beside the plugin, in the
  * toolkit that `npm run build:cuda` has set up, in `CUDA_HOME`, or where the system finds it.
  *
- * @returns Its path and version; or the reason why it cannot be opened, when products are our own kernels'.
+ * @returns Its path and version; or the reason why it cannot be opened, when products are our own kernels'. Products keep to what they
+ * found at the first large one: a library that is installed later serves from the next process on.
  * @throws CudaError where CUDA cannot be used.
  */
 export function productLibrary(): LibraryFile | { readonly reason: string } {

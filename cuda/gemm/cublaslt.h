@@ -67,7 +67,8 @@ struct LibraryState {
 // Where the library lies: `only`, a file or folder; or, where that is empty, beside the plugin, in the
 // toolkit that a build has set up, in the folder `also`, or where the system finds it. Forgets a failure.
 void name_cublaslt(const std::string& only, const std::string& also);
-// Opens it. The first that opens stays; after a failure another call tries again. Never throws.
+// Opens it. The first that opens stays; after a failure another call tries again, though ops, which ask at
+// their first large product, keep to that answer: their bits may not change within a process. Never throws.
 LibraryState load_cublaslt();
 
 // Bits do not depend on the run: no algorithm that adds by atomics is chosen. Throws nativegrad::Error when

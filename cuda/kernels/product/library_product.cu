@@ -11,6 +11,7 @@ namespace {
 // Multiplications from which on the library's larger tiles are worth its call.
 constexpr double least_work = 1 << 28;
 
+// Asked once: a library that turns up later would change the bits of products in the middle of a training.
 bool is_library_there() {
     static const bool ready = load_cublaslt().ready;
     return ready;
