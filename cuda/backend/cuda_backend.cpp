@@ -70,7 +70,10 @@ int32_t describe(int32_t ordinal, DeviceInfo* info, ErrorMessage* error) {
     });
 }
 
-void name_library(const char* only, const char* also) { name_cublaslt(only, also); }
+void name_library(const char* only, const char* also) {
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { name_cublaslt(only, also); });
+}
 
 int32_t describe_library(LibraryInfo* info, ErrorMessage* error) {
     return guarded(error, "cuda", [&] {
