@@ -12,6 +12,9 @@ namespace {
 
 constexpr size_t small_bytes = size_t{64} << 10;
 
+// A burst of reads, of all tensors of a model, needs more; those are given back when it is over.
+constexpr size_t most_idle = 64;
+
 }  // namespace
 
 struct Reads::Read {
@@ -25,6 +28,18 @@ struct Reads::Read {
     size_t bytes = 0;
     void* copy = nullptr;          // of a large tensor, on the device
     std::unique_ptr<char[]> here;  // of a large tensor for whose copy the device has no memory
+
+    Read() = default;
+    Read(const Read&) = delete;
+    Read& operator=(const Read&) = delete;
+    ~Read() {
+        try {
+            destroy(done);
+            release_host(locked);
+        } catch (const Error&) {
+            // The device is lost, and its memory with it.
+        }
+    }
 };
 
 Reads::Read& Reads::idle() {
@@ -39,10 +54,8 @@ Reads::Read& Reads::idle() {
     auto read = std::make_unique<Read>();
     read->done = create_event();
     read->locked = static_cast<Read::Locked*>(allocate_host(sizeof(Read::Locked)));
-    if (read->locked == nullptr) {
-        destroy(read->done);
+    if (read->locked == nullptr)
         throw Error(Status::out_of_memory, "no page-locked memory left to read into");
-    }
     return *read.release();
 }
 
@@ -50,8 +63,14 @@ void Reads::put_back(Read& read) {
     if (read.copy != nullptr) release_block(queue_, read.copy, read.bytes);
     read.copy = nullptr;
     read.here.reset();
-    const std::lock_guard<std::mutex> lock(mutex_);
-    idle_.push_back(&read);
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (idle_.size() < most_idle) {
+            idle_.push_back(&read);
+            return;
+        }
+    }
+    delete &read;
 }
 
 Reads::Read* Reads::begin(const void* from, size_t bytes) {

@@ -36,7 +36,7 @@ class Reads {
 
     Queue& queue_;
     std::mutex mutex_;
-    std::vector<Read*> idle_;  // never freed: as many as were under way at once
+    std::vector<Read*> idle_;  // for the next ones, up to 64
 
     // Of the large ones.
     std::mutex stream_mutex_;
