@@ -23,13 +23,12 @@ std::string driver_release() {
     return {};
 }
 
-// The variable is looked at for the message only; the driver acts on it. A number or UUID that no device has
-// hides those behind it, too.
-Availability none_seen(std::string& detail) {
+// The variable is looked at for the message only; the driver acts on it.
+Availability none_found(std::string& detail) {
     const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
     if (visible == nullptr) return Availability::no_device;
     detail = visible;
-    return Availability::hidden_by_environment;
+    return none_seen(detail);
 }
 
 // "CUDA_ERROR_SYSTEM_NOT_READY (802)"
@@ -62,7 +61,7 @@ Availability start_driver(Probe& found, std::string& detail) {
     if (found.driver_version / 1000 < found.runtime_version / 1000) return Availability::driver_too_old;
     constexpr int no_device = 100;
     const int status = init(0);
-    if (status == no_device) return none_seen(detail);
+    if (status == no_device) return none_found(detail);
     if (status == 0) return Availability::ready;
     detail = "cuInit gives " + driver_error(driver, status);
     return Availability::broken;
@@ -90,7 +89,7 @@ Availability count_devices(Probe& found, std::string& detail) {
     if (status != cudaSuccess || found.device_count == 0) {
         found.device_count = 0;
         cudaGetLastError();
-        if (status == cudaSuccess || status == cudaErrorNoDevice) return none_seen(detail);
+        if (status == cudaSuccess || status == cudaErrorNoDevice) return none_found(detail);
         detail = std::string(cudaGetErrorString(status)) + " (" + cudaGetErrorName(status) + ")";
         return Availability::broken;
     }

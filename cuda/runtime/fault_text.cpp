@@ -37,7 +37,10 @@ std::string fault_text(const Probe& found, const std::string& detail) {
                    (found.driver_release.empty() ? "one" : found.driver_release) + " for CUDA " +
                    version_text(found.driver_version) + ", and " + need + ".";
         case Availability::no_device:
-            return "[cuda] the NVIDIA driver finds no GPU on this machine (nvidia-smi lists them).";
+            return detail.empty()
+                       ? "[cuda] the NVIDIA driver finds no GPU on this machine (nvidia-smi lists them)."
+                       : "[cuda] the NVIDIA driver finds no GPU; CUDA_VISIBLE_DEVICES is '" + detail +
+                             "' (nvidia-smi lists those of the machine).";
         case Availability::hidden_by_environment:
             return "[cuda] CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it, or name one "
                    "(0); it is '" +
@@ -51,6 +54,12 @@ std::string fault_text(const Probe& found, const std::string& detail) {
     return {};
 }
 
+// The driver ends the list at the first entry that it does not know: -1 is the usual word for none.
+Availability none_seen(const std::string& visible) {
+    const bool hides_all = visible.empty() || visible.compare(0, 2, "-1") == 0;
+    return hides_all ? Availability::hidden_by_environment : Availability::no_device;
+}
+
 // A binary runs on its own and on later minor versions, "90a" on that alone, PTX of the newest on all later
 // ones.
 bool runs_on(const std::string& architectures, int capability) {
@@ -61,6 +70,7 @@ bool runs_on(const std::string& architectures, int capability) {
         const size_t end = std::min(architectures.find_first_of(",;", at), architectures.size());
         const std::string word = architectures.substr(at, end - at);
         at = end + 1;
+        if (word.empty()) continue;
         if (word == "ptx") {
             runs |= capability >= newest;
             continue;

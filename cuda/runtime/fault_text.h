@@ -11,6 +11,9 @@ namespace nativegrad::cuda {
 // `detail`: what the dynamic linker said of libcuda.so.1, CUDA_VISIBLE_DEVICES, or for what code there is
 // none.
 std::string fault_text(const Probe& found, const std::string& detail);
+// What to say where the driver finds no GPU and CUDA_VISIBLE_DEVICES is set to `visible`: whether that alone
+// can be why.
+Availability none_seen(const std::string& visible);
 // Whether code for these architectures ("80,90,ptx"; empty: for all) runs on a device of that capability.
 bool runs_on(const std::string& architectures, int capability);
 // "this plugin is built for sm_90 and later, NVIDIA A100 (cuda:0) is sm_80"

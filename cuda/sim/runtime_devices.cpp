@@ -48,7 +48,8 @@ Probe probe() {
     found.state = setup().fault;
     const Setup& words = setup();
     std::string detail = "libcuda.so.1: cannot open shared object file";
-    if (found.state == Availability::hidden_by_environment) detail = "7";
+    if (found.state == Availability::hidden_by_environment) detail = "-1";
+    if (found.state == Availability::no_device) detail.clear();
     if (found.state == Availability::ready && !runs_on(words.built_for, words.capability)) {
         found.state = Availability::other_architecture;
         detail = architecture_text(words.built_for, 0, "Simulated GPU", words.capability);

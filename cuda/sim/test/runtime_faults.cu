@@ -2,6 +2,7 @@
 // runtime.
 #include "device/device.h"
 #include "gemm/cublaslt.h"
+#include "runtime/fault_text.h"
 #include "sim/control.h"
 #include "sim/test/check.h"
 
@@ -33,7 +34,25 @@ NATIVEGRAD_TEST(machines_without_gpu) {
     expect_no_gpu("fault=driver_too_old",
                   {"too old", "550.54.15", "CUDA 12.4", "CUDA 13.0 needs driver 580"});
     expect_no_gpu("fault=no_device", {"finds no GPU"});
-    expect_no_gpu("fault=hidden_by_environment", {"CUDA_VISIBLE_DEVICES"});
+    expect_no_gpu("fault=hidden_by_environment", {"CUDA_VISIBLE_DEVICES", "unset it", "'-1'"});
+}
+
+// The variable is blamed only where it names no GPU at all.
+NATIVEGRAD_TEST(variable_is_blamed_where_it_hides_all) {
+    for (const char* hides : {"", "-1", "-1,0"})
+        expect(none_seen(hides) == Availability::hidden_by_environment, hides);
+    for (const char* names : {"0", "7", "0,1", "GPU-nonsense"}) {
+        const Availability state = none_seen(names);
+        expect(state == Availability::no_device, names);
+        const std::string said = fault_text({state, 0, 13000, 13000, "", ""}, names);
+        expect(said == std::string("[cuda] the NVIDIA driver finds no GPU; CUDA_VISIBLE_DEVICES is '") +
+                           names + "' (nvidia-smi lists those of the machine).",
+               said);
+    }
+}
+
+NATIVEGRAD_TEST(lists_of_architectures_may_have_gaps) {
+    expect(runs_on("75,,80", 80) && !runs_on("75,,80", 90) && !runs_on(",", 90), "75,,80");
 }
 
 NATIVEGRAD_TEST(setup_words_are_checked) {
