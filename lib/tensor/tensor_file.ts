@@ -37,9 +37,7 @@ export async function saveTensors(
     tensors: NamedTensors,
     metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-    const pairs = pairsOf(tensors);
-    const entries = await Promise.all(pairs.map(([name, x]) => toEntry(name, x)));
-    await writeSafetensorsFile(path, entries, metadata);
+    await writeSafetensorsFile(path, await entriesOf(pairsOf(tensors)), metadata);
 }
 
 /**
@@ -70,11 +68,33 @@ function isMap(tensors: NamedTensors): tensors is ReadonlyMap<string, Tensor> {
     return tensors instanceof Map;
 }
 
-async function toEntry(name: string, x: Tensor): Promise<SafetensorsEntry> {
+/** What reads under way may hold: each needs memory of the device for its elements, or page-locked memory. */
+const underWay = { reads: 64, bytes: 256 << 20 };
+
+/**
+ * Copies of the tensors as they are now. So many reads as may be under way leave the event loop free; the others are waited
+ * for here, since the tensors may be changed as soon as this returns.
+ */
+export function entriesOf(
+    pairs: readonly (readonly [string, Tensor])[],
+    limit: typeof underWay = underWay,
+): Promise<SafetensorsEntry[]> {
+    let [reads, bytes] = [0, 0];
+    return Promise.all(
+        pairs.map(([name, x]) => {
+            const size = x.size * itemSize(x.dtype);
+            const isLater = x.deviceCode !== 0 && reads < limit.reads && bytes + size <= limit.bytes;
+            if (isLater) [reads, bytes] = [reads + 1, bytes + size];
+            return toEntry(name, x, isLater);
+        }),
+    );
+}
+
+async function toEntry(name: string, x: Tensor, isLater: boolean): Promise<SafetensorsEntry> {
     const source = x.isContiguous ? x : new Tensor(x.shape, x.dtype);
     if (source !== x) run('contiguous', [x], [source]);
     const data = new Uint8Array(x.size * itemSize(x.dtype));
-    const done = x.deviceCode === 0 ? undefined : readIntoLater(source, data);
+    const done = isLater ? readIntoLater(source, data) : undefined;
     if (!done) readInto(source, data);
     if (source !== x) source.dispose();
     await done;

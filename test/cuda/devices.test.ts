@@ -8,15 +8,18 @@ import {
     cuda,
     defaultDevice,
     emptyCache,
+    full,
     memory,
     ones,
     randn,
+    resetPeak,
     scope,
     setDefaultDevice,
     setMemoryLimit,
     tensor,
     zeros,
 } from '../../lib/index.js';
+import { entriesOf } from '../../lib/tensor/tensor_file.js';
 import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
@@ -177,6 +180,27 @@ describe('devices', function () {
             const x = randn([3, 4, 5]).mul(40).abs().to(dtype).transpose(0, 2);
             assert.deepEqual(x.to('cuda').to('cuda:1').to('cpu').toArray(), x.toArray(), dtype);
         }
+    });
+
+    it('are saved as they are at the call, few under way at once', async () => {
+        const size = 100_000;
+        const read = async (limit: { reads: number; bytes: number }): Promise<number> => {
+            const pairs = Array.from({ length: 6 }, (_, i) => [String(i), full([size], i, { device: 'cuda' })] as const);
+            cuda.synchronize();
+            emptyCache('cuda');
+            resetPeak('cuda');
+            const before = memory('cuda').peakBytes;
+            const entries = entriesOf(pairs, limit);
+            for (const [, x] of pairs) x.fill_(-1);
+            for (const { name, data } of await entries) {
+                const values = new Float32Array(data.buffer, data.byteOffset, size);
+                assert.ok(values.every((value) => value === Number(name)), name);
+            }
+            return memory('cuda').peakBytes - before;
+        };
+        const few = await read({ reads: 6, bytes: 4 * size });
+        const fewer = await read({ reads: 1, bytes: Infinity });
+        assert.ok(Math.max(few, fewer) < 2 * 4 * size, `${few} and ${fewer} bytes more`);
     });
 
     it('become the default by setDefaultDevice', () => {
