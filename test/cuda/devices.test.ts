@@ -20,6 +20,7 @@ import {
     zeros,
 } from '../../lib/index.js';
 import { entriesOf } from '../../lib/tensor/tensor_file.js';
+import { reportOfChild } from '../support/child.js';
 import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
@@ -34,25 +35,17 @@ interface Report {
 }
 
 const probe = `
-const { cuda, ones } = await import(process.argv[1]);
-const report = { available: cuda.isAvailable(), devices: cuda.deviceCount(), reason: cuda.unavailableReason() };
+const { cuda, ones } = library;
+const found = { available: cuda.isAvailable(), devices: cuda.deviceCount(), reason: cuda.unavailableReason() };
 try {
     ones([2], { device: 'cuda' });
 } catch (error) {
-    Object.assign(report, { name: error.name, message: error.message });
+    Object.assign(found, { name: error.name, message: error.message });
 }
-console.log(JSON.stringify({ ...report, sum: ones([2]).add(1).sum().item() }));
+report({ ...found, sum: ones([2]).add(1).sum().item() });
 `;
 
-function probeWith(environment: NodeJS.ProcessEnv): Report {
-    const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        ['--input-type=module', '-e', probe, compiledLibrary()],
-        { encoding: 'utf8', env: { ...compiledEnvironment(), ...environment } },
-    );
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout) as Report;
-}
+const probeWith = (environment: NodeJS.ProcessEnv): Report => reportOfChild(probe, environment) as Report;
 
 function assertUnusable(report: Report, message: RegExp): void {
     assert.equal(report.name, 'CudaError');

@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { compiledEnvironment, compiledLibrary } from '../support/compiled.js';
+import { reportOfChild } from '../support/child.js';
+import { compiledLibrary } from '../support/compiled.js';
 
 /** Runs the body of a module in a process whose simulated GPU is set up by `setup`; gives what it reports. */
 function runWith(setup: string, body: string): unknown {
-    const script = `
-        const { cuda, ones, scope, setMemoryLimit, tensor, zeros } = await import(process.argv[1]);
-        const report = (value) => console.log(JSON.stringify(value));
-        ${body}`;
-    const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        ['--input-type=module', '-e', script, compiledLibrary()],
-        { encoding: 'utf8', env: { ...compiledEnvironment(), NATIVEGRAD_CUDA_SIM_SETUP: setup } },
-    );
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout);
+    const names = 'const { cuda, ones, scope, setMemoryLimit, tensor, zeros } = library;';
+    return reportOfChild(`${names}\n${body}`, { NATIVEGRAD_CUDA_SIM_SETUP: setup });
 }
 
 /** How often a timer of 5 ms fires while `body`, in JavaScript, is waited for. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { emptyCache, setDefaultDevice, zeros, type Device, type LowPrecision } from '../../../lib/index.js';
-import { isSimulated, prepare, readsOf, type RunOptions } from './training_runs.js';
+import { isSimulated } from '../../support/simulator.js';
+import { prepare, readsOf, type RunOptions } from './training_runs.js';
 
 /** Digest of all losses and of the bits of all parameters and buffers after some steps. */
 async function digestOf(options: RunOptions, steps: number): Promise<string> {

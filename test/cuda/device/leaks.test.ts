@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { cuda, emptyCache, memory, ones, scope, setDefaultDevice, type Device } from '../../../lib/index.js';
-import { isSimulated, prepare, readsOf } from './training_runs.js';
+import { isSimulated } from '../../support/simulator.js';
+import { prepare, readsOf } from './training_runs.js';
 
 interface Held {
     /** By the device's own count, of this and other processes. */

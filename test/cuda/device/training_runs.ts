@@ -2,7 +2,6 @@
 import {
     autocast,
     capture,
-    cuda,
     manualSeed,
     nn,
     optim,
@@ -13,8 +12,7 @@ import {
     type Tensor,
     type TensorData,
 } from '../../../lib/index.js';
-
-export const isSimulated = (): boolean => cuda.deviceInfo().name.startsWith('Simulated');
+import { isSimulated } from '../../support/simulator.js';
 
 export interface Run {
     readonly model: nn.Sequential;
