@@ -51,6 +51,11 @@ const bf16Row: Benchmark = {
         pytorch: torchTraining('cnn', 'bf16=True'),
         pytorch_channels_last: torchTraining('cnn', 'bf16=True, channels_last=True'),
         pytorch_channels_last_fused: torchTraining('cnn', 'bf16=True, channels_last=True, fused=True'),
+        pytorch_compile: torchTraining(
+            'cnn',
+            'bf16=True, channels_last=True, fused=True, compiled=True',
+            true,
+        ),
     },
     ours: (context) =>
         trainingSubject(buildCnn(), context, { execution: 'captured', batch: BATCH, precision: 'bf16' }),

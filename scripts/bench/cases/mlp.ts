@@ -39,6 +39,7 @@ const bf16Row: Benchmark = {
     peers: {
         pytorch: torchTraining('mlp', 'bf16=True'),
         pytorch_fused: torchTraining('mlp', 'bf16=True, fused=True'),
+        pytorch_compile: torchTraining('mlp', 'bf16=True, fused=True, compiled=True', true),
     },
     ours: (context) =>
         trainingSubject(buildMlp(), context, { execution: 'captured', batch: BATCH, precision: 'bf16' }),
