@@ -231,8 +231,8 @@ export abstract class Module {
 
     /**
      * Moves parameters, their gradients and buffers to a device, or casts those of float dtypes to another float dtype, or
-     * both; in place: whoever holds them (an optimizer made before) sees it. The state of an optimizer that has stepped
-     * already stays where it is, so move the model first.
+     * both; in place: whoever holds them (an optimizer made before) sees it, and the state of an
+     * optimizer follows its parameters with the next step.
      *
      * @throws TypeError for a dtype that is no float; CudaError where CUDA cannot be used, and then nothing has moved.
      * @example

@@ -37,8 +37,8 @@ const moveOp = defineOp<readonly [Tensor], { device: Device; from: Device }>({
     differentiable: true,
 });
 
-/** x on another device; x itself where it lies there already. */
-function move(x: Tensor, device: Device): Tensor {
+/** @internal x on another device; x itself where it lies there already. */
+export function move(x: Tensor, device: Device): Tensor {
     return deviceCode('to', device) === x.deviceCode ? x : moveOp([x], { device, from: x.device });
 }
 

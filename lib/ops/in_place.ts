@@ -4,7 +4,7 @@ import { category, requireRange, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, overlaps, sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { binaryRules } from './arithmetic.js';
-import { requireTensor } from './convert.js';
+import { move, requireTensor } from './convert.js';
 import { binaryDtype, type BinaryRule } from './define_binary.js';
 import { copyKernel, type Operand } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -158,11 +158,13 @@ export function maskedFill_(x: Tensor, mask: Tensor, value: Operand): Tensor {
     return x;
 }
 
-/** Overwrites x with the elements of another tensor, broadcast and cast. */
+/** Overwrites x with the elements of another tensor, broadcast and cast; it may lie on another device. */
 export function copy_(x: Tensor, source: Tensor): Tensor {
     requireFit('copy_', x, source);
     beginWrite('copy_', x, source);
-    withoutOverlap(x, source, (from) => run('copy', [from], [x]));
+    const near = source.deviceCode === x.deviceCode ? source : move(source, x.device);
+    withoutOverlap(x, near, (from) => run('copy', [from], [x], [], 'copy_'));
+    if (near !== source) near.dispose();
     return x;
 }
 

@@ -3,7 +3,7 @@ import { nodeOf } from '../autograd/node.js';
 import { noGrad } from '../autograd/grad_mode.js';
 import { run, untraced } from '../native/call.js';
 import { activeTracer, eachStep, guard, type Scalar } from '../native/tracer.js';
-import { contiguous } from '../ops/convert.js';
+import { contiguous, move } from '../ops/convert.js';
 import { zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
@@ -299,6 +299,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
             state.fresh = true;
         }
+        followParameter(state, parameter);
         return [{ parameter, gradient, state }];
     }
 
@@ -324,6 +325,15 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             throw new TypeError(
                 `[${this.label}] parameters must be float32 or float64, got ${parameter.dtype}`,
             );
+    }
+}
+
+/** Brings the state to the device of its parameter, which may have moved since the last step. */
+function followParameter({ tensors }: ParameterState, parameter: Tensor): void {
+    for (const [name, tensor] of tensors) {
+        if (tensor.deviceCode === parameter.deviceCode) continue;
+        tensors.set(name, keep(untraced(() => noGrad(() => move(tensor, parameter.device)))));
+        tensor.dispose();
     }
 }
 

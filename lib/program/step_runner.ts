@@ -7,7 +7,7 @@ import { activeTracer } from '../native/tracer.js';
 import { describeValue, isList } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { shapeText } from '../tensor/shape.js';
-import { viewOf, type Tensor } from '../tensor/tensor.js';
+import { Tensor, viewOf } from '../tensor/tensor.js';
 import { CapturedProgram, type ProgramRun, type RecordingOptions } from './captured_program.js';
 import type { CaptureStatistics, RunOptions } from './options.js';
 import { ProgramCache, type FittingProgram } from './program_cache.js';
@@ -342,7 +342,11 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
 }
 
 /** Refuses options of a run that are none; they may come from JavaScript. */
-export function requireRunOptions(options: RunOptions<never>): void {
+export function requireRunOptions(options: RunOptions<never> | Tensor): void {
+    if (options instanceof Tensor)
+        throw new TypeError(
+            '[capture] run takes the inputs of the step in a list, got several tensors; write run(steps, [x, y])',
+        );
     requireOptionNames('[capture]', options, ['onProgress', 'signal', 'chunk']);
     const { chunk = 1, onProgress, signal } = options;
     if (!Number.isInteger(chunk) || chunk < 1)

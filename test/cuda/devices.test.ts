@@ -9,8 +9,11 @@ import {
     defaultDevice,
     emptyCache,
     full,
+    manualSeed,
     memory,
+    nn,
     ones,
+    optim,
     randn,
     resetPeak,
     scope,
@@ -18,6 +21,7 @@ import {
     setMemoryLimit,
     tensor,
     zeros,
+    type Device,
 } from '../../lib/index.js';
 import { entriesOf } from '../../lib/tensor/tensor_file.js';
 import { reportOfChild } from '../support/child.js';
@@ -166,6 +170,40 @@ describe('devices', function () {
         weight.to('cpu').mul(tensor([5, 6])).sum().backward();
         assert.equal(weight.grad?.device, 'cuda:0');
         assert.deepEqual(weight.grad?.toArray(), [5, 6]);
+    });
+
+    it('are crossed by copy_ and by loadStateDict', () => {
+        const x = zeros([2, 2], { device: 'cuda' });
+        assert.deepEqual(x.copy_(tensor([5, 6], { dtype: 'int32' })).toArray(), [
+            [5, 6],
+            [5, 6],
+        ]);
+        assert.deepEqual(zeros([2]).copy_(x.select(0, 1)).toArray(), [5, 6]);
+
+        const [model, moved] = [new nn.Linear(3, 2), new nn.Linear(3, 2).to('cuda')];
+        moved.loadStateDict(model.stateDict());
+        assert.equal(moved.weight.device, 'cuda:0');
+        assert.deepEqual(moved.weight.toArray(), model.weight.toArray());
+    });
+
+    it('are changed in the middle of a training: the state of the optimizer follows', () => {
+        const losses = (devices: readonly Device[]): number[] => {
+            manualSeed(3);
+            const model = new nn.Linear(3, 1);
+            const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 });
+            return devices.map((device) => {
+                model.to(device);
+                optimizer.zeroGrad();
+                const loss = model.forward(ones([2, 3], { device })).square().mean();
+                loss.backward();
+                optimizer.step();
+                return loss.item();
+            });
+        };
+        const stayed = losses(['cpu', 'cpu', 'cpu', 'cpu']);
+        losses(['cpu', 'cuda', 'cuda:1', 'cpu']).forEach((loss, i) => {
+            assert.ok(Math.abs(loss - stayed[i]) < 1e-5 * stayed[i], `step ${i}: ${loss} and ${stayed[i]}`);
+        });
     });
 
     it('keep the bits of every dtype on the way', () => {

@@ -203,6 +203,10 @@ describe('capture on another thread', () => {
         );
         await assert.rejects(run.run(2, undefined as never), /in a list, got undefined/);
         await assert.rejects(
+            run.run(2, ones([2, 3]) as never, ones([2]) as never),
+            /got several tensors; write run\(steps, \[x, y\]\)/,
+        );
+        await assert.rejects(
             run.run(2, [ones([2, 3])], { onprogress: () => 0 } as never),
             /mean 'onProgress'/,
         );
