@@ -39,13 +39,23 @@ function pluginPath(op: string): string {
     const paths = candidates();
     const found = paths.find((path) => existsSync(path));
     if (found !== undefined) return found;
-    const origin = namedPlugin === '' ? '' : ', which NATIVEGRAD_CUDA names';
-    const driver = driverVersion() === undefined ? 'no NVIDIA driver is found on this machine, and ' : '';
+    const driver =
+        driverVersion() === undefined
+            ? 'no NVIDIA driver is found on this machine: install it first; and '
+            : '';
     throw new CudaError(
         op,
-        `${driver}the CUDA plugin is not there: no ${paths.join(' and no ')}${origin}. ` +
-            'Build it in a checkout of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name it',
+        `${driver}the CUDA plugin is not there: no ${paths.join(' and no ')}${remedy(paths)}`,
     );
+}
+
+/** What helps where there is no plugin. */
+function remedy(paths: readonly string[]): string {
+    if (namedPlugin !== '') return ', which NATIVEGRAD_CUDA names: correct it, or unset it';
+    const checkout = resolve(dirname(paths.at(-1) ?? ''), '..');
+    return existsSync(join(checkout, 'cuda'))
+        ? '. Build it: npm run build:cuda'
+        : '. Build it in a clone of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name the file';
 }
 
 /**

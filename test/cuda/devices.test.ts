@@ -84,7 +84,7 @@ describe('a GPU that cannot be used', function () {
     it('says so: the plugin is missing', () => {
         const path = join(folder(), 'nowhere.so');
         const report = probeWith({ NATIVEGRAD_CUDA: path });
-        assertUnusable(report, /^no NVIDIA driver is found on this machine, and the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names/);
+        assertUnusable(report, /^(no NVIDIA driver is found on this machine: install it first; and )?the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names: correct it/);
     });
 
     it('says so: the file is no library', () => {
