@@ -40,8 +40,8 @@ export function isDevice(name: unknown): name is Device {
 export function requireTarget(op: string, target: unknown): asserts target is DType | Device {
     if (isDevice(target) || dtypes.some((name) => name === target)) return;
     throw new TypeError(
-        `[${op}] unknown dtype ${typeof target === 'string' ? `'${target}'` : describeValue(target)}; ` +
-            `expected one of ${dtypes.join(', ')}, or a device: 'cpu', 'cuda', 'cuda:1'`,
+        `[${op}] unknown dtype or device ${typeof target === 'string' ? `'${target}'` : describeValue(target)}; ` +
+            `expected one of ${dtypes.join(', ')}, or a device: 'cpu', 'cuda', 'cuda:0', 'cuda:1', ...`,
     );
 }
 

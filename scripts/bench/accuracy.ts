@@ -213,4 +213,11 @@ const command = new Command('bench:accuracy')
         }
     });
 
-await command.parseAsync();
+try {
+    await command.parseAsync();
+} catch (error) {
+    // What a user can mend is one line.
+    if (!(error instanceof Error) || !/^\[(bench|mnist)\]/.test(error.message)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+}

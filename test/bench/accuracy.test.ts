@@ -89,7 +89,10 @@ describe('bench:accuracy', function () {
         spawnSync(process.execPath, ['--import', 'tsx', script, ...words], { encoding: 'utf8' }).stderr;
 
     it('refuses rows and counts that are none', () => {
-        assert.match(said('accuracy_999'), /there is no row 'accuracy_999'; rows are accuracy_982/);
+        assert.match(
+            said('accuracy_999'),
+            /^\[bench\] there is no row 'accuracy_999'; rows are accuracy_982.*\n$/,
+        );
         assert.match(said('--seeds', '0'), /expected an integer of at least 1/);
     });
 });

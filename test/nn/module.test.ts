@@ -149,7 +149,7 @@ describe('module', () => {
         assert.throws(() => net.to('int32'), /\[to\] a module takes a float dtype, got int32/);
         assert.throws(
             () => net.to('gpu' as 'cpu'),
-            /\[to\] unknown dtype 'gpu'; .* or a device: 'cpu', 'cuda'/,
+            /\[to\] unknown dtype or device 'gpu'; .* or a device: 'cpu', 'cuda'/,
         );
     });
 

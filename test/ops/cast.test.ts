@@ -91,7 +91,7 @@ describe('cast', () => {
     it('refuses an unknown dtype', () => {
         assert.throws(
             () => tensor([1]).to('float8' as DType),
-            /unknown dtype 'float8'; expected one of float32/,
+            /unknown dtype or device 'float8'; expected one of float32/,
         );
     });
 });

@@ -18,7 +18,7 @@ export const convertSamples: readonly OpSample[] = [
         wrong: [
             {
                 call: () => ng.ones([2]).to('float8' as ng.DType),
-                message: /unknown dtype 'float8'; expected one of float32/,
+                message: /unknown dtype or device 'float8'; expected one of float32/,
             },
             {
                 call: () => ng.cast([1] as never, 'int32'),
