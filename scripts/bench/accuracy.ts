@@ -12,7 +12,7 @@ import { compareMixed, MIXED, mixedText, type MixedRow } from './accuracy_mixed.
 import { mean, percent, searchGrid, type Grid, type Run, type Timed } from './accuracy_search.js';
 import { runProgram, type Program } from './fresh_process.js';
 import { describeHost } from './host.js';
-import { saveRun } from './save.js';
+import { currentCommit, saveRun } from './save.js';
 import { stagePackage } from './staged_package.js';
 import { summarize, type Summary } from './statistics.js';
 
@@ -197,6 +197,7 @@ const command = new Command('bench:accuracy')
         const comparison = new Comparison(flags, folder);
         const machine = `${describeHost()}, ${flags.threads} threads, Node ${process.version}`;
         print(`${machine}\n`);
+        const commit = currentCommit();
         // First: a search is long, and there may be no package to compare with.
         const staged = stagePackage();
         try {
@@ -207,6 +208,7 @@ const command = new Command('bench:accuracy')
                     script: 'bench:accuracy',
                     words: process.argv.slice(2),
                     machine,
+                    commit,
                 });
         } finally {
             staged.remove();

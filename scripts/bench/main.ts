@@ -12,7 +12,7 @@ import { measurePeak } from './peak.js';
 import { Peers } from './peers.js';
 import { describeRow } from './report.js';
 import { runRounds } from './rounds.js';
-import { saveRun } from './save.js';
+import { currentCommit, saveRun } from './save.js';
 import { NotBuiltError, stagePackage } from './staged_package.js';
 import type { StagedPackage } from './staged_package.js';
 import { makeRow } from './statistics.js';
@@ -68,6 +68,7 @@ async function measureAll(
     flags: Flags,
 ): Promise<void> {
     const { python, tfjs, threads, compile } = flags;
+    const commit = currentCommit();
     const peers = await Peers.start(benchmarks, { python, tfjs, threads, compile, say });
     try {
         const host = [describeHost(), `${threads} threads`, `Node ${process.version}`, ...peers.versions];
@@ -86,6 +87,7 @@ async function measureAll(
                 script: 'bench',
                 words: process.argv.slice(2),
                 machine,
+                commit,
                 peaks: allPeaks,
             });
         if (flags.json) print(JSON.stringify(rows));

@@ -9,12 +9,14 @@ export interface RunFacts {
     readonly script: string;
     readonly words: readonly string[];
     readonly machine: string;
+    /** What is measured, from `currentCommit()` before it is. */
+    readonly commit: string | null;
     /** GFLOP/s of multiply-adds, as often as they were measured. */
     readonly peaks?: readonly number[];
 }
 
 /** The commit that was measured, with a + where files differ from it; null outside a repository. */
-function commit(): string | null {
+export function currentCommit(): string | null {
     try {
         const git = (...words: string[]): string =>
             execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -42,11 +44,11 @@ export function portableCommand(script: string, words: readonly string[]): strin
 
 /** Writes a file of `bench/results/`. */
 export function saveRun(path: string, rows: readonly object[], facts: RunFacts): void {
-    const { script, words, machine, peaks = [] } = facts;
+    const { script, words, machine, commit, peaks = [] } = facts;
     const run = {
         date: new Date().toISOString().slice(0, 10),
         command: portableCommand(script, words),
-        commit: commit(),
+        commit,
         machine,
         peak_gflops: peaks.length > 0 ? Number(median(peaks).toFixed(1)) : null,
         rows,

@@ -9,7 +9,8 @@ import { checksums } from './thread_pool_work.js';
 
 /** Numbers of the processors that this process may use, from a list such as 0-3,8. */
 function allowedProcessors(): number[] {
-    const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    const [, list = ''] =
+        /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
     return list.split(',').map((range) => Number.parseInt(range, 10));
 }
 
@@ -26,7 +27,7 @@ const threadIds = (): string => readdirSync('/proc/self/task').join();
 /** The ids of the threads of this process, once the kernel lists none any more that has ended. */
 async function settledThreadIds(): Promise<string> {
     let now = threadIds();
-    for (let same = 0; same < 5; ) {
+    for (let same = 0; same < 5;) {
         await sleep(10);
         const next = threadIds();
         same = next === now ? same + 1 : 0;
@@ -63,19 +64,6 @@ describe('thread pool', function () {
         }
     });
 
-    it('keeps its threads where the options stay as they are', async function () {
-        if (process.platform !== 'linux') this.skip();
-        setThreads(3);
-        checksums(1);
-        const running = await settledThreadIds();
-        setThreads(3);
-        checksums(1);
-        assert.equal(await settledThreadIds(), running);
-        setThreads(3, { spinMicroseconds: 50 });
-        checksums(1);
-        assert.notEqual(await settledThreadIds(), running);
-    });
-
     it('gives two workers that compute at once the bits of a lone one', async () => {
         setThreads(2);
         const expected = checksums(rounds);
@@ -89,44 +77,6 @@ describe('thread pool', function () {
         for (const spinMicroseconds of [0, 1, 5000]) {
             setThreads(3, { spinMicroseconds });
             assert.deepEqual(checksums(4), expected);
-        }
-    });
-
-    it('gives the same bits wherever threads run', function () {
-        if (process.platform !== 'linux') this.skip();
-        setThreads(1);
-        const expected = checksums(4);
-        const [processor = 0] = allowedProcessors();
-        setThreads(3, { processors: [processor] });
-        assert.deepEqual(native.threadOptions(), {
-            count: 3,
-            spinMicroseconds: 100,
-            processors: [processor],
-        });
-        assert.deepEqual(checksums(4), expected);
-        const bound = threadAffinities().filter((list) => list === String(processor));
-        assert.ok(bound.length >= 2, `two workers on processor ${processor}, found ${bound.length}`);
-    });
-
-    it('binds the thread of captured programs where the options say, also when they change', async function () {
-        if (process.platform !== 'linux' || availableParallelism() < 2) this.skip();
-        const [processor = 0] = allowedProcessors();
-        const bound = (): number =>
-            threadAffinities().filter((list) => list === String(processor)).length;
-        const step = capture((x: Tensor) => x.add(1));
-        const x = zeros([4]);
-        setThreads(1);
-        await step.async(x);
-        const others = bound();
-        for (const [options, count] of [
-            [{ processors: [processor] }, 1],
-            [{}, 0],
-            [{ processors: [processor] }, 1],
-            [{}, 0],
-        ] as const) {
-            setThreads(1, options);
-            await step.async(x);
-            assert.equal(bound() - others, count);
         }
     });
 
@@ -158,4 +108,56 @@ describe('thread pool', function () {
         }
         for (const result of await running) assert.deepEqual(result, expected);
     });
+
+    // What /proc tells of threads.
+    if (process.platform === 'linux') {
+        it('keeps its threads where the options stay as they are', async () => {
+            setThreads(3);
+            checksums(1);
+            const running = await settledThreadIds();
+            setThreads(3);
+            checksums(1);
+            assert.equal(await settledThreadIds(), running);
+            setThreads(3, { spinMicroseconds: 50 });
+            checksums(1);
+            assert.notEqual(await settledThreadIds(), running);
+        });
+
+        it('gives the same bits wherever threads run', () => {
+            setThreads(1);
+            const expected = checksums(4);
+            const [processor = 0] = allowedProcessors();
+            setThreads(3, { processors: [processor] });
+            assert.deepEqual(native.threadOptions(), {
+                count: 3,
+                spinMicroseconds: 100,
+                processors: [processor],
+            });
+            assert.deepEqual(checksums(4), expected);
+            const bound = threadAffinities().filter((list) => list === String(processor));
+            assert.ok(bound.length >= 2, `two workers on processor ${processor}, found ${bound.length}`);
+        });
+
+        if (availableParallelism() > 1)
+            it('binds the thread of captured programs where the options say, also when they change', async () => {
+                const [processor = 0] = allowedProcessors();
+                const bound = (): number =>
+                    threadAffinities().filter((list) => list === String(processor)).length;
+                const step = capture((x: Tensor) => x.add(1));
+                const x = zeros([4]);
+                setThreads(1);
+                await step.async(x);
+                const others = bound();
+                for (const [options, count] of [
+                    [{ processors: [processor] }, 1],
+                    [{}, 0],
+                    [{ processors: [processor] }, 1],
+                    [{}, 0],
+                ] as const) {
+                    setThreads(1, options);
+                    await step.async(x);
+                    assert.equal(bound() - others, count);
+                }
+            });
+    }
 });
