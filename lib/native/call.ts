@@ -22,7 +22,8 @@ function codeIn(names: readonly string[], kind: string): (name: string) => numbe
     const codes = new Map(names.map((name, code) => [name, code]));
     return (name) => {
         const code = codes.get(name);
-        if (code === undefined) throw new Error(`the native addon has no ${kind} function '${name}'; rebuild it`);
+        if (code === undefined)
+            throw new Error(`the native addon has no ${kind} function '${name}'; rebuild it`);
         return code;
     };
 }
@@ -185,7 +186,12 @@ export function run(
 }
 
 /** Gives `record` a handle to part of the storage of `base`; `offset` counts elements from the first one of `base`. */
-export function makeView(record: TensorRecord, base: TensorRecord, offset: number, strides: readonly number[]): void {
+export function makeView(
+    record: TensorRecord,
+    base: TensorRecord,
+    offset: number,
+    strides: readonly number[],
+): void {
     requireAlive('view', base, 0);
     block[0] = base.id;
     block[1] = offset;

@@ -111,7 +111,12 @@ function remedy(root: string, steps: readonly SearchStep[], reason: string): str
     );
 }
 
-function explain(headline: string, options: SearchOptions, steps: readonly SearchStep[], reason: string): string {
+function explain(
+    headline: string,
+    options: SearchOptions,
+    steps: readonly SearchStep[],
+    reason: string,
+): string {
     const { platform, arch, libc, abi, node } = options.target ?? runtimeTarget();
     const system = [platform, arch, libc(), `Node ${node}`, `ABI ${abi}`].filter(Boolean).join(', ');
     const places = steps.map(({ path, found }) => `  ${path}: ${found}`);

@@ -47,7 +47,12 @@ describe('the command line on a GPU', function () {
         assert.equal(cpu.device, 'cpu');
         assertClose(gpu.test_loss, cpu.test_loss, 1e-4, 'test loss');
         assertClose(gpu.test_accuracy, cpu.test_accuracy, 0.005, 'test accuracy');
-        assertClose(gpu.validation_accuracy ?? NaN, cpu.validation_accuracy ?? NaN, 0.01, 'validation accuracy');
+        assertClose(
+            gpu.validation_accuracy ?? NaN,
+            cpu.validation_accuracy ?? NaN,
+            0.01,
+            'validation accuracy',
+        );
         // Either device reads what the other wrote.
         for (const { model_path: path, test_accuracy: accuracy, test_loss: loss } of [gpu, cpu]) {
             const evaluated = await run('evaluate', `--model_path ${path} --data ${data()} --device cuda`);

@@ -84,7 +84,10 @@ describe('a GPU that cannot be used', function () {
     it('says so: the plugin is missing', () => {
         const path = join(folder(), 'nowhere.so');
         const report = probeWith({ NATIVEGRAD_CUDA: path });
-        assertUnusable(report, /^(no NVIDIA driver is found on this machine: install it first; and )?the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names: correct it/);
+        assertUnusable(
+            report,
+            /^(no NVIDIA driver is found on this machine: install it first; and )?the CUDA plugin is not there: no .*nowhere\.so, which NATIVEGRAD_CUDA names: correct it/,
+        );
     });
 
     it('says so: the file is no library', () => {
@@ -110,7 +113,9 @@ describe('a GPU that cannot be used', function () {
     });
 
     it('says so: the plugin is of another version', () => {
-        const path = compiled('extern "C" const void* nativegrad_plugin(unsigned long, char*) { return nullptr; }');
+        const path = compiled(
+            'extern "C" const void* nativegrad_plugin(unsigned long, char*) { return nullptr; }',
+        );
         assertUnusable(
             probeWith({ NATIVEGRAD_CUDA: path }),
             /^.*other\.so is of another version than the addon: install the same version of both/,
@@ -145,13 +150,18 @@ describe('devices', function () {
         for (const call of [cuda.memoryInfo, cuda.deviceInfo])
             assert.throws(
                 () => call('cpu'),
-                new RegExp(`^RangeError: \\[cuda\\.${call.name}\\] expected a GPU, 'cuda' or 'cuda:1', got 'cpu'`),
+                new RegExp(
+                    `^RangeError: \\[cuda\\.${call.name}\\] expected a GPU, 'cuda' or 'cuda:1', got 'cpu'`,
+                ),
             );
     });
 
     it('do not mix in one op', () => {
         const [x, y] = [ones([2]), ones([2], { device: 'cuda' })];
-        assert.throws(() => x.add(y), /\[add\] the tensors are on different devices, cpu and cuda:0; move one with x\.to/);
+        assert.throws(
+            () => x.add(y),
+            /\[add\] the tensors are on different devices, cpu and cuda:0; move one with x\.to/,
+        );
         assert.throws(() => y.add(y.to('cuda:1')), /on different devices, cuda:0 and cuda:1/);
         assert.deepEqual(y.add(1).toArray(), [2, 2]);
     });
@@ -167,7 +177,11 @@ describe('devices', function () {
         assert.deepEqual(x.grad?.toArray(), [8, 16, 24]);
 
         const weight = tensor([3, 4], { device: 'cuda', requiresGrad: true });
-        weight.to('cpu').mul(tensor([5, 6])).sum().backward();
+        weight
+            .to('cpu')
+            .mul(tensor([5, 6]))
+            .sum()
+            .backward();
         assert.equal(weight.grad?.device, 'cuda:0');
         assert.deepEqual(weight.grad?.toArray(), [5, 6]);
     });
@@ -194,7 +208,10 @@ describe('devices', function () {
             return devices.map((device) => {
                 model.to(device);
                 optimizer.zeroGrad();
-                const loss = model.forward(ones([2, 3], { device })).square().mean();
+                const loss = model
+                    .forward(ones([2, 3], { device }))
+                    .square()
+                    .mean();
                 loss.backward();
                 optimizer.step();
                 return loss.item();
@@ -207,7 +224,16 @@ describe('devices', function () {
     });
 
     it('keep the bits of every dtype on the way', () => {
-        for (const dtype of ['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'bool'] as const) {
+        for (const dtype of [
+            'float32',
+            'float64',
+            'float16',
+            'bfloat16',
+            'int64',
+            'int32',
+            'uint8',
+            'bool',
+        ] as const) {
             const x = randn([3, 4, 5]).mul(40).abs().to(dtype).transpose(0, 2);
             assert.deepEqual(x.to('cuda').to('cuda:1').to('cpu').toArray(), x.toArray(), dtype);
         }
@@ -216,7 +242,10 @@ describe('devices', function () {
     it('are saved as they are at the call, few under way at once', async () => {
         const size = 100_000;
         const read = async (limit: { reads: number; bytes: number }): Promise<number> => {
-            const pairs = Array.from({ length: 6 }, (_, i) => [String(i), full([size], i, { device: 'cuda' })] as const);
+            const pairs = Array.from(
+                { length: 6 },
+                (_, i) => [String(i), full([size], i, { device: 'cuda' })] as const,
+            );
             cuda.synchronize();
             emptyCache('cuda');
             resetPeak('cuda');
@@ -225,7 +254,10 @@ describe('devices', function () {
             for (const [, x] of pairs) x.fill_(-1);
             for (const { name, data } of await entries) {
                 const values = new Float32Array(data.buffer, data.byteOffset, size);
-                assert.ok(values.every((value) => value === Number(name)), name);
+                assert.ok(
+                    values.every((value) => value === Number(name)),
+                    name,
+                );
             }
             return memory('cuda').peakBytes - before;
         };
@@ -281,7 +313,10 @@ describe('devices', function () {
         cuda.synchronize();
         const table = ones([2, 3], { device: 'cuda' });
         const places = tensor([[0, 1, 2, -1]], { dtype: 'int64', device: 'cuda' });
-        assert.throws(() => table.gather(1, places).toArray(), /\[gather\] index -1 at position \[0, 3\] is outside \[0, 3\)/);
+        assert.throws(
+            () => table.gather(1, places).toArray(),
+            /\[gather\] index -1 at position \[0, 3\] is outside \[0, 3\)/,
+        );
         assert.deepEqual(table.toArray(), [
             [1, 1, 1],
             [1, 1, 1],

@@ -72,7 +72,17 @@ describe('faults of a GPU', function () {
         ) as { values: number[]; messages: string[] };
         assert.deepEqual(said.values, [2, 3, 4]);
         const failure = /illegal memory access \(this launch is to fail\)/;
-        const named = ['', 'add', 'data', 'data', 'data', 'tensor', '', 'cuda.synchronize', 'cuda.memoryInfo'];
+        const named = [
+            '',
+            'add',
+            'data',
+            'data',
+            'data',
+            'tensor',
+            '',
+            'cuda.synchronize',
+            'cuda.memoryInfo',
+        ];
         named.forEach((op, i) => {
             assert.match(said.messages[i], failure, `call ${i}`);
             assert.match(said.messages[i], /^Error: \[/, `call ${i}`);
@@ -129,7 +139,9 @@ describe('faults of a GPU', function () {
         ) as string[];
         const names = 'tensor to to setDefaultDevice setMemoryLimit memory cuda.synchronize cuda.deviceInfo';
         assert.deepEqual(
-            said.map((message) => /^CudaError: \[(\S+)\] CUDA cannot be used: no NVIDIA driver/.exec(message)?.[1]),
+            said.map(
+                (message) => /^CudaError: \[(\S+)\] CUDA cannot be used: no NVIDIA driver/.exec(message)?.[1],
+            ),
             names.split(' '),
         );
     });
@@ -138,7 +150,8 @@ describe('faults of a GPU', function () {
         const data = folder();
         writeSmallMnist(data, 64, 32);
         const output = (setup: string): string => {
-            const words = '--import tsx scripts/train.ts --epochs 1 --hidden_sizes 8 --validation_split 0'.split(' ');
+            const words =
+                '--import tsx scripts/train.ts --epochs 1 --hidden_sizes 8 --validation_split 0'.split(' ');
             const { status, stdout, stderr } = spawnSync(
                 process.execPath,
                 [...words, '--data', data, '--output_dir', folder()],

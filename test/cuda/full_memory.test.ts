@@ -119,7 +119,9 @@ describe('a plugin without code for the GPU', function () {
     this.timeout(180_000);
 
     const reasonWith = (setup: string): unknown =>
-        reportOfChild('report(library.cuda.unavailableReason() ?? null);', { NATIVEGRAD_CUDA_SIM_SETUP: setup });
+        reportOfChild('report(library.cuda.unavailableReason() ?? null);', {
+            NATIVEGRAD_CUDA_SIM_SETUP: setup,
+        });
 
     it('names what it is built for, and what the GPU is', () => {
         assert.match(
@@ -139,7 +141,10 @@ describe('a plugin without code for the GPU', function () {
             const [built, capability] = rule.split(' on ');
             return reasonWith(`built_for=${built},capability=${capability}`) === null;
         };
-        assert.deepEqual(runs.filter((rule) => !isUsable(rule)), []);
+        assert.deepEqual(
+            runs.filter((rule) => !isUsable(rule)),
+            [],
+        );
         assert.deepEqual(fails.filter(isUsable), []);
     });
 });
@@ -161,7 +166,10 @@ describe('the library of large products', function () {
             NATIVEGRAD_CUBLASLT: '/opt/products',
             NATIVEGRAD_CUDA_SIM_SETUP: 'fault=no_cublaslt',
         });
-        assert.match(reason ?? '', /cuBLASLt cannot be opened\. Tried:\n {2}\/opt\/products\n {2}libcublasLt\.so\.13/);
+        assert.match(
+            reason ?? '',
+            /cuBLASLt cannot be opened\. Tried:\n {2}\/opt\/products\n {2}libcublasLt\.so\.13/,
+        );
     });
 
     it('is a row of doctor', () => {
@@ -175,7 +183,10 @@ describe('the library of large products', function () {
             return /^cuBLASLt .*\n(?: .*\n)*/m.exec(stdout)?.[0] ?? stdout;
         };
         assert.equal(rowWith('devices=1'), 'cuBLASLt      13.0.0, simulated\n');
-        assert.match(rowWith('fault=no_cublaslt'), /^cuBLASLt {6}not there, large products are slower: cuBLASLt cannot .*\n {16}libcublasLt/);
+        assert.match(
+            rowWith('fault=no_cublaslt'),
+            /^cuBLASLt {6}not there, large products are slower: cuBLASLt cannot .*\n {16}libcublasLt/,
+        );
         assert.doesNotMatch(rowWith('fault=no_driver'), /cuBLASLt/);
     });
 

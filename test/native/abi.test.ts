@@ -30,12 +30,24 @@ describe('the contract of addon and plugin', function () {
         for (const part of ['backend', 'ops', 'tensor'])
             cpSync(resolve('native', part), join(sources, part), { recursive: true });
         change(sources);
-        const text = run('cmake', ['-D', `ROOT=${sources}`, '-P', join(sources, 'backend', 'abi_sources.cmake')]);
+        const text = run('cmake', [
+            '-D',
+            `ROOT=${sources}`,
+            '-P',
+            join(sources, 'backend', 'abi_sources.cmake'),
+        ]);
         const number = /0x[0-9a-f]{16}ull/.exec(text)?.[0] ?? assert.fail(text);
         writeFileSync(join(sources, 'plugin.cpp'), plugin);
         const library = join(folder(), 'plugin.so');
         const files = ['plugin.cpp', 'backend/abi.cpp'].map((name) => join(sources, name));
-        const options = ['-std=c++17', '-O0', '-shared', '-fPIC', `-DNATIVEGRAD_ABI_SOURCES=${number}`, `-I${sources}`];
+        const options = [
+            '-std=c++17',
+            '-O0',
+            '-shared',
+            '-fPIC',
+            `-DNATIVEGRAD_ABI_SOURCES=${number}`,
+            `-I${sources}`,
+        ];
         run(process.env.CXX ?? 'c++', [...options, '-o', library, ...files]);
         const body = 'report(library.cuda.unavailableReason());';
         return String(reportOfChild(body, { NATIVEGRAD_CUDA: library, NATIVEGRAD_DEVICE: '' }));
@@ -48,13 +60,20 @@ describe('the contract of addon and plugin', function () {
     }
 
     it('holds for the same sources', () => {
-        assert.match(refusal(() => undefined), /plugin\.so has no function for \w+/);
+        assert.match(
+            refusal(() => undefined),
+            /plugin\.so has no function for \w+/,
+        );
     });
 
     it('is broken by formulas in another order, and by a code that moved', () => {
         const changes = [
             (sources: string) => {
-                edit(join(sources, 'ops', 'elementwise_table.def'), /^(UNARY\(abs.*\n)(UNARY\(.*\n)/m, '$2$1');
+                edit(
+                    join(sources, 'ops', 'elementwise_table.def'),
+                    /^(UNARY\(abs.*\n)(UNARY\(.*\n)/m,
+                    '$2$1',
+                );
             },
             (sources: string) => {
                 edit(join(sources, 'ops', 'functions.h'), /argmax, argmin/, 'argmin, argmax');

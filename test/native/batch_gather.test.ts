@@ -20,7 +20,9 @@ describe('batch_gather of bytes', () => {
                         );
                         const wanted = batchGather(bytes.to('int32'), index, options).dataSync();
                         for (const count of [1, 2, 3]) {
-                            const got = withThreads(count, () => batchGather(bytes, index, options).dataSync());
+                            const got = withThreads(count, () =>
+                                batchGather(bytes, index, options).dataSync(),
+                            );
                             assert.deepEqual(got, wanted, `${size} elements a sample, ${count} threads`);
                         }
                     });
@@ -32,10 +34,13 @@ describe('batch_gather of bytes', () => {
     it('takes views that begin in the middle, and says which index is wrong', () => {
         const bytes = tensor([1, 2, 3, 4, 5, 6, 7, 8], { dtype: 'uint8' }).reshape([4, 2]);
         const index = tensor([1, 0], { dtype: 'int32' });
-        assert.deepEqual(batchGather(bytes.slice(0, 2, 4), index, { dtype: 'float32', scale: 1, shift: 0 }).toArray(), [
-            [7, 8],
-            [5, 6],
-        ]);
+        assert.deepEqual(
+            batchGather(bytes.slice(0, 2, 4), index, { dtype: 'float32', scale: 1, shift: 0 }).toArray(),
+            [
+                [7, 8],
+                [5, 6],
+            ],
+        );
         const wrong = tensor([0, 3, 4], { dtype: 'int32' });
         assert.throws(() => batchGather(bytes, wrong, options), /index 4 at position 2 is outside \[0, 4\)/);
     });

@@ -287,13 +287,28 @@ describe('fused batch normalisation', () => {
             const vector = (): Tensor => empty([3], 'float32');
             const pooled = empty([2, 3, 2, 3], 'float32');
             assert.throws(() => {
-                run('batch_norm_relu_pool', [x], [pooled, empty([2, 3, 2, 3], 'uint8'), vector(), vector()], [0.1, 0, 1, 0]);
+                run(
+                    'batch_norm_relu_pool',
+                    [x],
+                    [pooled, empty([2, 3, 2, 3], 'uint8'), vector(), vector()],
+                    [0.1, 0, 1, 0],
+                );
             }, /\[batch_norm_relu_pool\] expects \[N, C, H, W\] and pooled/);
             assert.throws(() => {
-                run('batch_norm_relu_pool', [x], [empty([2, 3, 2, 2], 'float32'), empty([2, 3, 2, 2], 'int32'), vector(), vector()], [0.1, 0, 1, 0]);
+                run(
+                    'batch_norm_relu_pool',
+                    [x],
+                    [empty([2, 3, 2, 2], 'float32'), empty([2, 3, 2, 2], 'int32'), vector(), vector()],
+                    [0.1, 0, 1, 0],
+                );
             }, /\[batch_norm_relu_pool\] the index must be uint8/);
             assert.throws(() => {
-                run('batch_norm_relu_backward', [zeros([2, 3, 4, 5]), x, x, zeros([3]), zeros([3])], [empty(x.shape, 'float32'), vector(), vector()], [0.1, 0, 1, 0]);
+                run(
+                    'batch_norm_relu_backward',
+                    [zeros([2, 3, 4, 5]), x, x, zeros([3]), zeros([3])],
+                    [empty(x.shape, 'float32'), vector(), vector()],
+                    [0.1, 0, 1, 0],
+                );
             }, /\[batch_norm_relu_backward\] expected operands of one shape/);
         });
     });

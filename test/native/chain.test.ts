@@ -34,13 +34,23 @@ function parametersOf(steps: readonly Step[], outputs: readonly number[]): numbe
 
 type Input = Tensor | number;
 
-function chained(inputs: readonly Input[], steps: readonly Step[], outputs: readonly number[], like: Tensor): Tensor[] {
+function chained(
+    inputs: readonly Input[],
+    steps: readonly Step[],
+    outputs: readonly number[],
+    like: Tensor,
+): Tensor[] {
     const results = outputs.map(() => new Tensor(like.shape, like.dtype));
     run('chain', inputs, results, parametersOf(steps, outputs));
     return results;
 }
 
-function oneByOne(inputs: readonly Input[], steps: readonly Step[], outputs: readonly number[], like: Tensor): Tensor[] {
+function oneByOne(
+    inputs: readonly Input[],
+    steps: readonly Step[],
+    outputs: readonly number[],
+    like: Tensor,
+): Tensor[] {
     const values: Input[] = [...inputs];
     for (const { name, operands, constants = [0, 0] } of steps) {
         const out = new Tensor(like.shape, like.dtype);
@@ -71,7 +81,11 @@ const unaries = ['neg', 'square', 'tanh', 'sigmoid', 'relu', 'gelu', 'abs', 'exp
 const binaries = ['add', 'sub', 'mul', 'div', 'maximum', 'relu_backward', 'tanh_backward'];
 
 /** Any chain of the given length over inputs of every kind. */
-function randomChain(length: number, inputs: number, uniform: () => number): { steps: Step[]; outputs: number[] } {
+function randomChain(
+    length: number,
+    inputs: number,
+    uniform: () => number,
+): { steps: Step[]; outputs: number[] } {
     const below = (n: number): number => Math.floor(uniform() * n);
     const steps = Array.from({ length }, (_, i): Step => {
         const recent = inputs + i - 1;
@@ -84,7 +98,19 @@ function randomChain(length: number, inputs: number, uniform: () => number): { s
 }
 
 describe('chain', () => {
-    const shapes: Shape[] = [[], [1], [7], [3, 5], [40, 33], [5, 1024], [3, 1500], [2, 3, 700], [64, 256], [17, 1], [9000]];
+    const shapes: Shape[] = [
+        [],
+        [1],
+        [7],
+        [3, 5],
+        [40, 33],
+        [5, 1024],
+        [3, 1500],
+        [2, 3, 700],
+        [64, 256],
+        [17, 1],
+        [9000],
+    ];
     for (const set of availableSets) {
         it(`has the bits of its functions one by one (${set})`, () => {
             withSet(set, () => {
@@ -94,12 +120,20 @@ describe('chain', () => {
                         for (const length of [1, 2, 5, 16]) {
                             scope(() => {
                                 const row = shape.length > 0 ? draw(shape.slice(-1), 'row', dtype) : 0.5;
-                                const inputs = [draw(shape, 'a', dtype), 1.25, row, draw([], 'c', dtype), draw(shape, 'b', dtype)];
+                                const inputs = [
+                                    draw(shape, 'a', dtype),
+                                    1.25,
+                                    row,
+                                    draw([], 'c', dtype),
+                                    draw(shape, 'b', dtype),
+                                ];
                                 const like = inputs[0] as Tensor;
                                 const { steps, outputs } = randomChain(length, inputs.length, uniform);
                                 const wanted = oneByOne(inputs, steps, outputs, like);
                                 for (const count of [1, 3]) {
-                                    const got = withThreads(count, () => chained(inputs, steps, outputs, like));
+                                    const got = withThreads(count, () =>
+                                        chained(inputs, steps, outputs, like),
+                                    );
                                     wanted.forEach((x, i) => {
                                         assert.ok(
                                             bytes(got[i] ?? like).equals(bytes(x)),
@@ -122,7 +156,12 @@ describe('chain', () => {
             { name: 'clamp', operands: [1], constants: [-0.3, 0.5] },
         ];
         const [y] = chained([x], steps, [1], x);
-        assert.deepEqual(Array.from(y?.dataSync() ?? [], Number).slice(0, 4), [Math.fround(-0.3), -0.25, 0, 0.5]);
+        assert.deepEqual(Array.from(y?.dataSync() ?? [], Number).slice(0, 4), [
+            Math.fround(-0.3),
+            -0.25,
+            0,
+            0.5,
+        ]);
         assert.ok(Number.isNaN(Number(y?.dataSync()[4])));
     });
 
@@ -143,8 +182,10 @@ describe('chain', () => {
 
     it('refuses what does not fit', () => {
         const x = zeros([4, 3]);
-        const call = (inputs: Input[], steps: Step[], outputs: number[], like = x) => (): unknown =>
-            chained(inputs, steps, outputs, like);
+        const call =
+            (inputs: Input[], steps: Step[], outputs: number[], like = x) =>
+            (): unknown =>
+                chained(inputs, steps, outputs, like);
         const relu: Step = { name: 'relu', operands: [0] };
         const refused: [() => unknown, RegExp][] = [
             [call([x], [], []), /\[chain\] needs an output/],

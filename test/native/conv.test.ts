@@ -111,10 +111,20 @@ for (const channels of [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65]) {
 for (const pixels of [1, 2, 3, 4, 5, 7, 8, 9]) {
     const geometry = { padding: [1, 1] } as const;
     edges.push({ name: `one channel, ${pixels} pixels`, x: [2, 1, 3, pixels], w: [32, 1, 3, 3], geometry });
-    edges.push({ name: `to one channel, ${pixels} pixels`, x: [2, 64, 3, pixels], w: [1, 64, 3, 3], geometry });
+    edges.push({
+        name: `to one channel, ${pixels} pixels`,
+        x: [2, 64, 3, pixels],
+        w: [1, 64, 3, 3],
+        geometry,
+    });
     edges.push({ name: `nine channels, ${pixels} pixels`, x: [2, 9, 2, pixels], w: [32, 9, 1, 1] });
 }
-edges.push({ name: 'one channel, strides', x: [2, 1, 11, 13], w: [32, 1, 3, 3], geometry: { stride: [2, 3] } });
+edges.push({
+    name: 'one channel, strides',
+    x: [2, 1, 11, 13],
+    w: [32, 1, 3, 3],
+    geometry: { stride: [2, 3] },
+});
 
 // Depthwise: pixels around blocks of eight, channels around vectors, taps around blocks of nine.
 for (const pixels of [1, 7, 8, 9, 17]) {
@@ -123,8 +133,18 @@ for (const pixels of [1, 7, 8, 9, 17]) {
 }
 for (const channels of [2, 7, 8, 15, 16, 17, 33]) {
     const geometry = { groups: channels, padding: [2, 1] } as const;
-    edges.push({ name: `depthwise, ${channels} channels`, x: [2, channels, 4, 5], w: [channels, 1, 5, 2], geometry });
-    edges.push({ name: `depthwise of a pixel, ${channels}`, x: [2, channels, 3, 3], w: [channels, 1, 1, 1], geometry: { groups: channels } });
+    edges.push({
+        name: `depthwise, ${channels} channels`,
+        x: [2, channels, 4, 5],
+        w: [channels, 1, 5, 2],
+        geometry,
+    });
+    edges.push({
+        name: `depthwise of a pixel, ${channels}`,
+        x: [2, channels, 3, 3],
+        w: [channels, 1, 1, 1],
+        geometry: { groups: channels },
+    });
 }
 
 const shapes: Case[] = [
@@ -147,7 +167,12 @@ const shapes: Case[] = [
         geometry: { groups: 70, padding: [1, 1] },
     },
     // A single column of the kernel meets the image: products with that one, not with the first.
-    { name: 'one pixel of a wide kernel', x: [5, 17, 4, 1], w: [9, 17, 1, 4], geometry: { stride: [1, 3], padding: [0, 2], dilation: [3, 1] } },
+    {
+        name: 'one pixel of a wide kernel',
+        x: [5, 17, 4, 1],
+        w: [9, 17, 1, 4],
+        geometry: { stride: [1, 3], padding: [0, 2], dilation: [3, 1] },
+    },
     { name: 'one channel, padded', x: [3, 1, 9, 7], w: [32, 1, 3, 3], geometry: { padding: [1, 1] } },
     { name: 'several bands', x: [1, 64, 40, 30], w: [5, 64, 3, 3], geometry: { padding: [1, 1] } },
     {

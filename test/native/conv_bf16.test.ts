@@ -41,7 +41,13 @@ function parameters({ geometry }: Case): number[] {
 type Pass = 'conv2d' | 'conv2d_backward_input' | 'conv2d_backward_weight';
 
 /** One pass in bfloat16 with a result of the given dtype. */
-function pass(op: Pass, inputs: readonly Tensor[], shape: readonly number[], dtype: 'float32' | 'bfloat16', one: Case): Tensor {
+function pass(
+    op: Pass,
+    inputs: readonly Tensor[],
+    shape: readonly number[],
+    dtype: 'float32' | 'bfloat16',
+    one: Case,
+): Tensor {
     const out = new NewTensor(shape, dtype);
     run(op, inputs, [out], parameters(one));
     return out;
@@ -103,8 +109,16 @@ describe('convolution of bfloat16', () => {
                     scope(() => {
                         const what = `${set} ${dtype}`;
                         assertSums(pass('conv2d', [x, w], shape, dtype, one), y, `${what} y`);
-                        assertSums(pass('conv2d_backward_input', [dy, w], one.x, dtype, one), dx, `${what} dx`);
-                        assertSums(pass('conv2d_backward_weight', [x, dy], one.w, dtype, one), dw, `${what} dw`);
+                        assertSums(
+                            pass('conv2d_backward_input', [dy, w], one.x, dtype, one),
+                            dx,
+                            `${what} dx`,
+                        );
+                        assertSums(
+                            pass('conv2d_backward_weight', [x, dy], one.w, dtype, one),
+                            dw,
+                            `${what} dw`,
+                        );
                     });
                 }
             }
@@ -145,21 +159,39 @@ describe('convolution of bfloat16', () => {
                     for (let at = 0; at < channels * width; at++) {
                         const data = new Float32Array(channels * width).fill(1);
                         data[at] = poison;
-                        const x = fromTypedArray(data, [1, channels, 1, width], { dtype: 'bfloat16', requiresGrad: true });
+                        const x = fromTypedArray(data, [1, channels, 1, width], {
+                            dtype: 'bfloat16',
+                            requiresGrad: true,
+                        });
                         const ones = new Float32Array(2 * channels * 2).fill(1);
-                        const w = fromTypedArray(ones, [2, channels, 1, 2], { dtype: 'bfloat16', requiresGrad: true });
+                        const w = fromTypedArray(ones, [2, channels, 1, 2], {
+                            dtype: 'bfloat16',
+                            requiresGrad: true,
+                        });
                         const y = conv2d(x, w);
                         const pixel = at % width;
                         stored(y).forEach((value, i) => {
                             const column = i % (width - 1);
-                            assert.equal(Number.isFinite(value), column !== pixel && column + 1 !== pixel, `${set} y[${i}]`);
+                            assert.equal(
+                                Number.isFinite(value),
+                                column !== pixel && column + 1 !== pixel,
+                                `${set} y[${i}]`,
+                            );
                         });
-                        const [dw] = grad([y], [w], { gradients: [fromTypedArray(new Float32Array(y.size).fill(1), y.shape, { dtype: 'bfloat16' })] });
+                        const [dw] = grad([y], [w], {
+                            gradients: [
+                                fromTypedArray(new Float32Array(y.size).fill(1), y.shape, {
+                                    dtype: 'bfloat16',
+                                }),
+                            ],
+                        });
                         assert.ok(dw);
                         stored(dw).forEach((value, i) => {
                             const [channel, tap] = [Math.floor(i / 2) % channels, i % 2];
                             const meets =
-                                channel === Math.floor(at / width) && pixel - tap >= 0 && pixel - tap < width - 1;
+                                channel === Math.floor(at / width) &&
+                                pixel - tap >= 0 &&
+                                pixel - tap < width - 1;
                             assert.equal(Number.isFinite(value), !meets, `${set} dw[${i}]`);
                         });
                     }

@@ -30,7 +30,9 @@ const cases: Case[] = [
 function random(shape: readonly number[], seed: string, dtype: DType): Tensor {
     const uniform = seededUniform(seedOf(seed));
     const data = Array.from({ length: sizeOf(shape) }, () => uniform() - 0.5);
-    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(dtype);
+    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(
+        dtype,
+    );
 }
 
 /** The same convolution as one call, and with a relu behind it. */
@@ -39,7 +41,10 @@ function convolve(one: Case, dtype: DType, hasBias: boolean, bad = 0): unknown {
     const size = (axis: 2 | 3): number => Math.floor((one.x[axis] + 2 * padding - one.w[axis]) / stride) + 1;
     const shape = [one.x[0], one.w[0], size(2), size(3)];
     const x = random(one.x, 'x', dtype);
-    if (bad !== 0 && one.x[0] > 0) x.select(0, one.x[0] - 1).select(0, 0).fill_(bad);
+    if (bad !== 0 && one.x[0] > 0)
+        x.select(0, one.x[0] - 1)
+            .select(0, 0)
+            .fill_(bad);
     const inputs = [x, random(one.w, 'w', dtype), ...(hasBias ? [random([one.w[0]], 'b', dtype)] : [])];
     const geometry = [2, stride, stride, 4, padding, padding, padding, padding, 2, 1, 1, groups];
     const [fused, plain] = [new Tensor(shape, dtype), new Tensor(shape, dtype)];
@@ -56,7 +61,9 @@ function backward(one: Case, dtype: DType, bad = 0): [unknown, unknown] {
     const dy = random([one.x[0], one.w[0], size(2), size(3)], 'dy', dtype);
     const y = random(one.x, 'y', dtype).relu();
     if (bad !== 0 && one.x[0] > 0) {
-        dy.select(0, one.x[0] - 1).select(0, 0).fill_(bad);
+        dy.select(0, one.x[0] - 1)
+            .select(0, 0)
+            .fill_(bad);
         y.select(0, 0).select(0, 0).fill_(bad);
     }
     const w = random(one.w, 'w', dtype);
@@ -93,7 +100,12 @@ describe('a convolution with its relu', () => {
             for (const one of cases) {
                 it(`has the bits of the two calls: ${one.name}, ${dtype}, ${set}`, () => {
                     for (const threads of [1, 3]) {
-                        for (const [hasBias, bad] of [[true, 0], [false, 0], [true, NaN], [true, -Infinity]] as const) {
+                        for (const [hasBias, bad] of [
+                            [true, 0],
+                            [false, 0],
+                            [true, NaN],
+                            [true, -Infinity],
+                        ] as const) {
                             const [fused, plain] = withSet(set, () =>
                                 withThreads(threads, () => scope(() => convolve(one, dtype, hasBias, bad))),
                             ) as unknown[];
@@ -109,7 +121,10 @@ describe('a convolution with its relu', () => {
         const geometry = [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, 1];
         const x = random([1, 1, 3, 3], 'x', 'float64');
         const w = random([2, 1, 3, 3], 'w', 'float32');
-        assert.throws(() => run('conv2d_relu', [x, w], [new Tensor([1, 2, 1, 1], 'float32')], geometry), /conv2d_relu/);
+        assert.throws(
+            () => run('conv2d_relu', [x, w], [new Tensor([1, 2, 1, 1], 'float32')], geometry),
+            /conv2d_relu/,
+        );
         const [dy, dx] = [random([1, 2, 1, 1], 'dy', 'float32'), new Tensor([1, 1, 3, 3], 'float32')];
         const refused: [Tensor, RegExp][] = [
             [x, /\[conv2d_backward_input_relu\] needs operands of one dtype/],

@@ -61,7 +61,9 @@ function twoPass(y: Tensor): { mean: number[]; squares: number[] } {
         lists[Math.floor(i / (h * w)) % channels]?.push(Number(value));
     });
     const mean = lists.map((list) => list.reduce((sum, value) => sum + value, 0) / list.length);
-    const squares = lists.map((list, c) => list.reduce((sum, value) => sum + (value - (mean[c] ?? 0)) ** 2, 0));
+    const squares = lists.map((list, c) =>
+        list.reduce((sum, value) => sum + (value - (mean[c] ?? 0)) ** 2, 0),
+    );
     return { mean, squares };
 }
 
@@ -85,7 +87,8 @@ function assertStatistics(one: Case, dtype: DType, what: string): void {
         wanted.squares.forEach((value, c) => {
             const got = numbers(squares)[c] ?? Number.NaN;
             // The rounding of y - mean, where y is large.
-            const bound = relative * value + 8 * unit * largest * Math.sqrt(value * sizeOf(y.shape) / one.w[0]);
+            const bound =
+                relative * value + 8 * unit * largest * Math.sqrt((value * sizeOf(y.shape)) / one.w[0]);
             assert.ok(Math.abs(got - value) <= bound, `${what}: squares ${c} are ${got}, expected ${value}`);
         });
     });
@@ -129,7 +132,10 @@ describe('convolution with statistics', () => {
             normalise([y], 1).forEach((list, i) => {
                 list.forEach((value, j) => {
                     const got = given[i]?.[j] ?? Number.NaN;
-                    assert.ok(Math.abs(got - value) <= 1e-5 * Math.max(1, Math.abs(value)), `${i}, ${j}: ${got}, ${value}`);
+                    assert.ok(
+                        Math.abs(got - value) <= 1e-5 * Math.max(1, Math.abs(value)),
+                        `${i}, ${j}: ${got}, ${value}`,
+                    );
                 });
             });
         });
@@ -140,7 +146,12 @@ describe('convolution with statistics', () => {
             const y = new Tensor([1, 2, 3, 3], 'float32');
             const vectors = [2, 3].map((size) => new Tensor([size], 'float64'));
             assert.throws(() => {
-                run('conv2d_statistics', [zeros([1, 1, 3, 3]), zeros([2, 1, 1, 1])], [y, ...vectors], [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, 1]);
+                run(
+                    'conv2d_statistics',
+                    [zeros([1, 1, 3, 3]), zeros([2, 1, 1, 1])],
+                    [y, ...vectors],
+                    [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, 1],
+                );
             }, /\[conv2d_statistics\] expected one value for each of 2 channels/);
         });
     });

@@ -70,7 +70,8 @@ function assertProduct(c: Tensor, a: Operand, b: Operand, k: number, label: stri
 function shapes(): [number, number, number][] {
     const result: [number, number, number][] = [];
     for (const m of [1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 29, 57]) {
-        for (const n of [1, 7, 8, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 81]) result.push([m, n, 19]);
+        for (const n of [1, 7, 8, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 81])
+            result.push([m, n, 19]);
     }
     for (const k of [1, 2, 15, 16, 17, 511, 512, 513, 1025]) result.push([6, 34, k], [17, 5, k], [1, 40, k]);
     return result;
@@ -94,7 +95,9 @@ describe('matrix product', () => {
                     ['strided', 'strided'],
                 ];
                 shapes().forEach(([m, n, k], index) => {
-                    for (const [left, right] of index % 4 === 0 ? layouts : [layouts[index % 5] ?? layouts[0]]) {
+                    for (const [left, right] of index % 4 === 0
+                        ? layouts
+                        : [layouts[index % 5] ?? layouts[0]]) {
                         const a = operand(m, k, left, wide, next);
                         const b = operand(k, n, right, wide, next);
                         assertProduct(a.tensor.matmul(b.tensor), a, b, k, `${m}x${n}x${k} ${left} ${right}`);
@@ -129,7 +132,9 @@ describe('matrix product', () => {
             [141, 1003, 170],
         ] as const;
         try {
-            for (const [set, [m, n, k]] of available.flatMap((set) => sizes.map((size) => [set, size] as const))) {
+            for (const [set, [m, n, k]] of available.flatMap((set) =>
+                sizes.map((size) => [set, size] as const),
+            )) {
                 native.useInstructionSet(set);
                 const [a, b] = [operand(m, k, 'rows', false, next), operand(k, n, 'rows', false, next)];
                 setThreads(1);
@@ -184,9 +189,14 @@ describe('matrix product', () => {
             [NaN, NaN],
             [Infinity, NaN],
         ]);
-        assert.deepEqual(zeros([2, 0]).matmul(zeros([0, 3])).toArray(), [
-            [0, 0, 0],
-            [0, 0, 0],
-        ]);
+        assert.deepEqual(
+            zeros([2, 0])
+                .matmul(zeros([0, 3]))
+                .toArray(),
+            [
+                [0, 0, 0],
+                [0, 0, 0],
+            ],
+        );
     });
 });

@@ -156,10 +156,9 @@ describe('matrix product of two-byte floats', () => {
                 const [m, n, k] = [131, 150, 1601];
                 const a = operand(m, k, 'rows', 'bfloat16', uniform).tensor;
                 const b = operand(k, n, 'rows', 'bfloat16', uniform).tensor;
-                const [turnedA, turnedB] = [a, b].map((x) => permute(permute(x, [1, 0]).contiguous(), [1, 0])) as [
-                    Tensor,
-                    Tensor,
-                ];
+                const [turnedA, turnedB] = [a, b].map((x) =>
+                    permute(permute(x, [1, 0]).contiguous(), [1, 0]),
+                ) as [Tensor, Tensor];
                 setThreads(1);
                 const expected = product(a, b, 'float32');
                 for (const count of [1, 2, 3, 5]) {
@@ -167,7 +166,10 @@ describe('matrix product of two-byte floats', () => {
                     assert.deepEqual(product(turnedA, turnedB, 'float32').dataSync(), expected.dataSync());
                     assert.deepEqual(product(a, turnedB, 'float32').dataSync(), expected.dataSync());
                     const part = product(slice(a, 0, 17, 22), slice(b, 1, 40, 49), 'float32');
-                    assert.deepEqual(part.dataSync(), slice(slice(expected, 0, 17, 22), 1, 40, 49).dataSync());
+                    assert.deepEqual(
+                        part.dataSync(),
+                        slice(slice(expected, 0, 17, 22), 1, 40, 49).dataSync(),
+                    );
                     assert.deepEqual(
                         product(a, b, 'bfloat16').dataSync(),
                         expected.to('bfloat16').dataSync(),
@@ -190,7 +192,12 @@ describe('matrix product of two-byte floats', () => {
             const tensor = slice(a, 0, batch, batch + 1).reshape([5, 6]);
             const one = { tensor, at: (i: number, p: number) => stored[(batch * 5 + i) * 6 + p] ?? NaN };
             assertProduct(slice(c, 0, batch, batch + 1).reshape([5, 4]), one, b, 6, `batch ${batch}`);
-            const turned = multiply(permute(tensor, [1, 0]).contiguous(), permute(b.tensor, [1, 0]).contiguous(), true, true);
+            const turned = multiply(
+                permute(tensor, [1, 0]).contiguous(),
+                permute(b.tensor, [1, 0]).contiguous(),
+                true,
+                true,
+            );
             assertProduct(turned, one, b, 6, `batch ${batch}, transposed`);
         }
     });

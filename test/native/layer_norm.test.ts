@@ -103,7 +103,13 @@ describe('layer norm kernels', () => {
                             const expected = reference(given, affine);
                             // Rows of two elements may have next to no variance: 1 / sqrt(eps) scales the error.
                             const bound = n < 5 ? 2e-3 : 3e-5;
-                            assertNear(kernels(given, affine), expected, affine, bound, `${rows}x${n} ${affine}`);
+                            assertNear(
+                                kernels(given, affine),
+                                expected,
+                                affine,
+                                bound,
+                                `${rows}x${n} ${affine}`,
+                            );
                         }
                     }
                 }

@@ -29,7 +29,9 @@ const threadCounts = [1, 2, 3, 5];
 function draw(shape: Shape, seed: string, dtype: DType): Tensor {
     const uniform = seededUniform(seedOf(seed));
     const data = Array.from({ length: sizeOf(shape) }, () => uniform() * 2 - 1);
-    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(dtype);
+    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape).to(
+        dtype,
+    );
 }
 
 const bytes = (x: Tensor): Buffer => {
@@ -44,7 +46,12 @@ function assertSameBits(got: readonly Tensor[], wanted: readonly Tensor[], label
     });
 }
 
-function made(op: string, inputs: readonly Tensor[], shapes: readonly Shape[], parameters: number[]): Tensor[] {
+function made(
+    op: string,
+    inputs: readonly Tensor[],
+    shapes: readonly Shape[],
+    parameters: number[],
+): Tensor[] {
     const outputs = shapes.map((shape) => new Tensor(shape, inputs[0]?.dtype ?? 'float32'));
     run(op, inputs, outputs, parameters);
     return outputs;
@@ -92,7 +99,13 @@ describe('fused ops of linear layers', () => {
         compare(`linear_activation with ${name}`, floats, ([m, n, k], dtype) => {
             const inputs = [draw([m, k], 'x', dtype), draw([n, k], 'w', dtype), draw([n], 'b', dtype)];
             const parameters = [unaryCode(name), p0, p1];
-            const shapes = name === 'gelu' ? [[m, n], [m, n]] : [[m, n]];
+            const shapes =
+                name === 'gelu'
+                    ? [
+                          [m, n],
+                          [m, n],
+                      ]
+                    : [[m, n]];
             return {
                 fused: () => made('linear_activation', inputs, shapes, parameters),
                 single: () => {
@@ -134,7 +147,11 @@ describe('fused ops of linear layers', () => {
 
     for (const name of ['relu_backward', 'gelu_backward', 'leaky_relu_backward']) {
         compare(`linear_backward_input with ${name}`, floats, ([m, n, k], dtype) => {
-            const [dy, w, kept] = [draw([m, n], 'dy', dtype), draw([n, k], 'w', dtype), draw([m, k], 'y', dtype)];
+            const [dy, w, kept] = [
+                draw([m, n], 'dy', dtype),
+                draw([n, k], 'w', dtype),
+                draw([m, k], 'y', dtype),
+            ];
             const parameters = [binaryCode(name), 0.1, 0];
             return {
                 fused: () => made('linear_backward_input', [dy, w, kept], [[m, k]], parameters),
@@ -170,7 +187,8 @@ describe('fused ops of linear layers', () => {
                 run('linear_backward_weight', [dy, x], outputs, []);
                 return outputs;
             },
-            single: () => [...made('matmul', [dy, x], [[n, k]], [1, 0]), column(dy)].map((made) => made.to('float32')),
+            single: () =>
+                [...made('matmul', [dy, x], [[n, k]], [1, 0]), column(dy)].map((made) => made.to('float32')),
         };
     });
 
@@ -186,7 +204,9 @@ describe('fused ops of linear layers', () => {
         const [dy, x] = [draw([m, n], 'dy', dtype), draw([m, k], 'x', dtype)];
         const group = (shape: Shape, name: string): Tensor[] => [
             draw(shape, name, 'float32'),
-            ...Array.from({ length: stateCount }, (_, i) => draw(shape, name + String(i), 'float32').square()),
+            ...Array.from({ length: stateCount }, (_, i) =>
+                draw(shape, name + String(i), 'float32').square(),
+            ),
         ];
         return {
             fused: () => {
@@ -210,7 +230,13 @@ describe('fused ops of linear layers', () => {
         ['adamw with amsgrad', 'adam_step', 'linear_backward_weight_adam', 3, [...adam, 1, 1]],
         ['sgd', 'sgd_step', 'linear_backward_weight_sgd', 0, [0.1, 0, 0, 0.1, 0, 0, 0]],
         ['sgd with momentum', 'sgd_step', 'linear_backward_weight_sgd', 1, [0.1, 0.9, 0, 0, 1, 1, 0]],
-        ['sgd with a first momentum', 'sgd_step', 'linear_backward_weight_sgd', 1, [0.1, 0.9, 0.5, 0, 0, 1, 1]],
+        [
+            'sgd with a first momentum',
+            'sgd_step',
+            'linear_backward_weight_sgd',
+            1,
+            [0.1, 0.9, 0.5, 0, 0, 1, 1],
+        ],
     ];
     for (const [title, update, fused, stateCount, parameters] of cases) {
         compare(`linear_backward_weight with ${title}`, ['float32', ...halves], (size, dtype) =>
@@ -220,7 +246,11 @@ describe('fused ops of linear layers', () => {
 
     it('take factors at any strides', () => {
         const turned = (x: Tensor): Tensor => x.transpose(0, 1).contiguous().transpose(0, 1);
-        const [dy, x, w] = [draw([40, 70], 'dy', 'float32'), draw([40, 30], 'x', 'float32'), draw([70, 30], 'w', 'float32')];
+        const [dy, x, w] = [
+            draw([40, 70], 'dy', 'float32'),
+            draw([40, 30], 'x', 'float32'),
+            draw([70, 30], 'w', 'float32'),
+        ];
         const [wanted, wantedBias] = made('linear_backward_weight', [dy, x], [[70, 30], [70]], []);
         const [got, gotBias] = made('linear_backward_weight', [turned(dy), turned(x)], [[70, 30], [70]], []);
         assert.ok(wanted && got && wantedBias && gotBias);
@@ -244,7 +274,7 @@ describe('fused ops of linear layers', () => {
     it('carry NaN to every element that it reaches, and no further', () => {
         const x = draw([20, 40], 'x', 'float32');
         const dy = draw([20, 70], 'dy', 'float32');
-        (dy.slice(0, 3, 4).slice(1, 5, 6)).fill_(NaN);
+        dy.slice(0, 3, 4).slice(1, 5, 6).fill_(NaN);
         const [dw, db] = made('linear_backward_weight', [dy, x], [[70, 40], [70]], []);
         const rows = dw?.sum(1).toArray() as number[];
         const sums = db?.toArray() as number[];
@@ -263,19 +293,37 @@ describe('fused ops of linear layers', () => {
         const [dw, db] = made('linear_backward_weight', [zeros([0, 3]), empty], [[3, 5], [3]], []);
         assert.deepEqual(dw?.toArray(), zeros([3, 5]).toArray());
         assert.deepEqual(db?.toArray(), [0, 0, 0]);
-        const [onlyBias] = made('linear_backward_weight', [draw([4, 3], 'dy', 'float32'), zeros([4, 0])], [[3, 0], [3]], []).slice(1);
+        const [onlyBias] = made(
+            'linear_backward_weight',
+            [draw([4, 3], 'dy', 'float32'), zeros([4, 0])],
+            [[3, 0], [3]],
+            [],
+        ).slice(1);
         assert.deepEqual(onlyBias?.toArray(), column(draw([4, 3], 'dy', 'float32')).toArray());
         const bias = draw([3], 'b', 'float32');
-        const [rest = bias] = made('linear_residual', [zeros([2, 0]), zeros([3, 0]), ones([2, 3]), bias], [[2, 3]], [binaryCode('add'), 0, 0]);
+        const [rest = bias] = made(
+            'linear_residual',
+            [zeros([2, 0]), zeros([3, 0]), ones([2, 3]), bias],
+            [[2, 3]],
+            [binaryCode('add'), 0, 0],
+        );
         assert.deepEqual(rest.slice(0, 1, 2).reshape([3]).toArray(), bias.add(1).toArray());
-        const [y] = made('linear_activation', [zeros([2, 0]), zeros([3, 0]), bias], [[2, 3]], [unaryCode('relu'), 0, 0]);
+        const [y] = made(
+            'linear_activation',
+            [zeros([2, 0]), zeros([3, 0]), bias],
+            [[2, 3]],
+            [unaryCode('relu'), 0, 0],
+        );
         assert.deepEqual(y?.slice(0, 1, 2).reshape([3]).toArray(), bias.relu().toArray());
     });
 
     it('refuse what does not fit', () => {
         const [a, b] = [zeros([4, 3]), zeros([4, 5])];
         const refused: [() => unknown, RegExp][] = [
-            [() => made('linear_backward_weight', [a, zeros([3, 5])], [[3, 5]], []), /needs dy \[M, N\] and x \[M, K\]/],
+            [
+                () => made('linear_backward_weight', [a, zeros([3, 5])], [[3, 5]], []),
+                /needs dy \[M, N\] and x \[M, K\]/,
+            ],
             [() => made('linear_backward_weight', [a, b], [[5, 3]], []), /needs a row-major weight \[N, K\]/],
             [() => made('linear_backward_weight', [a, b], [[3, 5], [5]], []), /needs a dense bias \[N\]/],
             [
@@ -289,23 +337,47 @@ describe('fused ops of linear layers', () => {
             [
                 () => {
                     const [x, y] = [a.to('bfloat16'), b.to('bfloat16')];
-                    run('linear_backward_weight_sgd', [x, y], [zeros([3, 5]).to('bfloat16')], [0.1, 0, 0, 0, 0, 0, 0]);
+                    run(
+                        'linear_backward_weight_sgd',
+                        [x, y],
+                        [zeros([3, 5]).to('bfloat16')],
+                        [0.1, 0, 0, 0, 0, 0, 0],
+                    );
                 },
                 /\[linear_backward_weight_sgd\] needs operands of one dtype/,
             ],
-            [() => made('linear_activation', [a, b], [[4, 4]], [unaryCode('relu'), 0, 0]), /needs x \[M, K\]/],
+            [
+                () => made('linear_activation', [a, b], [[4, 4]], [unaryCode('relu'), 0, 0]),
+                /needs x \[M, K\]/,
+            ],
             [() => made('linear_activation', [a, zeros([2, 3])], [[4, 2]], [999, 0, 0]), /no function 999/],
             [() => made('linear_backward_input', [a, b, b], [[4, 5]], [0, 0, 0]), /needs dy \[M, N\]/],
-            [() => made('linear_residual', [a, zeros([2, 3]), a], [[4, 2]], [0, 0, 0]), /needs .* row-major r \[M, N\]/],
             [
-                () => made('linear_residual', [a, zeros([2, 3]), zeros([4, 2]), zeros([3])], [[4, 2]], [0, 0, 0]),
+                () => made('linear_residual', [a, zeros([2, 3]), a], [[4, 2]], [0, 0, 0]),
+                /needs .* row-major r \[M, N\]/,
+            ],
+            [
+                () =>
+                    made(
+                        'linear_residual',
+                        [a, zeros([2, 3]), zeros([4, 2]), zeros([3])],
+                        [[4, 2]],
+                        [0, 0, 0],
+                    ),
                 /needs .* b \[N\]/,
             ],
-            [() => made('linear_residual', [a, zeros([2, 3]), zeros([4, 2])], [[4, 2]], [-1, 0, 0]), /no function -1/],
+            [
+                () => made('linear_residual', [a, zeros([2, 3]), zeros([4, 2])], [[4, 2]], [-1, 0, 0]),
+                /no function -1/,
+            ],
             [
                 () => {
                     const wide = [zeros([3, 5]), zeros([3, 5]), zeros([3, 5])].map((x) => x.to('float64'));
-                    run('linear_backward_weight_adam', [a.to('float64'), b.to('float64')], wide, [...adam, 0, 0]);
+                    run('linear_backward_weight_adam', [a.to('float64'), b.to('float64')], wide, [
+                        ...adam,
+                        0,
+                        0,
+                    ]);
                 },
                 /needs float32, got float64/,
             ],

@@ -136,7 +136,10 @@ describe('native loader', () => {
         assert.match(error.message, /found but could not be loaded/);
         assert.equal(error.steps.length, 1);
         assert.equal(error.steps[0].path, local);
-        assert.match(error.steps[0].found, /^file, but it failed to load: .*(too short|invalid ELF|not a mach-o)/s);
+        assert.match(
+            error.steps[0].found,
+            /^file, but it failed to load: .*(too short|invalid ELF|not a mach-o)/s,
+        );
         assert.ok(error.cause instanceof Error);
     });
 

@@ -44,7 +44,12 @@ function alongAxis(
     return out;
 }
 
-function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, bound: number, what: string): void {
+function assertNear(
+    actual: ArrayLike<number>,
+    expected: ArrayLike<number>,
+    bound: number,
+    what: string,
+): void {
     for (let i = 0; i < expected.length; i++) {
         const [got, want] = [actual[i] ?? NaN, expected[i] ?? NaN];
         if (Object.is(got, want) || got === want) continue;
@@ -85,7 +90,11 @@ describe('softmax kernels', () => {
                             [1, 83],
                         ] as const) {
                             scope(() => {
-                                checkSoftmax([outer, length, inner], log, `${outer}x${length}x${inner} ${log}`);
+                                checkSoftmax(
+                                    [outer, length, inner],
+                                    log,
+                                    `${outer}x${length}x${inner} ${log}`,
+                                );
                             });
                         }
                     }
@@ -173,7 +182,9 @@ function checkLoss(setting: LossSetting): void {
     const what = JSON.stringify(setting);
     const uniform = seededUniform(seedOf(what));
     const xs = normal(rows * classes, what, 8);
-    const labels = Array.from({ length: rows }, (_, r) => (r % 5 === 3 ? -1 : Math.floor(uniform() * classes)));
+    const labels = Array.from({ length: rows }, (_, r) =>
+        r % 5 === 3 ? -1 : Math.floor(uniform() * classes),
+    );
     const weights = Float32Array.from({ length: classes }, () => 0.25 + uniform());
     const upstream = normal(rows, `${what} dy`, 1);
     const weightAt = (c: number): number => (weighted ? (weights[c] ?? NaN) : 1);
@@ -210,7 +221,12 @@ describe('cross entropy kernels', () => {
         const [losses, dx] = [newTensor([3]), newTensor([3, 2])];
         run('cross_entropy', [x, labels], [losses], [-1, 0]);
         assert.deepEqual(Array.from(losses.dataSync() as Float32Array).slice(0, 2), [0, NaN]);
-        run('cross_entropy_backward', [fromTypedArray(Float32Array.of(1, 1, 1), [3]), x, labels], [dx], [-1, 0]);
+        run(
+            'cross_entropy_backward',
+            [fromTypedArray(Float32Array.of(1, 1, 1), [3]), x, labels],
+            [dx],
+            [-1, 0],
+        );
         const gradients = Array.from(dx.dataSync() as Float32Array);
         assert.deepEqual(gradients.slice(0, 4), [0, 0, NaN, NaN]);
         assert.ok(gradients.slice(4).every(Number.isFinite));

@@ -19,7 +19,10 @@ function permuted(shape: readonly number[], axes: readonly number[]): number[] {
 
 function copied(shape: readonly number[], axes: readonly number[]): number[] {
     return scope(() => {
-        const x = fromTypedArray(Float32Array.from({ length: sizeOf(shape) }, (_, i) => i), shape);
+        const x = fromTypedArray(
+            Float32Array.from({ length: sizeOf(shape) }, (_, i) => i),
+            shape,
+        );
         return Array.from(permute(x, axes).contiguous().dataSync(), Number);
     });
 }
@@ -88,8 +91,13 @@ describe('copies into another order of the axes', () => {
 
     it('read a part of each row', () => {
         scope(() => {
-            const x = fromTypedArray(Float32Array.from({ length: 20 * 30 }, (_, i) => i), [20, 30]);
-            const part = permute(slice(x, 1, 5, 28), [1, 0]).contiguous().dataSync();
+            const x = fromTypedArray(
+                Float32Array.from({ length: 20 * 30 }, (_, i) => i),
+                [20, 30],
+            );
+            const part = permute(slice(x, 1, 5, 28), [1, 0])
+                .contiguous()
+                .dataSync();
             for (let j = 0; j < 23; j++)
                 for (let i = 0; i < 20; i++) assert.equal(part[j * 20 + i], i * 30 + j + 5);
         });

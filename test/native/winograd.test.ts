@@ -89,7 +89,11 @@ describe('convolution by Winograd', () => {
                 const got = withSet(set, () => compute(one, integers, 'float32'));
                 for (const part of parts) {
                     const at = got[part].findIndex((value, i) => value !== wanted[part][i]);
-                    assert.equal(at, -1, `${set}: ${part}[${at}] is ${got[part][at]}, not ${wanted[part][at]}`);
+                    assert.equal(
+                        at,
+                        -1,
+                        `${set}: ${part}[${at}] is ${got[part][at]}, not ${wanted[part][at]}`,
+                    );
                 }
             }
         });

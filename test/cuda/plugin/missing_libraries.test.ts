@@ -44,7 +44,10 @@ describe('libraries that the CUDA plugin opens', function () {
 
     function compile(path: string, source: string): string {
         const words = ['-x', 'c', '-shared', '-fPIC', '-o', path, '-'];
-        const { status, stderr } = spawnSync(process.env.CC ?? 'cc', words, { input: source, encoding: 'utf8' });
+        const { status, stderr } = spawnSync(process.env.CC ?? 'cc', words, {
+            input: source,
+            encoding: 'utf8',
+        });
         assert.equal(status, 0, stderr);
         return path;
     }
@@ -83,12 +86,18 @@ describe('libraries that the CUDA plugin opens', function () {
         const explain = (path: string): string => {
             const text = said(kernelTest, ['--cublaslt', path]);
             assert.match(text, /exit 3$/);
-            assert.match(text, /\nInstall the CUDA toolkit or the wheel nvidia-cublas, or let NATIVEGRAD_CUBLASLT name/);
+            assert.match(
+                text,
+                /\nInstall the CUDA toolkit or the wheel nvidia-cublas, or let NATIVEGRAD_CUBLASLT name/,
+            );
             return tried(path).exec(text)?.[0] ?? text;
         };
         assert.match(explain(join(folder(), 'nowhere.so')), /nowhere\.so: cannot open shared object file/);
         const older = fakeProducts(join(folder(), 'older.so'), major - 1);
-        assert.match(explain(older), new RegExp(`older\\.so is for CUDA ${major - 1}, this plugin for CUDA ${major}$`));
+        assert.match(
+            explain(older),
+            new RegExp(`older\\.so is for CUDA ${major - 1}, this plugin for CUDA ${major}$`),
+        );
         const poor = fakeProducts(join(folder(), 'poor.so'), major, productFunctions.slice(1));
         assert.match(explain(poor), /poor\.so has no cublasLtCreate$/);
     });
@@ -120,11 +129,16 @@ describe('libraries that the CUDA plugin opens', function () {
 
     it('tells GPUs that are hidden from those that are not there', () => {
         const none = driver(99_000, 100);
-        assert.match(probe(none, { CUDA_VISIBLE_DEVICES: undefined }), /the NVIDIA driver finds no GPU on this machine/);
+        assert.match(
+            probe(none, { CUDA_VISIBLE_DEVICES: undefined }),
+            /the NVIDIA driver finds no GPU on this machine/,
+        );
         for (const hidden of ['', '-1']) {
             assert.match(
                 probe(none, { CUDA_VISIBLE_DEVICES: hidden }),
-                new RegExp(`CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it, or name one \\(0\\); it is '${hidden}'`),
+                new RegExp(
+                    `CUDA_VISIBLE_DEVICES hides every GPU from this process: unset it, or name one \\(0\\); it is '${hidden}'`,
+                ),
             );
         }
         // That there is a GPU, which the variable hides, cannot be told then.

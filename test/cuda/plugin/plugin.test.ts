@@ -65,7 +65,12 @@ describe('the CUDA plugin', function () {
             script,
         ]);
         assert.equal(status, 0, text);
-        const said = JSON.parse(text) as { available: boolean; reason: string; name: string; message: string };
+        const said = JSON.parse(text) as {
+            available: boolean;
+            reason: string;
+            name: string;
+            message: string;
+        };
         assert.deepEqual([said.available, said.reason], [missing === '', missing]);
         const expected = missing === '' ? ['', ''] : ['CudaError', `[to] CUDA cannot be used: ${missing}`];
         assert.deepEqual([said.name, said.message], expected);

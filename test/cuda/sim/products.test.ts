@@ -45,11 +45,16 @@ function compare(
         const [wanted, got] = [valuesOn('cpu'), valuesOn('cuda')];
         wanted.forEach((x, i) => {
             const allowed = tolerance([x.dtype, ...inputs.map((input) => input.dtype)]);
-            const [a, b] = [x, got[i] ?? x].map((y) => y.to('float64').contiguous().dataSync() as Float64Array);
+            const [a, b] = [x, got[i] ?? x].map(
+                (y) => y.to('float64').contiguous().dataSync() as Float64Array,
+            );
             a?.forEach((value, at) => {
                 const other = b?.[at] ?? NaN;
                 const close = Math.abs(value - other) <= allowed * (1 + Math.abs(value));
-                assert.ok(close, `${op} ${label}: element ${at} of output ${i} is ${other}, expected ${value}`);
+                assert.ok(
+                    close,
+                    `${op} ${label}: element ${at} of output ${i} is ${other}, expected ${value}`,
+                );
             });
         });
     });
@@ -117,7 +122,12 @@ describe('products on the GPU', function () {
     it('leave large products to the library', () => {
         const [m, n, k] = [512, 520, 1032];
         for (const dtype of ['float32', 'bfloat16'] as const) {
-            const [x, w, b, dy] = [draw([m, k], dtype), draw([n, k], dtype), draw([n], dtype), draw([m, n], dtype)];
+            const [x, w, b, dy] = [
+                draw([m, k], dtype),
+                draw([n, k], dtype),
+                draw([n], dtype),
+                draw([m, n], dtype),
+            ];
             const y: Result = [[m, n], dtype];
             compare('large', 'linear', [x, w, b], [y], []);
             compare('large', 'linear_activation', [x, w, b], [y, y], [unaryCode('relu'), 0, 0]);
@@ -133,7 +143,10 @@ describe('products on the GPU', function () {
 
     it('multiply batches that broadcast, and integers that wrap', () => {
         for (const dtype of [...floats, 'int64', 'int32', 'uint8'] as const) {
-            const whole = (shape: Shape): Tensor => draw(shape, 'float64').mul(100).to(dtype === 'uint8' ? 'int32' : dtype);
+            const whole = (shape: Shape): Tensor =>
+                draw(shape, 'float64')
+                    .mul(100)
+                    .to(dtype === 'uint8' ? 'int32' : dtype);
             const factors = [whole([3, 1, 17, 24]).to(dtype), whole([5, 24, 16]).to(dtype)];
             if (dtype.endsWith('16')) factors.forEach((x) => x.div_(100));
             compare(dtype, 'matmul', factors, [[[3, 5, 17, 16], dtype]], [0, 0]);
@@ -144,12 +157,33 @@ describe('products on the GPU', function () {
 // Images, channels, height, width, filters, kernel, groups, stride, padding, dilation
 const images = [
     { x: [2, 3, 7, 6], w: [4, 3, 3, 3], groups: 1, stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1] },
-    { x: [2, 16, 9, 8], w: [16, 16, 3, 3], groups: 1, stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    {
+        x: [2, 16, 9, 8],
+        w: [16, 16, 3, 3],
+        groups: 1,
+        stride: [1, 1],
+        padding: [1, 1, 1, 1],
+        dilation: [1, 1],
+    },
     { x: [2, 8, 8, 9], w: [8, 4, 3, 2], groups: 2, stride: [2, 3], padding: [1, 0, 2, 1], dilation: [2, 1] },
-    { x: [2, 32, 8, 8], w: [16, 16, 3, 3], groups: 2, stride: [2, 2], padding: [1, 1, 1, 1], dilation: [1, 1] },
+    {
+        x: [2, 32, 8, 8],
+        w: [16, 16, 3, 3],
+        groups: 2,
+        stride: [2, 2],
+        padding: [1, 1, 1, 1],
+        dilation: [1, 1],
+    },
     { x: [1, 6, 9, 9], w: [6, 1, 3, 3], groups: 6, stride: [2, 2], padding: [1, 1, 1, 1], dilation: [1, 1] },
     { x: [3, 8, 5, 5], w: [16, 8, 1, 1], groups: 1, stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1] },
-    { x: [1, 1, 28, 28], w: [32, 1, 5, 5], groups: 1, stride: [1, 1], padding: [2, 2, 2, 2], dilation: [1, 1] },
+    {
+        x: [1, 1, 28, 28],
+        w: [32, 1, 5, 5],
+        groups: 1,
+        stride: [1, 1],
+        padding: [2, 2, 2, 2],
+        dilation: [1, 1],
+    },
 ];
 
 describe('convolutions on the GPU', function () {
@@ -171,7 +205,9 @@ describe('convolutions on the GPU', function () {
                         ) + 1;
                     const out = [n, o, side(h, kh, 0), side(w, kw, 1)];
                     const image = ([a = 0, b = 0, d = 0, e = 0]: Shape): Tensor =>
-                        channelsLast ? draw([a, d, e, b], dtype).permute(0, 3, 1, 2) : draw([a, b, d, e], dtype);
+                        channelsLast
+                            ? draw([a, d, e, b], dtype).permute(0, 3, 1, 2)
+                            : draw([a, b, d, e], dtype);
                     const [x, filters, dy, y] = [image(shape), draw(kernel, dtype), image(out), image(shape)];
                     const bias = draw([o], dtype);
                     const parameters = [2, ...stride, 4, ...padding, 2, ...dilation, groups];
@@ -182,10 +218,28 @@ describe('convolutions on the GPU', function () {
                     ];
                     compare(label, 'conv2d', [x, filters, bias], [[out, dtype]], parameters);
                     compare(label, 'conv2d_relu', [x, filters], [[out, dtype]], parameters);
-                    compare(label, 'conv2d_statistics', [x, filters, bias], [[out, dtype], ...moments], parameters);
+                    compare(
+                        label,
+                        'conv2d_statistics',
+                        [x, filters, bias],
+                        [[out, dtype], ...moments],
+                        parameters,
+                    );
                     const inputs = [dy, filters];
-                    compare(label, 'conv2d_backward_input', [...inputs, draw([c], dtype)], [[shape, dtype]], parameters);
-                    compare(label, 'conv2d_backward_input_relu', [...inputs, y], [[shape, dtype]], parameters);
+                    compare(
+                        label,
+                        'conv2d_backward_input',
+                        [...inputs, draw([c], dtype)],
+                        [[shape, dtype]],
+                        parameters,
+                    );
+                    compare(
+                        label,
+                        'conv2d_backward_input_relu',
+                        [...inputs, y],
+                        [[shape, dtype]],
+                        parameters,
+                    );
                     const gradients: Result[] = [
                         [kernel, dtype],
                         [[o], dtype],
