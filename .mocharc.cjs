@@ -2,7 +2,9 @@
 const counts = process.env.NATIVEGRAD_TEST_COUNTS;
 
 // Files or folders on the command line replace the default ones (mocha itself would add them).
-const named = process.argv.slice(2).some((word) => /^(\.\/)?test\/|\.test\.ts$/.test(word));
+const named = process.argv
+    .slice(2)
+    .some((word) => !word.startsWith('-') && /^(\.\/)?test\/|\.test\.ts$/.test(word));
 
 module.exports = {
     extension: ['ts'],
