@@ -3,7 +3,8 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
-import { requireRunOptions, StepRunner, type RunnerOptions } from './step_runner.js';
+import { requireRunOptions } from './run_options.js';
+import { StepRunner, type RunnerOptions } from './step_runner.js';
 
 export type { CaptureOptions, CaptureStatistics, ProgramReport, RunOptions } from './options.js';
 

@@ -1,7 +1,8 @@
 import { CaptureError } from '../native/capture_error.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { CapturedProgram, type RecordingOptions } from './captured_program.js';
+import { CapturedProgram } from './captured_program.js';
 import type { ProgramReport } from './options.js';
+import { recordStep, type RecordingOptions } from './record_step.js';
 import { changeOfSignature, signatureKey, signatureOf, type Signature } from './step_inputs.js';
 
 /** Programs of one step that are kept; the one that was not used for the longest time goes first. */
@@ -73,7 +74,7 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
     }
 
     private record(samples: readonly Tensor[], places: readonly number[]): CapturedProgram<Result> {
-        const program = CapturedProgram.record(
+        const recorded = recordStep(
             (...given) => this.called(places.map((place) => given[place])),
             samples,
             this.recording,
@@ -81,7 +82,7 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         );
         this.captures++;
         while (this.entries.length >= maxPrograms) this.entries.pop();
-        return program;
+        return new CapturedProgram(recorded);
     }
 
     /** The step; where it failed and has fewer inputs than it names, that is probably why. */

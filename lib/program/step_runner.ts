@@ -4,30 +4,20 @@ import { run } from '../native/call.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { ProgramCall } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
-import { describeValue, isList } from '../support/describe_value.js';
-import { requireOptionNames } from '../support/option_names.js';
-import { shapeText } from '../tensor/shape.js';
-import { Tensor, viewOf } from '../tensor/tensor.js';
-import { CapturedProgram, type ProgramRun, type RecordingOptions } from './captured_program.js';
+import { describeValue } from '../support/describe_value.js';
+import { viewOf, type Tensor } from '../tensor/tensor.js';
+import { at, Members, prepareRuns, resultsOf, runsOf, type Run } from './members.js';
 import type { CaptureStatistics, RunOptions } from './options.js';
-import { ProgramCache, type FittingProgram } from './program_cache.js';
+import type { FittingProgram } from './program_cache.js';
+import type { RecordingOptions } from './record_step.js';
+import { runTogether, runTogetherAsync } from './replays.js';
 import { replaceTensors, tensorsOf } from './results.js';
+import { checkSteps, requireRunOptions } from './run_options.js';
 import { checkInputs, entries, entryAt, firstEntry } from './step_inputs.js';
 import { validate, validateAsync } from './validate.js';
 
 /** One native call of `run` takes about this long, so that a signal is heard in time. */
 const chunkMilliseconds = 20;
-
-/** One of the steps that run side by side, and its programs. */
-interface Member<Inputs extends readonly Tensor[], Result> {
-    readonly step: (...inputs: Inputs) => Result;
-    readonly cache: ProgramCache<Inputs, Result>;
-}
-
-/** A program that fits, and where its results go. */
-interface Run<Result> extends FittingProgram<Result> {
-    readonly outputs: readonly Tensor[];
-}
 
 export interface RunnerOptions<Inputs extends readonly Tensor[], Result> {
     readonly validatedUses: number;
@@ -43,8 +33,7 @@ const itself = (x: Tensor): Tensor => x;
  * Inputs and results are lists with an entry for each model.
  */
 export class StepRunner<Inputs extends readonly Tensor[], Result> {
-    private members: readonly Member<Inputs, Result>[];
-    private joined: readonly CapturedProgram<Result>[] = [];
+    private readonly members: Members<Inputs, Result>;
     private replays = 0;
     private isRunning = false;
     private stepMilliseconds = 1;
@@ -54,20 +43,13 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         private readonly options: RunnerOptions<Inputs, Result>,
     ) {
         const { validatedUses, recording } = options;
-        this.members = steps.map((step) => ({
-            step,
-            cache: new ProgramCache(step, validatedUses, recording),
-        }));
-    }
-
-    get size(): number {
-        return this.members.length;
+        this.members = new Members(steps, validatedUses, recording);
     }
 
     /** Goes on with the members at these positions. */
     keep(positions: readonly number[]): void {
         this.requireIdle('drop');
-        this.members = this.members.filter((_, i) => positions.includes(i));
+        this.members.keep(positions);
     }
 
     call(inputs: readonly Inputs[]): Result[] {
@@ -76,15 +58,15 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         this.replays++;
         if (fitting.some(({ isChecked }) => isChecked))
             return fitting.map((fit, i) => {
-                const step = (): Result => at(this.members, i).step(...at(inputs, i));
+                const step = (): Result => this.members.step(i)(...at(inputs, i));
                 return fit.isChecked ? validate(fit.program, step, fit.given) : at(this.runNow([fit]), 0);
             });
         return this.runNow(fitting);
     }
 
     private runNow(fitting: readonly FittingProgram<Result>[]): Result[] {
-        const runs = this.runsOf(fitting, 1, false);
-        CapturedProgram.runTogether(this.prepared(runs, 1, false));
+        const runs = runsOf(fitting, 1, false);
+        runTogether(prepareRuns(runs, 1, false));
         return resultsOf(runs);
     }
 
@@ -93,8 +75,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
      * anomaly mode, which looks at each op.
      */
     private opByOp(inputs: readonly Inputs[]): Result[] {
-        return this.members.map(({ step }, i) => {
-            const own = at(inputs, i);
+        return this.members.map(inputs, (step, own) => {
             checkInputs(own);
             const result = scope(() => step(...own));
             const detached = tensorsOf(result).map((x) => viewOf(x, x.shape, x.strides));
@@ -112,8 +93,8 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     private async runInBackground(fitting: readonly FittingProgram<Result>[]): Promise<Result[]> {
-        const runs = this.runsOf(fitting, 1, false);
-        await CapturedProgram.runTogetherAsync(this.prepared(runs, 1, false));
+        const runs = runsOf(fitting, 1, false);
+        await runTogetherAsync(prepareRuns(runs, 1, false));
         return resultsOf(runs);
     }
 
@@ -133,7 +114,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
 
     /** The step itself. */
     private directly(i: number, inputs: Inputs): Result | Promise<Result> {
-        return this.options.inParts?.(...inputs) ?? scope(() => at(this.members, i).step(...inputs));
+        return this.options.inParts?.(...inputs) ?? scope(() => this.members.step(i)(...inputs));
     }
 
     /** The whole of it is one call: other calls of the step, also those from `onProgress`, are refused until it ends. */
@@ -143,8 +124,8 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         options: RunOptions<Result[]>,
     ): Promise<{ steps: number; results: Result[] }> {
         requireRunOptions(options);
-        for (const own of inputs) this.checkSteps(steps, own);
-        const runs = this.runsOf(this.programsFor(inputs, firstEntry), steps, true);
+        for (const own of inputs) checkSteps(steps, own);
+        const runs = runsOf(this.programsFor(inputs, firstEntry), steps, true);
         return this.exclusively(() => this.runChunks(runs, steps, inputs, options));
     }
 
@@ -203,26 +184,6 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         return [...total.values()];
     }
 
-    private checkSteps(steps: number, inputs: readonly Tensor[]): void {
-        if (!isList(inputs))
-            throw new TypeError(
-                `[capture] run takes the inputs of the step in a list, got ${describeValue(inputs)}; ` +
-                    'write run(steps, [x, y])',
-            );
-        checkInputs(inputs);
-        if (!Number.isInteger(steps) || steps < 0)
-            throw new RangeError(
-                `[capture] run takes the number of steps first, an integer of at least 0, got ${describeValue(steps)}`,
-            );
-        inputs.forEach(({ shape }, i) => {
-            if ((shape[0] ?? 0) < Math.max(steps, 1))
-                throw new RangeError(
-                    `[capture] input ${i} of shape ${shapeText(shape)} has too few entries for ${steps} steps; ` +
-                        'its first axis counts the steps',
-                );
-        });
-    }
-
     /** One of many steps, checked; gives what the next one runs, if there is `more`. */
     private async checkStep(
         runs: readonly Run<Result>[],
@@ -241,7 +202,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
             storeResults(tensorsOf(results[i]), outputs.map(entry));
         for (const view of views.values()) view.dispose();
         if (!more) return [...runs];
-        const next = this.fittingPrograms(inputs, firstEntry);
+        const next = this.members.programsFor(inputs, firstEntry);
         return runs.map(({ outputs }, i) => ({ ...at(next, i), outputs }));
     }
 
@@ -257,7 +218,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
             given: entries(run.given, first, count),
             outputs: entries(run.outputs, first, count),
         }));
-        await CapturedProgram.runTogetherAsync(this.prepared(parts, count, true));
+        await runTogetherAsync(prepareRuns(parts, count, true));
         this.stepMilliseconds = (performance.now() - begin) / count;
         this.replays += count;
         for (const { given, outputs } of parts) for (const part of [...given, ...outputs]) part.dispose();
@@ -287,7 +248,7 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
                     'call the inner step itself, and it becomes part of the outer one',
             );
         this.requireIdle('the next call');
-        return this.fittingPrograms(inputs, sampleOf);
+        return this.members.programsFor(inputs, sampleOf);
     }
 
     private requireIdle(what: string): void {
@@ -298,73 +259,13 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         );
     }
 
-    private fittingPrograms(
-        inputs: readonly Inputs[],
-        sampleOf: (x: Tensor) => Tensor,
-    ): FittingProgram<Result>[] {
-        const fitting = this.members.map(({ cache }, i) => cache.programFor(at(inputs, i), sampleOf));
-        this.join(fitting.map(({ program }) => program));
-        return fitting;
-    }
-
-    /** Several programs are looked at together when one of them is new. */
-    private join(programs: readonly CapturedProgram<Result>[]): void {
-        if (programs.length === 1 || programs.every((program, i) => program === this.joined[i])) return;
-        CapturedProgram.join(programs);
-        this.joined = programs;
-    }
-
-    private runsOf(
-        fitting: readonly FittingProgram<Result>[],
-        steps: number,
-        stacked: boolean,
-    ): Run<Result>[] {
-        return fitting.map((fit) => ({ ...fit, outputs: fit.program.newOutputs(steps, stacked) }));
-    }
-
-    private prepared(runs: readonly Run<Result>[], steps: number, stacked: boolean): ProgramRun[] {
-        return CapturedProgram.prepareTogether(
-            runs.map(({ program, given, outputs }) => () => ({
-                program,
-                prepared: program.prepare(steps, given, outputs, stacked),
-            })),
-        );
-    }
-
     get statistics(): CaptureStatistics {
-        const caches = this.members.map(({ cache }) => cache);
         return {
-            captures: caches.reduce((sum, { captures }) => sum + captures, 0),
+            captures: this.members.captures,
             replays: this.replays,
-            programs: caches.flatMap(({ reports }) => reports),
+            programs: this.members.reports,
         };
     }
-}
-
-/** Refuses options of a run that are none; they may come from JavaScript. */
-export function requireRunOptions(options: RunOptions<never> | Tensor): void {
-    if (options instanceof Tensor)
-        throw new TypeError(
-            '[capture] run takes the inputs of the step in a list, got several tensors; write run(steps, [x, y])',
-        );
-    requireOptionNames('[capture]', options, ['onProgress', 'signal', 'chunk']);
-    const { chunk = 1, onProgress, signal } = options;
-    if (!Number.isInteger(chunk) || chunk < 1)
-        throw new RangeError(
-            `[capture] chunk must be a number of steps, an integer of at least 1, got ${describeValue(chunk)}`,
-        );
-    if (onProgress !== undefined && typeof onProgress !== 'function')
-        throw new TypeError(
-            `[capture] onProgress must be a function (stepsDone, results) => void, got ${describeValue(onProgress)}`,
-        );
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-        throw new TypeError(
-            `[capture] signal must be the AbortSignal of an AbortController, got ${describeValue(signal)}`,
-        );
-}
-
-function resultsOf<Result>(runs: readonly Run<Result>[]): Result[] {
-    return runs.map(({ program, outputs }) => program.resultOf(outputs));
 }
 
 /** Copies results, which may be tensors of the user's, to their places. */
@@ -373,10 +274,4 @@ function storeResults(results: readonly Tensor[], places: readonly Tensor[]): vo
         run('copy', [at(results, i)], [place]);
         place.dispose();
     });
-}
-
-function at<Item>(list: readonly Item[], i: number): Item {
-    const item = list[i];
-    if (item === undefined) throw new RangeError(`[capture] there is no entry ${i} for a model`);
-    return item;
 }

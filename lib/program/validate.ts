@@ -4,10 +4,11 @@ import { Scope, scope } from '../autograd/scope.js';
 import { Breather } from '../support/breathe.js';
 import { shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
-import { CapturedProgram, type PreparedReplay } from './captured_program.js';
+import type { CapturedProgram } from './captured_program.js';
 import { largestDifference } from './differences.js';
 import { differenceOfFused, type Copies, type Outcome } from './fused_outcome.js';
 import { allAtOnce } from './rounding.js';
+import { runTogetherAsync, type PreparedReplay } from './replays.js';
 import { tensorsOf } from './results.js';
 
 /** A step and its program disagree: the step depends on JavaScript that changes from call to call. */
@@ -121,7 +122,7 @@ class Validation<Result> {
         if (program.isFused) {
             const fusedOutputs = this.newOutputs();
             const again = { ...prepared, outputs: fusedOutputs };
-            await CapturedProgram.runTogetherAsync([{ program, prepared: again }]);
+            await runTogetherAsync([{ program, prepared: again }]);
             this.fused = this.takeBack(fusedOutputs);
         }
         this.restoreStates();

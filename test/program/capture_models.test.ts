@@ -16,6 +16,8 @@ import {
     type Tensor,
 } from '../../lib/index.js';
 import { CapturedProgram } from '../../lib/program/captured_program.js';
+import { recordStep } from '../../lib/program/record_step.js';
+import { join } from '../../lib/program/replays.js';
 
 type Step = (x: Tensor, y: Tensor) => Tensor;
 
@@ -232,20 +234,24 @@ describe('captureModels', () => {
         setThreads(groups);
         try {
             const [x, y] = [xs.select(0, 0), ys.select(0, 0)];
-            const programs = Array.from({ length: 2 * groups }, (_, seed) =>
-                CapturedProgram.record(
-                    (...inputs) => dense(seed % 8).step(inputs[0], inputs[1]),
-                    [x, y],
-                    { fuse: true, gradients: true },
-                    false,
-                ),
+            const programs = Array.from(
+                { length: 2 * groups },
+                (_, seed) =>
+                    new CapturedProgram(
+                        recordStep(
+                            (...inputs) => dense(seed % 8).step(inputs[0], inputs[1]),
+                            [x, y],
+                            { fuse: true, gradients: true },
+                            false,
+                        ),
+                    ),
             );
-            assert.equal(CapturedProgram.join(programs), groups);
-            assert.equal(CapturedProgram.join(programs.slice(0, 2)), 2);
+            assert.equal(join(programs), groups);
+            assert.equal(join(programs.slice(0, 2)), 2);
             // Those that share an arena need not be neighbours.
-            assert.equal(CapturedProgram.join(programs), groups);
+            assert.equal(join(programs), groups);
             const mixed = [0, 2, 1, 3].flatMap((i) => programs[i] ?? []);
-            assert.equal(CapturedProgram.join(mixed.slice(0, 3)), Math.min(3, groups));
+            assert.equal(join(mixed.slice(0, 3)), Math.min(3, groups));
         } finally {
             setThreads(before);
         }

@@ -1,6 +1,7 @@
 // Faults in what the fused calls of captured programs write, for the tests of the checks that are to find them.
 import { noGrad, type Tensor } from '../../lib/index.js';
-import { CapturedProgram, type PreparedReplay } from '../../lib/program/captured_program.js';
+import { CapturedProgram } from '../../lib/program/captured_program.js';
+import { runTogether, type PreparedReplay } from '../../lib/program/replays.js';
 
 export type Fault = (before: Tensor, after: Tensor) => Tensor;
 
@@ -16,7 +17,7 @@ export function withFault<T>(x: Tensor, fault: Fault, body: () => T): T {
         prepared: PreparedReplay,
     ): void {
         const before = noGrad(() => x.clone());
-        CapturedProgram.runTogether([{ program: this, prepared }]);
+        runTogether([{ program: this, prepared }]);
         noGrad(() => x.copy_(fault(before, x)));
     };
     try {
