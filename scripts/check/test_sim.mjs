@@ -1,9 +1,9 @@
 // Builds the simulator of the GPU and runs on it: the simulator's own tests, those of devices and of the command line, those
 // of ops, layers, losses and optimizers with `cuda` as the device of new tensors, and PyTorch's losses. Each order of blocks and
-// lanes after the first (a seed) runs every op forward and backward in every dtype. Runs go side by side.
+// lanes after the first (a seed) runs PyTorch's losses and every op forward and backward in every dtype. Runs go side by side.
 // Usage: npm run test:sim -- [--asan] [--seeds 3] [mocha's words instead of all that, once per seed]
-// --asan: with a build for AddressSanitizer (build-sim-asan/), which finds overruns inside a lane, and no races; every op
-// forward and backward there, in one order unless --seeds says more.
+// --asan: with a build for AddressSanitizer (build-sim-asan/), which finds overruns inside a lane, and no races; PyTorch's losses
+// and every op forward and backward there, in one order unless --seeds says more.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildSim } from '../build/build_sim.mjs';
@@ -41,14 +41,17 @@ function seeded(seed, environment, title, words) {
 /** Everything in one order, forward passes and gradients of every op in the further ones; what takes longest comes first. */
 function allTests({ asan, seeds }, environment) {
     const samples = 'test/ops/op_samples.test.ts';
-    const inBrief = (seed) => seeded(seed, environment, 'every op', [samples, '--grep=agrees in']);
+    const inBrief = (seed) => [
+        seeded(seed, environment, "PyTorch's losses", ['test/train/golden_losses.test.ts']),
+        seeded(seed, environment, 'every op', [samples, '--grep=agrees in']),
+    ];
     if (asan) {
         const own = {
             title: "the simulator's own",
             words: ['test/cuda/sim_asan/*.test.ts'],
             environment: {},
         };
-        return [own, ...Array.from({ length: seeds }, (_, index) => inBrief(index + 1))];
+        return [own, ...Array.from({ length: seeds }, (_, index) => inBrief(index + 1)).flat()];
     }
     return [
         seeded(1, environment, 'ops in depth', [samples]),
@@ -56,7 +59,7 @@ function allTests({ asan, seeds }, environment) {
         seeded(1, environment, "PyTorch's losses", ['test/train/golden_losses.test.ts']),
         { title: "the simulator's own", words: ['test/cuda/sim/*.test.ts'], environment: {} },
         seeded(1, environment, 'layers, losses, optimizers', [...deviceTests, `--ignore=${samples}`]),
-        ...Array.from({ length: seeds - 1 }, (_, index) => inBrief(index + 2)),
+        ...Array.from({ length: seeds - 1 }, (_, index) => inBrief(index + 2)).flat(),
     ];
 }
 
