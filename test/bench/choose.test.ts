@@ -28,7 +28,7 @@ describe('bench rows', () => {
         const names = namesOf(BENCHMARKS);
         assert.equal(new Set(names).size, names.length);
         const groups = groupsOf(BENCHMARKS);
-        assert.deepEqual(groups, ['gemm', 'conv', 'norm', 'mlp', 'cnn', 'eager', 'startup']);
+        assert.deepEqual(groups, ['gemm', 'conv', 'norm', 'mlp', 'cnn', 'models', 'eager', 'startup']);
         assert.deepEqual(
             names.filter((name) => groups.includes(name) || !/^[a-z0-9_]+$/.test(name)),
             [],

@@ -9,6 +9,7 @@ import { gemm } from './gemm.js';
 import { layerNorm } from './layer_norm.js';
 import { maxPool } from './max_pool.js';
 import { mlp } from './mlp.js';
+import { models } from './models.js';
 import { reductions } from './reduce.js';
 import { softmax } from './softmax.js';
 import { startup } from './startup.js';
@@ -26,6 +27,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
     ...activation,
     ...mlp,
     ...cnn,
+    ...models,
     ...eager,
     ...startup,
 ];
