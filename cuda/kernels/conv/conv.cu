@@ -4,6 +4,7 @@
 #include "kernels/conv/conv_shape.h"
 #include "kernels/conv/images.h"
 #include "kernels/conv/moments.h"
+#include "kernels/conv/patch_conv.h"
 #include "kernels/product/column_sums.h"
 #include "kernels/product/linear_checks.h"
 
@@ -29,21 +30,26 @@ Finish image_finish(const TensorView& out, const TensorView* bias, int64_t group
     return finish;
 }
 
-// x, w(, bias) -> y, channels last
-void forward(const OpCall& call, const ConvShape& shape, FinishKind kind, const TensorView& y, Queue& queue) {
+// x, w(, bias) -> y, channels last, and its moments where they are wanted; false: those are not there yet
+bool forward(const OpCall& call, const ConvShape& shape, FinishKind kind, const TensorView& y,
+             const TensorView* moments, Queue& queue) {
     Finish finish = image_finish(y, bias_of(call, shape.out_channels), shape.groups);
     finish.kind = kind;
+    if (convolve_by_patches(shape, call.inputs[0], false, call.inputs[1], finish, moments, queue))
+        return true;
     const int64_t depth = shape.taps() * shape.group_channels(), columns = shape.group_out_channels();
     const TapWeights weights(call.inputs[1], shape.groups, false, queue);
     const StridedOperand w{weights.data(), call.inputs[1].dtype, Access::converted, columns, depth, depth, 1};
     const GroupSteps steps{shape.groups, columns, shape.group_channels() * call.inputs[0].strides[1],
                            columns * depth};
     multiply_pixels(forward_operand(shape, call.inputs[0], false), w, steps, finish, queue);
+    return false;
 }
 
 // dy, w -> dx, channels last
 void backward_input(const OpCall& call, const ConvShape& shape, const Finish& finish, Queue& queue) {
     const TensorView& dy = call.inputs[0];
+    if (convolve_by_patches(shape, dy, true, call.inputs[1], finish, nullptr, queue)) return;
     const int64_t depth = shape.taps() * shape.group_out_channels(), columns = shape.group_channels();
     const TapWeights weights(call.inputs[1], shape.groups, true, queue);
     const StridedOperand w{weights.data(), call.inputs[1].dtype, Access::converted, columns, depth, depth, 1};
@@ -68,7 +74,7 @@ void conv2d(const OpCall& call, const ConvParams& params, Queue& queue) {
     const ConvShape shape = conv_shape(params, call.inputs[0], call.inputs[1], y);
     check_float(y);
     MadeImages made(y, queue);
-    forward(call, shape, FinishKind::store, made.view(), queue);
+    forward(call, shape, FinishKind::store, made.view(), nullptr, queue);
     made.finish();
 }
 
@@ -84,8 +90,9 @@ void conv2d_statistics(const OpCall& call, const ConvParams& params, Queue& queu
     }
     check_float(y);
     MadeImages made(y, queue);
-    if (element_count(y) > 0) forward(call, shape, FinishKind::store, made.view(), queue);
-    channel_moments(made.view(), call.outputs[1], call.outputs[2], queue);
+    const bool has_moments =
+        element_count(y) > 0 && forward(call, shape, FinishKind::store, made.view(), call.outputs + 1, queue);
+    if (!has_moments) channel_moments(made.view(), call.outputs[1], call.outputs[2], queue);
     made.finish();
 }
 
@@ -97,7 +104,7 @@ void conv2d_relu(const OpCall& call, const ConvParams& params, Queue& queue) {
     const ConvShape shape = conv_shape(params, call.inputs[0], call.inputs[1], y);
     check_one_float(call);
     MadeImages made(y, queue);
-    forward(call, shape, FinishKind::relu, made.view(), queue);
+    forward(call, shape, FinishKind::relu, made.view(), nullptr, queue);
     made.finish();
 }
 
@@ -143,7 +150,7 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params, Queue&
     check_float(dw);
     const DenseImages dy(call.inputs[1], queue);
     const int64_t pixels = shape.out_pixels(), rows = shape.group_out_channels();
-    if (element_count(dw) > 0) {
+    if (element_count(dw) > 0 && !sum_taps_by_patches(shape, x, dy.view(), dw, queue)) {
         TensorView made = grouped_weight(dw, shape.groups);
         const TensorView wanted = made;
         set_tap_strides(made, false);

@@ -22,6 +22,12 @@ struct Divisor {
         const uint64_t high = static_cast<uint64_t>(x) * multiplier >> 32;
         return static_cast<int64_t>((high + static_cast<uint64_t>(x)) >> shift);
     }
+    // Of numbers below 2^31.
+    __device__ __forceinline__ int small_quotient(int x) const {
+        const auto number = static_cast<uint32_t>(x);
+        const auto high = static_cast<uint32_t>(uint64_t{number} * multiplier >> 32);
+        return static_cast<int>((high + number) >> shift);
+    }
 };
 
 struct ImageOperand {

@@ -25,7 +25,8 @@ __device__ __forceinline__ T channel_sum(T value, T* sums) {
     return sum;
 }
 
-// y [pixels, n] -> partials [parts, 2, n]: mean and squares of each part; blocks (channels / 32, parts)
+// y [pixels, n] -> partials [parts, 3, n]: count, mean and squares of each part; blocks (channels / 32,
+// parts)
 template <class T>
 __global__ void part_moments(Source y, int64_t pixels, int64_t n, int64_t part_rows, T* partials) {
     SharedArena arena;
@@ -42,31 +43,63 @@ __global__ void part_moments(Source y, int64_t pixels, int64_t n, int64_t part_r
     }
     squares = channel_sum(squares, sums);
     if (warp_index() != 0 || channel >= n) return;
-    partials[2 * block_index_y() * n + channel] = mean;
-    partials[(2 * block_index_y() + 1) * n + channel] = squares;
+    T* to = partials + int64_t{3} * block_index_y() * n + channel;
+    to[0] = static_cast<T>(count);
+    to[n] = mean;
+    to[2 * n] = squares;
 }
 
-// partials [parts, 2, n] -> mean [n], squares [n]
+// Count, mean and squares around it of some pixels.
+struct Moments {
+    double count, mean, squares;
+};
+
+__device__ __forceinline__ Moments joined(const Moments& a, const Moments& b) {
+    const double count = a.count + b.count, share = count > 0 ? b.count / count : 0;
+    const double distance = b.mean - a.mean;
+    return {count, a.mean + distance * share,
+            a.squares + b.squares + distance * distance * (a.count * share)};
+}
+
+constexpr int join_threads = 128;
+
+// partials [parts, 3, n] -> mean [n], squares [n]; a block per channel
 template <class T>
-__global__ void join_moments(const T* partials, int64_t parts, int64_t part_rows, int64_t pixels, int64_t n,
-                             TensorView mean, TensorView squares) {
-    for (int64_t channel = grid_thread_index(); channel < n; channel += grid_thread_count()) {
-        double middle = 0, sum = 0, seen = 0;
-        for (int64_t part = 0; part < parts; ++part) {
-            const int64_t left = pixels - part * part_rows;
-            const double added = static_cast<double>(left < part_rows ? left : part_rows), all = seen + added;
-            const double distance = static_cast<double>(partials[2 * part * n + channel]) - middle;
-            middle += distance * (added / all);
-            sum += static_cast<double>(partials[(2 * part + 1) * n + channel]) +
-                   distance * distance * (seen * (added / all));
-            seen = all;
-        }
-        store_as(mean.data, mean.dtype, channel * mean.strides[0], middle);
-        store_as(squares.data, squares.dtype, channel * squares.strides[0], sum);
+__global__ void join_parts_of_channel(const T* partials, int64_t parts, int64_t n, TensorView mean,
+                                      TensorView squares) {
+    SharedArena arena;
+    Moments* all = arena.take<Moments>(join_threads);
+    const int64_t channel = block_index();
+    Moments sum{0, 0, 0};
+    // Lanes take neighbouring parts: the order is that of the parts.
+    const int64_t each = (parts + join_threads - 1) / join_threads, first = thread_index() * each;
+    for (int64_t part = first; part < (first + each < parts ? first + each : parts); ++part) {
+        const T* from = partials + 3 * part * n + channel;
+        sum = joined(sum, {static_cast<double>(from[0]), static_cast<double>(from[n]),
+                           static_cast<double>(from[2 * n])});
     }
+    all[thread_index()] = sum;
+    for (int step = 1; step < join_threads; step *= 2) {
+        block_barrier();
+        if (thread_index() % (2 * step) == 0)
+            all[thread_index()] = joined(all[thread_index()], all[thread_index() + step]);
+    }
+    if (thread_index() != 0) return;
+    store_as(mean.data, mean.dtype, channel * mean.strides[0], all[0].mean);
+    store_as(squares.data, squares.dtype, channel * squares.strides[0], all[0].squares);
 }
 
 }  // namespace
+
+template <class T>
+void join_moments(const T* partials, int64_t parts, const TensorView& mean, const TensorView& squares,
+                  Stream stream) {
+    const Grid grid{mean.shape[0], join_threads, shared_bytes<Moments>(join_threads)};
+    launch<join_parts_of_channel<T>>(grid, stream, partials, parts, mean.shape[0], mean, squares);
+}
+
+template void join_moments(const float*, int64_t, const TensorView&, const TensorView&, Stream);
+template void join_moments(const double*, int64_t, const TensorView&, const TensorView&, Stream);
 
 void channel_moments(const TensorView& y, const TensorView& mean, const TensorView& squares, Queue& queue) {
     const int64_t n = y.shape[1], pixels = n > 0 ? element_count(y) / n : 0;
@@ -77,14 +110,13 @@ void channel_moments(const TensorView& y, const TensorView& mean, const TensorVi
     const int64_t parts = (pixels + part_rows - 1) / part_rows;
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const Scratch partials(queue, static_cast<size_t>(2 * parts * n + 1) * sizeof(T));
+        const Scratch partials(queue, static_cast<size_t>(3 * parts * n + 1) * sizeof(T));
         if (parts > 0) {
             const Grid grid{{blocks_for(n, warp_size), parts}, threads, shared_bytes<T>(threads)};
             launch<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n, part_rows,
                                     partials.as<T>());
         }
-        launch<join_moments<T>>(Grid{blocks_for(n, 128), 128}, queue.stream(), partials.as<T>(), parts,
-                                part_rows, pixels, n, mean, squares);
+        join_moments(partials.as<T>(), parts, mean, squares, queue.stream());
     });
 }
 

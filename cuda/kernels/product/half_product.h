@@ -1,8 +1,7 @@
 // A product of two-byte floats on tensor cores, with sums in float: tiles of 64 x 64, four warps of 32 x 32.
 #pragma once
 
-#include <type_traits>
-
+#include "kernels/product/fragments.h"
 #include "kernels/product/tile_product.h"
 
 namespace nativegrad::cuda {
@@ -91,10 +90,7 @@ __device__ __forceinline__ void multiply_half_tiles(const Half* a, const Half* b
             const FragmentA left = left_fragment<a_by_row>(a, row + 16 * i, k);
 #pragma unroll
             for (int j = 0; j < 4; ++j) {
-                if constexpr (std::is_same_v<Half, Float16>)
-                    mma_f16(sums[i][j], left, right[j]);
-                else
-                    mma_bf16(sums[i][j], left, right[j]);
+                multiply_fragments<Half>(sums[i][j], left, right[j]);
             }
         }
     }

@@ -1,8 +1,7 @@
 #include "kernels/product/product.h"
 
-#include <atomic>
-
 #include "device/device.h"
+#include "kernels/product/device_limits.h"
 #include "kernels/product/half_choice.h"
 #include "kernels/product/library_product.h"
 #include "ops/operands.h"
@@ -45,11 +44,7 @@ Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batch
 
 bool has_tensor_cores(DType dtype, const Queue& queue) {
     if (dtype != DType::float16 && dtype != DType::bfloat16) return false;
-    // Asking takes the driver a millisecond.
-    static std::atomic<int> capabilities[max_devices];
-    std::atomic<int>& capability = capabilities[queue.ordinal()];
-    if (capability == 0) capability = device_properties(queue.ordinal()).capability;
-    return capability >= (dtype == DType::float16 ? 75 : 80);
+    return capability_of(queue.ordinal()) >= (dtype == DType::float16 ? 75 : 80);
 }
 
 StridedAxes<3> single_product() {

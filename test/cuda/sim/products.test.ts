@@ -185,13 +185,41 @@ const images = [
         dilation: [1, 1],
     },
 ];
+// For two-byte floats: several tiles, pictures in a tile, blocks of channels, chunks of them, groups, odd steps.
+const patches = [
+    {
+        x: [3, 40, 9, 7],
+        w: [72, 40, 3, 3],
+        groups: 1,
+        stride: [1, 1],
+        padding: [1, 1, 0, 2],
+        dilation: [1, 1],
+    },
+    {
+        x: [5, 32, 4, 6],
+        w: [48, 16, 3, 2],
+        groups: 2,
+        stride: [1, 1],
+        padding: [2, 1, 1, 0],
+        dilation: [2, 1],
+    },
+    {
+        x: [2, 16, 11, 12],
+        w: [32, 16, 4, 3],
+        groups: 1,
+        stride: [2, 3],
+        padding: [1, 2, 1, 1],
+        dilation: [1, 1],
+    },
+];
 
 describe('convolutions on the GPU', function () {
     this.timeout(120_000);
     for (const dtype of floats) {
         for (const channelsLast of [false, true]) {
             it(`are the CPU's in ${dtype}${channelsLast ? ', channels last' : ''}`, () => {
-                for (const { x: shape, w: kernel, groups, stride, padding, dilation } of images) {
+                const all = dtype.endsWith('16') ? [...images, ...patches] : images;
+                for (const { x: shape, w: kernel, groups, stride, padding, dilation } of all) {
                     const [n = 0, c = 0, h = 0, w = 0] = shape;
                     const [o = 0, , kh = 0, kw = 0] = kernel;
                     const side = (size: number, k: number, axis: number): number =>
@@ -249,4 +277,28 @@ describe('convolutions on the GPU', function () {
             });
         }
     }
+
+    // So many groups that a block takes several tiles of pixels.
+    it('walk over tiles', () => {
+        const [x, w, dy] = [
+            draw([2, 13, 12, 1056], 'float16').permute(0, 3, 1, 2),
+            draw([1056, 8, 1, 2], 'float16'),
+            draw([2, 13, 11, 1056], 'float16').permute(0, 3, 1, 2),
+        ];
+        const parameters = [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, 132];
+        const moments: Result = [[1056], 'float32'];
+        const y: Result = [[2, 1056, 13, 11], 'float16'];
+        compare('tiles', 'conv2d_statistics', [x, w], [y, moments, moments], parameters);
+        compare('tiles', 'conv2d_backward_input', [dy, w], [[[2, 1056, 13, 12], 'float16']], parameters);
+        compare(
+            'tiles',
+            'conv2d_backward_weight',
+            [x, dy],
+            [
+                [[1056, 8, 1, 2], 'float16'],
+                [[1056], 'float16'],
+            ],
+            parameters,
+        );
+    });
 });

@@ -1,0 +1,13 @@
+// What a device can, asked once: asking takes the driver a millisecond.
+#pragma once
+
+#include <cstdint>
+
+namespace nativegrad::cuda {
+
+// 90 for 9.0
+int capability_of(int ordinal);
+// Shared memory that one block may ask for.
+int64_t shared_limit_of(int ordinal);
+
+}  // namespace nativegrad::cuda
