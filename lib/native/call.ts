@@ -1,5 +1,5 @@
 import { contract, native } from './addon.js';
-import { callerLine, CaptureError } from './capture_error.js';
+import { CaptureError, currentCallerLine } from './capture_error.js';
 import { activeTracer, exchangeTracer, type Scalar, type Tracer } from './tracer.js';
 
 /** What the native side needs to know of a tensor. `id`: 0 = not made yet, -1 = disposed, else the handle. */
@@ -237,13 +237,23 @@ export function moveTo(record: TensorRecord, source: TensorRecord): void {
 function requireReadable(record: TensorRecord): void {
     requireAlive('data', record, 0);
     if (activeTracer()) {
-        const line = callerLine(new Error().stack);
+        const line = currentCallerLine();
         throw new CaptureError(
             `[capture] the step reads the values of a tensor of shape [${record.shape.join(', ')}]${line && ` at ${line}`}; ` +
                 'while it is captured nothing is computed yet: return the tensor and read it outside, ' +
                 'or keep to ops (where, mul) in place of JavaScript that depends on values',
         );
     }
+}
+
+/** Throws while a step is being captured: the shape that `op` gives depends on values, and nothing is computed yet. */
+export function requireValues(op: string): void {
+    if (!activeTracer()) return;
+    const line = currentCallerLine();
+    throw new CaptureError(
+        `[capture] the step calls ${op}${line && ` at ${line}`}, whose shape depends on values; while it is captured nothing is ` +
+            'computed yet: call it outside, or keep to ops of fixed shapes (where, mul with a mask)',
+    );
 }
 
 /** Copies the elements of a row-major tensor into `target`. */

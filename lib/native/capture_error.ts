@@ -7,6 +7,15 @@ export class CaptureError extends Error {
 
 const packageFolder = fileURLToPath(new URL('..', import.meta.url));
 
+/** The line of the caller's that leads here; behind `console.log` it is deeper than V8 notes by itself. */
+export function currentCallerLine(): string {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 100;
+    const { stack } = new Error();
+    Error.stackTraceLimit = stackTraceLimit;
+    return callerLine(stack);
+}
+
 /** The innermost line of the stack that is not of this package, as "file:line:column"; empty when there is none. */
 export function callerLine(stack: string | undefined): string {
     for (const line of (stack ?? '').split('\n').slice(1)) {

@@ -3,6 +3,7 @@ export * from './avg_pool.js';
 export * from './conv.js';
 export { dropout, type DropoutOptions } from './dropout.js';
 export * from './interpolate.js';
+import './iterate.js';
 export * from './norm.js';
 export * from './row_norm.js';
 export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';

@@ -1,3 +1,4 @@
+import { requireValues } from '../native/call.js';
 import type { DType } from '../tensor/dtype.js';
 import { broadcastShapes, shapeText, sizeOf } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -16,6 +17,7 @@ import { expand, reshape } from './shape_ops.js';
  */
 export function nonzero(x: Tensor): Tensor {
     requireTensor('nonzero', x);
+    requireValues('nonzero');
     const dense = x.isContiguous ? x : copyKernel(x);
     const count = fullReduceKernel('count_nonzero', dense, 'int64');
     return runNew('nonzero', [dense], [count.item(), x.rank], 'int32');
@@ -34,6 +36,7 @@ export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
         throw new TypeError(
             `[maskedSelect] the mask must be bool, got ${mask.dtype}; compare first, as in x.gt(0)`,
         );
+    requireValues('maskedSelect');
     const shape = broadcastShapes('maskedSelect', x.shape, mask.shape);
     const size = sizeOf(shape);
     const places = nonzero(reshape(expand(mask, shape), [size]));
@@ -56,6 +59,7 @@ export function oneHot(index: Tensor, classes?: number, dtype: DType = 'int64'):
         throw new RangeError(
             `[one_hot] the number of classes is needed for an empty index ${shapeText(index.shape)}`,
         );
+    if (classes === undefined) requireValues('one_hot without the number of classes');
     const count = classes ?? fullReduceKernel('max', index, index.dtype).item() + 1;
     if (!Number.isInteger(count) || count < 1)
         throw new RangeError(`[one_hot] the number of classes must be a positive integer, got ${count}`);

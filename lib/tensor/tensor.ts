@@ -204,6 +204,16 @@ export class Tensor implements TensorRecord {
         return nest(values, this.shape);
     }
 
+    /** What `JSON.stringify` makes text of: the elements as nested arrays. */
+    toJSON(): NestedNumbers {
+        return this.toArray();
+    }
+
+    /** `Number(x)` and `x > 1` take the only element, as `item()` does; everything else is `toString()`. */
+    [Symbol.toPrimitive](hint: string): number | string {
+        return hint === 'number' ? this.item() : this.toString();
+    }
+
     toString(): string {
         return formatTensor(this);
     }

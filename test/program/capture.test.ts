@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { Console } from 'node:console';
+import { PassThrough } from 'node:stream';
+import { format } from 'node:util';
 import {
     capture,
     CaptureError,
     manualSeed,
     nn,
     noGrad,
+    oneHot,
     ones,
     optim,
     randn,
@@ -268,11 +272,29 @@ describe('capture', () => {
                 () => capture((x: Tensor) => x.mul(x.sum().item()))(ones([2])),
                 /capture\.test\.ts:\d+/,
             ],
-            [
-                'data-dependent shapes',
-                () => capture((x: Tensor) => x.nonzero())(ones([2])),
-                /capture\.test\.ts:\d+/,
-            ],
+            ...[
+                ['text made of it', (x: Tensor) => JSON.stringify(x)],
+                ['a typed array made of it', (x: Tensor) => new Float32Array(x as never)],
+                ['numbers made of its entries', (x: Tensor) => [...x].map(Number)],
+                ['a comparison', (x: Tensor) => Number(x.sum()) > 1],
+                ['printing', (x: Tensor) => new Console(new PassThrough()).log(x)],
+                ['printing what holds it', (x: Tensor) => format('%o', { a: [{ x }] })],
+            ].map(([name, read]): [string, () => unknown, RegExp] => [
+                name as string,
+                () => capture((x: Tensor) => void (read as (x: Tensor) => unknown)(x))(ones([2])),
+                /the step reads the values of a tensor of shape .* at .*capture\.test\.ts:\d+/,
+            ]),
+            ...[
+                ['nonzero', (x: Tensor) => x.nonzero()],
+                ['maskedSelect', (x: Tensor) => x.maskedSelect(x.gt(0))],
+                ['one_hot without the number of classes', (x: Tensor) => oneHot(x.to('int64'))],
+            ].map(([name, call]): [string, () => unknown, RegExp] => [
+                `data-dependent shapes, ${name as string}`,
+                () => capture(call as (x: Tensor) => Tensor)(ones([2])),
+                new RegExp(
+                    `the step calls ${name as string} at .*capture\\.test\\.ts:\\d+:\\d+, whose shape depends`,
+                ),
+            ]),
             [
                 'options of another type',
                 () => capture((x: Tensor) => x, { fuse: 'no' } as never),
