@@ -32,6 +32,8 @@ export interface Tracer {
     onGradientSet(leaf: TensorRecord): void;
     /** True for a tensor that existed before the step. */
     isFromOutside(tensor: TensorRecord): boolean;
+    /** What a tensor from outside is, for messages. */
+    nameTensor(record: TensorRecord, name: string): void;
     /** The step lets go of a tensor that may be from outside: freed once the capture has succeeded. */
     discard(tensor: { dispose(): void }): void;
 }

@@ -2,6 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import type { Gradients } from '../autograd/node.js';
 import { activeTracer, guard } from '../native/tracer.js';
+import { amendMessage } from '../support/amend_message.js';
 import { keep } from '../tensor/lifetime.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
 import type { Module } from './module.js';
@@ -44,9 +45,7 @@ function nameLayer(error: unknown, module: Module): void {
     named.add(error);
     const before = error.message;
     if (!before.startsWith('[')) return;
-    error.message = `${describeModule(module)}: ${before}`;
-    // The stack holds the message as it was when the error was made.
-    if (error.stack) error.stack = error.stack.replace(before, () => error.message);
+    amendMessage(error, `${describeModule(module)}: ${before}`);
 }
 
 interface Watch {
@@ -121,6 +120,8 @@ function runWatched(module: Module, hooks: Hooks, inputs: readonly unknown[], bo
 /** Ties a captured step to the parameters, modules and hooks that this one has now. */
 function guardParts(module: Module, hooks: Hooks): void {
     const [name, names, then] = [describeModule(module), partNames(module, hooks), partsOf(module, hooks)];
+    for (const [own, parameter] of module.ownParameters())
+        activeTracer()?.nameTensor(parameter, `parameter '${own}' of ${name}`);
     guard(
         () => {
             const now = partsOf(module, hooks);

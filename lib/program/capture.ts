@@ -2,6 +2,7 @@ import type { ProgramCall } from '../native/program.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { CaptureName } from './members.js';
 import type { CaptureOptions, CaptureStatistics, InternalCaptureOptions, RunOptions } from './options.js';
 import { requireRunOptions } from './run_options.js';
 import { StepRunner, type RunnerOptions } from './step_runner.js';
@@ -21,7 +22,8 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
     /** One step on another thread; the event loop stays free. Who uses what the step writes meanwhile waits for its end. */
     async(...inputs: Inputs): Promise<Result>;
     /**
-     * `steps` steps on another thread. Each input has one more axis in front, with an entry a step; so have the results.
+     * `steps` steps on another thread. Each input has one more axis in front, with an entry for each of the steps; so have
+     * the results.
      * Ended by the signal, it resolves with the steps done so far.
      */
     run(
@@ -46,7 +48,7 @@ export interface CapturedStep<Inputs extends readonly Tensor[], Result> {
  * in as 0-d tensors. Gradients that it leaves in `.grad` are overwritten by the next call; a step whose gradients nobody reads
  * afterwards is faster with `gradients: false`.
  *
- * Reading values inside (`item()`, `data()`, ops whose result shape depends on values) throws a `CaptureError` that names the
+ * Reading values inside (`item()`, `data()`, printing, ops whose result shape depends on values) throws a `CaptureError` that names the
  * line. Inputs must not require gradients and must not be written; inside, the step sees other tensor objects in their place.
  * The function returns tensors, in arrays or objects where there are several; these take no part in gradients. A captured step
  * that another one calls becomes part of it; inside of `detectAnomaly` the function itself runs, op by op. An op that fails in
@@ -83,7 +85,7 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 ): CapturedStep<Inputs, Result> {
     if (typeof step !== 'function')
         throw new TypeError(`[capture] expected the step as a function of tensors, got ${typeof step}`);
-    const runner = new StepRunner([step], runnerOptions(options));
+    const runner = new StepRunner([step], runnerOptions('capture', options));
     const captured = (...inputs: Inputs): Result => only(runner.call([inputs]));
     Object.defineProperty(captured, 'statistics', { get: () => runner.statistics });
     return Object.assign(captured, {
@@ -98,24 +100,25 @@ export function captureInParts<Inputs extends readonly Tensor[], Result>(
 
 /** @internal */
 export function runnerOptions<Inputs extends readonly Tensor[], Result>(
+    name: CaptureName,
     options: InternalCaptureOptions<Inputs, Result>,
 ): RunnerOptions<Inputs, Result> {
     const { validate: checked = 0, fuse = true, gradients = true, inParts } = options;
     if (typeof checked !== 'boolean' && !(Number.isInteger(checked) && checked >= 0))
         throw new RangeError(
-            `[capture] validate must be a boolean or a count of calls, got ${String(checked)}`,
+            `[${name}] validate must be a boolean or a count of calls, got ${String(checked)}`,
         );
-    for (const [name, value] of Object.entries({ fuse, gradients })) {
+    for (const [option, value] of Object.entries({ fuse, gradients })) {
         if (typeof value !== 'boolean')
-            throw new TypeError(`[capture] ${name} must be true or false, got ${describeValue(value)}`);
+            throw new TypeError(`[${name}] ${option} must be true or false, got ${describeValue(value)}`);
     }
     const validatedUses = typeof checked === 'number' ? checked : checked ? Infinity : 0;
-    return { validatedUses, recording: { fuse, gradients }, inParts };
+    return { name, validatedUses, recording: { fuse, gradients }, inParts };
 }
 
 /** The options of a run of one step for the runner, whose results are lists. */
 function ofLists<Result>(options: RunOptions<Result>): RunOptions<Result[]> {
-    requireRunOptions(options);
+    requireRunOptions('capture', options);
     const { onProgress, ...others } = options;
     return onProgress
         ? { ...others, onProgress: (done, results) => onProgress(done, only(results)) }

@@ -67,7 +67,7 @@ export function captureModels<Inputs extends readonly Tensor[] = Tensor[], Resul
         throw new TypeError(
             `[captureModels] expected a list with the step of each model as a function of tensors, got ${describeValue(steps)}`,
         );
-    const runner = new StepRunner(steps, runnerOptions(options));
+    const runner = new StepRunner(steps, runnerOptions('captureModels', options));
     let models = steps.map((_, i) => i);
     const forAll = (inputs: Inputs): Inputs[] => models.map(() => inputs);
     const own = (inputs: readonly Inputs[]): readonly Inputs[] => {

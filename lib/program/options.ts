@@ -8,6 +8,8 @@ export interface ProgramReport extends ProgramSize {
      * "BatchNorm2d 'features.1' is in eval mode now", "parameter 'weight' of Linear 'head' is another one now".
      */
     readonly reason: string;
+    /** The number of the model in the list that `captureModels` got; undefined for `capture`. */
+    readonly model?: number;
 }
 
 /** Counters of a captured step. */

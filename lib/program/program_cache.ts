@@ -1,4 +1,5 @@
 import { CaptureError } from '../native/capture_error.js';
+import { sameShape, type Shape } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedProgram } from './captured_program.js';
 import type { ProgramReport } from './options.js';
@@ -38,6 +39,8 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         private readonly step: (...inputs: Inputs) => Result,
         private readonly validatedUses: number,
         private readonly recording: RecordingOptions,
+        /** Begins its warnings. */
+        private readonly label: string,
     ) {}
 
     /** The program that fits these inputs now, or a new one. `sampleOf` gives what the step sees of an input. */
@@ -104,10 +107,18 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
         if (this.hasWarned || wasted < wastedLimit) return;
         this.hasWarned = true;
         process.emitWarning(
-            `[capture] ${wasted} programs of one step were used only once: its inputs' shapes, or what it reads, differ ` +
+            `${this.label} ${wasted} programs of one step were used only once: its inputs' shapes, or what it reads, differ ` +
                 `in nearly every call, the last time since ${reason}; drop short batches, or call the step itself`,
             { code: 'NATIVEGRAD_RECAPTURE' },
         );
+    }
+
+    /** Whether a kept program takes input `place` in this shape. */
+    hasTaken(place: number, shape: Shape): boolean {
+        return this.entries.some(({ signature }) => {
+            const input = signature.inputs[place];
+            return input !== undefined && sameShape(input.shape, shape);
+        });
     }
 
     get reports(): ProgramReport[] {

@@ -26,6 +26,8 @@ export class ProgramTracer implements Tracer {
     readonly gradients = new Map<Tensor, GradientChange>();
     readonly discarded: { dispose(): void }[] = [];
     private readonly created = new Set<TensorRecord>();
+    /** What tensors from outside are, where a module has said so. */
+    readonly names = new Map<TensorRecord, string>();
     /** Of what the step has made. */
     readonly dtypes = new Set<DType>();
 
@@ -78,6 +80,10 @@ export class ProgramTracer implements Tracer {
     onGradientSet(leaf: TensorRecord): void {
         if (!(leaf instanceof Tensor) || this.created.has(leaf) || this.gradients.has(leaf)) return;
         this.gradients.set(leaf, { leaf, before: leaf.storedGrad, dependsOnBefore: false });
+    }
+
+    nameTensor(record: TensorRecord, name: string): void {
+        if (!this.names.has(record)) this.names.set(record, name);
     }
 
     discard(tensor: { dispose(): void }): void {

@@ -83,11 +83,14 @@ function goBack(runs: readonly ProgramRun[], stepsDone: readonly number[]): void
 }
 
 /**
- * Prepares programs of models of one kind for `runTogether`; returns how many groups of them can run at once.
+ * Prepares programs of models of one kind, with these numbers, for `runTogether`; returns how many groups of them can run at once.
  *
  * @throws CaptureError where they are not of one kind; Error where one writes what another uses.
  */
-export function join(programs: readonly Replayable[]): number {
+export function join(
+    programs: readonly Replayable[],
+    models: readonly number[] = programs.map((_, i) => i),
+): number {
     const [first] = programs.map((program) => callTexts(program.calls(false)));
     programs.forEach((program, model) => {
         const calls = callTexts(program.calls(false));
@@ -95,8 +98,8 @@ export function join(programs: readonly Replayable[]): number {
         for (let i = 0; i < length; i++) {
             if (calls[i] === first?.[i]) continue;
             throw new CaptureError(
-                `[captureModels] the steps differ: call ${i} is ${first?.[i] ?? 'missing'} for model 0, ` +
-                    `${calls[i] ?? 'missing'} for model ${model}; models that are trained together have the same layers, ` +
+                `[captureModels] the steps differ: call ${i} is ${first?.[i] ?? 'missing'} for model ${models[0]}, ` +
+                    `${calls[i] ?? 'missing'} for model ${models[model]}; models that are trained together have the same layers, ` +
                     'loss and kind of optimizer',
             );
         }

@@ -1,5 +1,6 @@
 import { autocastDtype } from '../autograd/autocast.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
+import { run } from '../native/call.js';
 import { describeValue } from '../support/describe_value.js';
 import { CaptureError } from '../native/capture_error.js';
 import type { DType } from '../tensor/dtype.js';
@@ -60,6 +61,13 @@ function changeOfInput(then: InputKind, now: InputKind): string | undefined {
 /** The first entry along the first axis, as the step sees it. */
 export function firstEntry(x: Tensor): Tensor {
     return entryAt(x, 0);
+}
+
+/** What a step sees of an input of no steps: a tensor like the entries that are not there. */
+export function emptyEntry(x: Tensor): Tensor {
+    const entry = new Tensor(x.shape.slice(1), x.dtype, { device: x.device });
+    run('fill', [], [entry], [0]);
+    return entry;
 }
 
 /** Entry `i` along the first axis. */

@@ -6,20 +6,21 @@ import type { ProgramCall } from '../native/program.js';
 import { activeTracer } from '../native/tracer.js';
 import { describeValue } from '../support/describe_value.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
-import { at, Members, prepareRuns, resultsOf, runsOf, type Run } from './members.js';
+import { at, Members, prepareRuns, resultsOf, runsOf, type CaptureName, type Run } from './members.js';
 import type { CaptureStatistics, RunOptions } from './options.js';
 import type { FittingProgram } from './program_cache.js';
 import type { RecordingOptions } from './record_step.js';
 import { runTogether, runTogetherAsync } from './replays.js';
 import { replaceTensors, tensorsOf } from './results.js';
-import { checkSteps, requireRunOptions } from './run_options.js';
-import { checkInputs, entries, entryAt, firstEntry } from './step_inputs.js';
+import { checkStacked, nameEntries, requireRunOptions, requireSteps } from './run_options.js';
+import { checkInputs, emptyEntry, entries, entryAt, firstEntry } from './step_inputs.js';
 import { validate, validateAsync } from './validate.js';
 
 /** One native call of `run` takes about this long, so that a signal is heard in time. */
 const chunkMilliseconds = 20;
 
 export interface RunnerOptions<Inputs extends readonly Tensor[], Result> {
+    readonly name: CaptureName;
     readonly validatedUses: number;
     readonly recording: RecordingOptions;
     /** The step in parts, for checks of `async` calls of a single step. */
@@ -42,8 +43,8 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         steps: readonly ((...inputs: Inputs) => Result)[],
         private readonly options: RunnerOptions<Inputs, Result>,
     ) {
-        const { validatedUses, recording } = options;
-        this.members = new Members(steps, validatedUses, recording);
+        const { name, validatedUses, recording } = options;
+        this.members = new Members(name, steps, validatedUses, recording);
     }
 
     /** Goes on with the members at these positions. */
@@ -59,7 +60,9 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         if (fitting.some(({ isChecked }) => isChecked))
             return fitting.map((fit, i) => {
                 const step = (): Result => this.members.step(i)(...at(inputs, i));
-                return fit.isChecked ? validate(fit.program, step, fit.given) : at(this.runNow([fit]), 0);
+                return this.members.named(i, () =>
+                    fit.isChecked ? validate(fit.program, step, fit.given) : at(this.runNow([fit]), 0),
+                );
             });
         return this.runNow(fitting);
     }
@@ -106,8 +109,12 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         const results: Result[] = [];
         for (const [i, fit] of fitting.entries()) {
             const step = (): Result | Promise<Result> => this.directly(i, at(inputs, i));
-            if (fit.isChecked) results.push(await validateAsync(fit.program, step, fit.given));
-            else results.push(...(await this.runInBackground([fit])));
+            const own = await this.members.namedAsync(i, async () =>
+                fit.isChecked
+                    ? [await validateAsync(fit.program, step, fit.given)]
+                    : this.runInBackground([fit]),
+            );
+            results.push(...own);
         }
         return results;
     }
@@ -123,10 +130,23 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         inputs: readonly Inputs[],
         options: RunOptions<Result[]>,
     ): Promise<{ steps: number; results: Result[] }> {
-        requireRunOptions(options);
-        for (const own of inputs) checkSteps(steps, own);
-        const runs = runsOf(this.programsFor(inputs, firstEntry), steps, true);
+        requireRunOptions(this.options.name, options);
+        requireSteps(this.options.name, steps);
+        this.requireReady();
+        this.members.checkEach(inputs, (own, i) =>
+            checkStacked(steps, own, (place, shape) => this.members.hasTaken(i, place, shape)),
+        );
+        const runs = runsOf(this.stackedPrograms(steps, inputs), steps, true);
         return this.exclusively(() => this.runChunks(runs, steps, inputs, options));
+    }
+
+    private stackedPrograms(steps: number, inputs: readonly Inputs[]): FittingProgram<Result>[] {
+        try {
+            return this.programsFor(inputs, steps === 0 ? emptyEntry : firstEntry);
+        } catch (error) {
+            nameEntries(error, at(inputs, 0));
+            throw error;
+        }
     }
 
     private async runChunks(
@@ -207,11 +227,14 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
     }
 
     private async runChunk(runs: readonly Run<Result>[], first: number, count: number): Promise<void> {
-        const change = runs.map(({ program }) => program.change).find((found) => found !== undefined);
-        if (change !== undefined)
-            throw new Error(
-                `[capture] what the step depends on was changed from outside after ${first} steps: ${change}`,
-            );
+        for (const [i, { program }] of runs.entries()) {
+            const { change } = program;
+            if (change === undefined) continue;
+            const message = `[capture] what the step depends on was changed from outside after ${first} steps: ${change}`;
+            this.members.named(i, () => {
+                throw new Error(message);
+            });
+        }
         const begin = performance.now();
         const parts = runs.map((run) => ({
             ...run,
@@ -241,20 +264,24 @@ export class StepRunner<Inputs extends readonly Tensor[], Result> {
         inputs: readonly Inputs[],
         sampleOf: (x: Tensor) => Tensor = itself,
     ): FittingProgram<Result>[] {
-        for (const own of inputs) checkInputs(own);
+        this.members.checkEach(inputs, (own) => checkInputs(own));
+        this.requireReady();
+        return this.members.programsFor(inputs, sampleOf);
+    }
+
+    private requireReady(): void {
         if (activeTracer())
             throw new CaptureError(
-                '[capture] async(), run() and profile() start a program, which a step that is being captured cannot wait for; ' +
+                `[${this.options.name}] async(), run() and profile() start a program, which a step that is being captured cannot wait for; ` +
                     'call the inner step itself, and it becomes part of the outer one',
             );
         this.requireIdle('the next call');
-        return this.members.programsFor(inputs, sampleOf);
     }
 
     private requireIdle(what: string): void {
         if (!this.isRunning) return;
         throw new Error(
-            `[capture] this step is still running on another thread; await it before ${what} ` +
+            `[${this.options.name}] this step is still running on another thread; await it before ${what} ` +
                 '(onProgress is called while it runs)',
         );
     }

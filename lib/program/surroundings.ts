@@ -1,3 +1,4 @@
+import type { TensorRecord } from '../native/call.js';
 import type { Guard } from '../native/tracer.js';
 import { shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -14,6 +15,7 @@ interface Known {
 export class Surroundings {
     private readonly known: readonly Known[];
     private readonly guards: readonly Guard[];
+    private readonly names: ReadonlyMap<TensorRecord, string>;
     /** Gradients from before the step that it looks at. */
     readonly gradientsBefore: readonly { readonly leaf: Tensor; readonly before: Tensor | null }[];
 
@@ -24,6 +26,7 @@ export class Surroundings {
             needsGrad: tensor.needsGrad,
         }));
         this.guards = tracer.guards;
+        this.names = tracer.names;
         this.gradientsBefore = [...tracer.gradients.values()].filter(
             ({ dependsOnBefore }) => dependsOnBefore,
         );
@@ -32,23 +35,26 @@ export class Surroundings {
     /** What has changed, so that the step would do something else now; undefined where nothing has. */
     get change(): string | undefined {
         for (const { tensor, id, needsGrad } of this.known)
-            if (tensor.id !== id || tensor.needsGrad !== needsGrad) return changeOfTensor(tensor, needsGrad);
+            if (tensor.id !== id || tensor.needsGrad !== needsGrad)
+                return this.changeOfTensor(tensor, needsGrad);
         for (const { leaf, before } of this.gradientsBefore)
-            if (leaf.storedGrad !== before) return changeOfGradient(leaf, before);
+            if (leaf.storedGrad !== before) return this.changeOfGradient(leaf, before);
         for (const { holds, change } of this.guards) if (!holds()) return change();
         return undefined;
     }
-}
 
-function changeOfTensor(x: Tensor, neededGrad: boolean): string {
-    if (x.isDisposed) return `a tensor of shape ${shapeText(x.shape)} that it uses was disposed`;
-    const what = `a tensor of shape ${shapeText(x.shape)} that it uses`;
-    if (x.needsGrad !== neededGrad)
-        return `${what} ${neededGrad ? 'requires no gradient any more' : 'requires a gradient now'}`;
-    return `${what} has other memory now`;
-}
+    private changeOfTensor(x: Tensor, neededGrad: boolean): string {
+        const what = this.names.get(x) ?? `a tensor of shape ${shapeText(x.shape)} that it uses`;
+        if (x.isDisposed) return `${what} was disposed`;
+        if (x.needsGrad !== neededGrad)
+            return `${what} ${neededGrad ? 'requires no gradient any more' : 'requires a gradient now'}`;
+        return `${what} has other memory now`;
+    }
 
-function changeOfGradient({ shape, storedGrad }: Tensor, before: Tensor | null): string {
-    const now = storedGrad === null ? 'no gradient' : before === null ? 'a gradient' : 'another gradient';
-    return `a parameter of shape ${shapeText(shape)} has ${now} before the step now`;
+    private changeOfGradient(leaf: Tensor, before: Tensor | null): string {
+        const what = this.names.get(leaf) ?? `a parameter of shape ${shapeText(leaf.shape)}`;
+        const now =
+            leaf.storedGrad === null ? 'no gradient' : before === null ? 'a gradient' : 'another gradient';
+        return `${what} has ${now} before the step now`;
+    }
 }

@@ -75,12 +75,13 @@ export class RowSteps {
     }
 
     private async replay(rows: Tensor, count: number): Promise<Counted> {
-        if (count > 1) return (await this.captured.run(count, [rows])).result;
-        const row = rows.select(0, 0);
+        const part = count > 1 ? rows.slice(0, 0, count) : rows.select(0, 0);
         try {
-            return await this.captured.async(row);
+            return count > 1
+                ? (await this.captured.run(count, [part])).result
+                : await this.captured.async(part);
         } finally {
-            row.dispose();
+            part.dispose();
         }
     }
 

@@ -140,8 +140,54 @@ describe('capture on another thread', () => {
             await assert.rejects(run.run(2, [x], { chunk } as never), /chunk must be .* at least 1, got/);
         await assert.rejects(run.run(2, [x], { onProgress: 7 } as never), /onProgress must be a function/);
         await assert.rejects(run.run(2, [x], { signal: true } as never), /signal must be the AbortSignal/);
-        await assert.rejects(run.run(3, [x]), /too few entries for 3 steps/);
-        assert.equal((await run.run(0, [x])).steps, 0);
+    });
+
+    it('wants an entry of each input for every step', async () => {
+        const run = capture((x: Tensor, y: Tensor) => x.matmul(y));
+        const [x, y] = [ones([2, 3, 4]), ones([2, 4, 5])];
+        for (const [steps, what] of [
+            [
+                1,
+                /\[capture\] input 0 of shape \[2, 3, 4\] has a first axis of 2 for 1 step; inputs of run have one more/,
+            ],
+            [3, /input 0 of shape \[2, 3, 4\] has a first axis of 2 for 3 steps/],
+            [0, /input 0 of shape \[2, 3, 4\] has a first axis of 2 for 0 steps/],
+        ] as const)
+            await assert.rejects(run.run(steps, [x, y]), what);
+        await assert.rejects(
+            run.run(2, [x, ones([3, 4, 5])]),
+            /input 1 of shape \[3, 4, 5\] has a first axis of 3 for 2 steps/,
+        );
+        await assert.rejects(run.run(2, [x, ones([])]), /input 1 of shape \[\] has no axis for 2 steps/);
+        assert.equal((await run.run(2, [x, y])).steps, 2);
+    });
+
+    it('takes no steps for what they are', async () => {
+        const sum = zeros([3]);
+        const run = capture((x: Tensor) => sum.add_(x).mul(2));
+        const { steps: done, result } = await run.run(0, [ones([0, 3])]);
+        assert.deepEqual([done, result.shape], [0, [0, 3]]);
+        assert.deepEqual((await run.run(2, [ones([2, 3])])).result.toArray(), [
+            [2, 2, 2],
+            [4, 4, 4],
+        ]);
+        assert.equal(run.statistics.captures, 1);
+    });
+
+    it('says so where the inputs of a run are those of one step', async () => {
+        const layer = new nn.BatchNorm1d(4);
+        const run = capture((x: Tensor, y: Tensor) => nn.crossEntropy(layer.forward(x), y));
+        const [x, y] = [randn([8, 4]), randint(0, 4, [8])];
+        // The number of steps happens to be that of the samples.
+        await assert.rejects(
+            run.run(8, [x, y]),
+            /BatchNorm1d: expected .*; run gave the step the first entries of its inputs, \[4\], \[\]: inputs of run have one more/,
+        );
+        run(x, y);
+        await assert.rejects(
+            run.run(100, [x, y]),
+            /input 0 of shape \[8, 4\] is that of one step; inputs of run have .*: \[100, 8, 4\] for 100 steps/,
+        );
     });
 
     it('stops at a signal between chunks, with the steps done so far', async () => {

@@ -8,6 +8,7 @@ import {
     manualSeed,
     memory,
     nn,
+    ones,
     optim,
     randint,
     randn,
@@ -282,6 +283,61 @@ describe('captureModels', () => {
         ],
     ];
     for (const [name, call, message] of refused) it(`refuses ${name}`, () => assert.throws(call, message));
+
+    it('names the model, by its number in the list of steps', async () => {
+        const x = ones([2, 2]);
+        let broken: (inputs: Tensor) => unknown = () => undefined;
+        const train = captureModels(
+            [0, 1, 2].map((i) => (x: Tensor) => (i === 2 ? broken(x) : undefined, x.mul(i))),
+        );
+        train(ones([2, 2]));
+        for (const [body, message] of [
+            [(x: Tensor) => x.sum().item(), /^\[captureModels\] model 2: the step reads the values of/],
+            [(x: Tensor) => x.matmul(ones([7, 7])), /^\[captureModels\] model 2: \[matmul\] inner/],
+            [
+                () => {
+                    throw new Error('of the user');
+                },
+                /^of the user$/,
+            ],
+        ] as const) {
+            broken = body;
+            // Another shape asks for another program.
+            assert.throws(
+                () => train(ones([3, 3])),
+                (error: Error) => message.test(error.message),
+            );
+        }
+        train.drop(1);
+        broken = (x) => x.sum().item();
+        const ofModel = (error: Error): boolean =>
+            error.message.startsWith('[captureModels] model 2: the step');
+        assert.throws(() => train(ones([4, 4])), ofModel);
+        broken = () => undefined;
+        assert.deepEqual(
+            train.statistics.programs.map(({ model }) => model),
+            [0, 0, 0, 2],
+        );
+        assert.throws(
+            () => train.each([[ones([2, 2])], [3 as never]]),
+            /^TypeError: \[captureModels\] model 2: input 0 must be a Tensor/,
+        );
+        assert.throws(() => train(3 as never), /\[captureModels\] input 0 must be a Tensor/);
+        await assert.rejects(
+            train.runEach(2, [[ones([2, 2])], [ones([3, 2])]]),
+            /\[captureModels\] model 2: input 0 of shape \[3, 2\] has a first axis of 3 for 2 steps/,
+        );
+        await assert.rejects(train.run(-1, [x]), /^RangeError: \[captureModels\] run takes the number/);
+        assert.throws(() => captureModels([dense(0).step], { fuse: 1 } as never), /\[captureModels\] fuse/);
+        // Each model is checked by itself.
+        let factor = 1;
+        const checked = captureModels([(x: Tensor) => x.mul(2), (x: Tensor) => x.mul(factor)], {
+            validate: true,
+        });
+        checked(x);
+        factor = 2;
+        assert.throws(() => checked(x), /^CaptureMismatchError: \[captureModels\] model 1: /);
+    });
 
     it('says in the error of which kind it is', () => {
         const call = (): unknown =>

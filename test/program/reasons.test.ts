@@ -107,7 +107,7 @@ describe('a captured step says why it made another program', () => {
         const [first, , dropout, last] = model.children();
         assert.ok(first instanceof nn.Linear && last instanceof nn.Linear && dropout instanceof nn.Dropout);
         first.weight.requiresGrad = false;
-        assert.equal(again(), 'a tensor of shape [4, 3] that it uses requires no gradient any more');
+        assert.equal(again(), "parameter 'weight' of Linear '0' requires no gradient any more");
         first.weight.requiresGrad = true;
         assert.equal(again(), 'it is the first');
         Object.assign(dropout, { p: 0 });
@@ -161,6 +161,11 @@ describe('a captured step says why it made another program', () => {
         step(ones([2]));
         step(ones([2]));
         assert.equal(reasonOf(step), 'a parameter of shape [2] has a gradient before the step now');
+        const layer = new nn.Linear(2, 1);
+        const ofLayer = capture((x: Tensor) => layer.forward(x).sum().backward());
+        ofLayer(ones([1, 2]));
+        ofLayer(ones([1, 2]));
+        assert.equal(reasonOf(ofLayer), "parameter 'weight' of Linear has a gradient before the step now");
         const remove = weight.registerHook(() => undefined);
         step(ones([2]));
         assert.equal(reasonOf(step), 'a leaf of shape [2] has other hooks now');
@@ -172,8 +177,11 @@ describe('a captured step says why it made another program', () => {
         together(ones([2]));
         together(ones([3]));
         assert.deepEqual(
-            together.statistics.programs.map(({ reason }) => reason),
-            [1, 2].flatMap(() => ['input 0 changed from [2] to [3]', 'it is the first']),
+            together.statistics.programs.map(({ model, reason }) => [model, reason]),
+            [0, 1].flatMap((model) => [
+                [model, 'input 0 changed from [2] to [3]'],
+                [model, 'it is the first'],
+            ]),
         );
 
         const warned = recaptureWarning();
