@@ -23,7 +23,12 @@ const wheels = [
     'nvidia-cublas',
     'nvidia-cuda-sanitizer-api',
 ];
-const requirements = wheels.map((name) => `${name}==${wheelVersion}`);
+// What shows the machine's instructions reads the binaries of all older versions; the index keeps the newest of it only.
+const inspectors = ['nvidia-cuda-cuobjdump', 'nvidia-cuda-nvdisasm'];
+const requirements = [
+    ...wheels.map((name) => `${name}==${wheelVersion}`),
+    ...inspectors.map((name) => `${name}==13.*`),
+];
 const oldest = [12, 4];
 const orElse = 'install a CUDA toolkit (12.4 or newer) and put nvcc on PATH or name it by CUDA_HOME';
 

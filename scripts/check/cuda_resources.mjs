@@ -7,43 +7,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { demangle, shortName } from './kernel_names.mjs';
 
 const table = 'cuda/resources.json';
 const architecture = 'sm_90';
 // Another minor version of ptxas moves a register or two; spills and stack it may not bring.
 const registerSlack = 4;
-
-/** "softmax_rows<float>": the name without namespaces, parameters and result. */
-function shortName(demangled) {
-    const plain = demangled
-        .replaceAll('(anonymous namespace)::', '')
-        .replace(/^(?:void|\w+) (?=\w+::|\w+<|\w+\()/, '');
-    const head = plain.slice(0, endOfName(plain));
-    const template = head.indexOf('<');
-    const name = template < 0 ? head : head.slice(0, template);
-    return (
-        name.slice(name.lastIndexOf('::') + (name.includes('::') ? 2 : 0)) +
-        head.slice(name.length).replaceAll('nativegrad::cuda::', '').replaceAll('nativegrad::', '')
-    );
-}
-
-/** Where the parameters begin: the first ( outside of <...>. */
-function endOfName(text) {
-    let depth = 0;
-    for (let i = 0; i < text.length; i++) {
-        if (text[i] === '<') depth++;
-        if (text[i] === '>') depth--;
-        if (text[i] === '(' && depth === 0) return i;
-    }
-    return text.length;
-}
-
-function demangle(names) {
-    if (names.length === 0) return [];
-    return execFileSync('c++filt', [], { input: names.join('\n'), encoding: 'utf8' })
-        .trim()
-        .split('\n');
-}
 
 /** The kernels of one log of ptxas: [{ symbol, arch, registers, stack, spill, shared, milliseconds }]. */
 export function parseLog(text) {
