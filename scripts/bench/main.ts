@@ -8,15 +8,12 @@ import type { BenchContext, Benchmark } from './benchmark.js';
 import { BENCHMARKS } from './cases/index.js';
 import { chooseRows, groupsOf, UnknownRowError } from './choose.js';
 import { describeHost } from './host.js';
+import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { measurePeak } from './peak.js';
 import { Peers } from './peers.js';
-import { describeRow } from './report.js';
-import { runRounds } from './rounds.js';
 import { currentCommit, saveRun } from './save.js';
 import { NotBuiltError, stagePackage } from './staged_package.js';
 import type { StagedPackage } from './staged_package.js';
-import { makeRow } from './statistics.js';
-import type { Row } from './statistics.js';
 
 interface Flags {
     readonly json?: true;
@@ -28,38 +25,6 @@ interface Flags {
     readonly threads: number;
     readonly data?: string;
     readonly compile: boolean;
-}
-
-function positive(text: string): number {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1)
-        throw new InvalidArgumentError('expected a whole number above 0');
-    return value;
-}
-
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-
-async function measure(
-    benchmark: Benchmark,
-    peers: Peers,
-    context: BenchContext,
-    rounds: number,
-): Promise<{ row: Row; peaks: number[] }> {
-    const subjects = [await benchmark.ours(context)];
-    try {
-        subjects.push(...(await peers.subjects(benchmark, context)));
-        const found = await runRounds(subjects, {
-            rounds: benchmark.rounds ?? rounds,
-            turn: benchmark.turn,
-            peak: benchmark.flops === null ? null : () => measurePeak(context.threads),
-        });
-        const row = makeRow(benchmark, found.amounts, found.peaks);
-        print(`${describeRow(benchmark, row, found)}\n`);
-        return { row, peaks: found.peaks };
-    } finally {
-        for (const subject of subjects) await subject.close?.();
-    }
 }
 
 async function measureAll(
@@ -74,21 +39,17 @@ async function measureAll(
         const host = [describeHost(), `${threads} threads`, `Node ${process.version}`, ...peers.versions];
         const machine = host.join(', ');
         print(`${machine}\n`);
-        const rows: Row[] = [];
-        const allPeaks: number[] = [];
-        for (const [index, benchmark] of benchmarks.entries()) {
-            say(`bench: ${benchmark.name} (${index + 1} of ${benchmarks.length})`);
-            const { row, peaks } = await measure(benchmark, peers, context, flags.rounds);
-            rows.push(row);
-            allPeaks.push(...peaks);
-        }
+        const { rows, peaks } = await measureRows(benchmarks, peers, context, {
+            rounds: flags.rounds,
+            peak: () => measurePeak(threads),
+        });
         if (flags.save !== undefined)
             saveRun(flags.save, rows, {
                 script: 'bench',
                 words: process.argv.slice(2),
                 machine,
                 commit,
-                peaks: allPeaks,
+                peaks,
             });
         if (flags.json) print(JSON.stringify(rows));
     } finally {
@@ -149,16 +110,4 @@ const command = new Command('bench')
     )
     .action(async (words: string[], flags: Flags) => run(words, flags));
 
-const refusals = [InvalidArgumentError, DataFileError, UnknownRowError, NotBuiltError];
-
-try {
-    await command.exitOverride().parseAsync();
-} catch (error) {
-    const word = error as { code?: string; exitCode?: number };
-    if (word.code === 'commander.helpDisplayed') process.exitCode = 0;
-    else if (error instanceof Error && refusals.some((kind) => error instanceof kind)) {
-        say(`bench: ${error.message}`);
-        process.exitCode = 2;
-    } else if (word.code?.startsWith('commander.')) process.exitCode = 2;
-    else throw error;
-}
+await runCommand(command, [InvalidArgumentError, DataFileError, UnknownRowError, NotBuiltError]);

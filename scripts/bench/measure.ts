@@ -1,0 +1,88 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+import type { BenchContext, Benchmark } from './benchmark.js';
+import type { Peers } from './peers.js';
+import { describeRow } from './report.js';
+import { runRounds } from './rounds.js';
+import { makeRow, type Row } from './statistics.js';
+
+export const say = (text: string): void => void process.stderr.write(`${text}\n`);
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** For options that count something. */
+export function positive(text: string): number {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1)
+        throw new InvalidArgumentError('expected a whole number above 0');
+    return value;
+}
+
+export interface MeasureOptions {
+    readonly rounds: number;
+    /** GFLOP/s of this machine now, for rows that count operations; null where there is nothing to compare with. */
+    readonly peak: (() => number) | null;
+    /** Units of work in every turn, where the rows' own do not hold. */
+    readonly turn?: number;
+}
+
+/** Rows that were measured, and the peaks beside them. */
+export interface Measured {
+    readonly rows: Row[];
+    readonly peaks: number[];
+}
+
+async function measureRow(
+    benchmark: Benchmark,
+    peers: Peers,
+    context: BenchContext,
+    options: MeasureOptions,
+): Promise<Measured> {
+    const subjects = [await benchmark.ours(context)];
+    try {
+        subjects.push(...(await peers.subjects(benchmark, context)));
+        const found = await runRounds(subjects, {
+            rounds: benchmark.rounds ?? options.rounds,
+            turn: options.turn ?? benchmark.turn,
+            peak: benchmark.flops === null ? null : options.peak,
+        });
+        const row = makeRow(benchmark, found.amounts, found.peaks);
+        print(`${describeRow(benchmark, row, found)}\n`);
+        return { rows: [row], peaks: found.peaks };
+    } finally {
+        for (const subject of subjects) await subject.close?.();
+    }
+}
+
+/** Measures row after row and prints each. */
+export async function measureRows(
+    benchmarks: readonly Benchmark[],
+    peers: Peers,
+    context: BenchContext,
+    options: MeasureOptions,
+): Promise<Measured> {
+    const all: Measured = { rows: [], peaks: [] };
+    for (const [index, benchmark] of benchmarks.entries()) {
+        say(`bench: ${benchmark.name} (${index + 1} of ${benchmarks.length})`);
+        const { rows, peaks } = await measureRow(benchmark, peers, context, options);
+        all.rows.push(...rows);
+        all.peaks.push(...peaks);
+    }
+    return all;
+}
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/** Runs a command line; what is wrong with it or with the machine, by these classes, takes one line and ends with 2. */
+export async function runCommand(command: Command, refusals: readonly ErrorClass[]): Promise<void> {
+    try {
+        await command.exitOverride().parseAsync();
+    } catch (error) {
+        const word = error as { code?: string; exitCode?: number };
+        if (word.code === 'commander.helpDisplayed') process.exitCode = 0;
+        else if (error instanceof Error && refusals.some((kind) => error instanceof kind)) {
+            say(`bench: ${error.message}`);
+            process.exitCode = 2;
+        } else if (word.code?.startsWith('commander.')) process.exitCode = 2;
+        else throw error;
+    }
+}
