@@ -4,6 +4,7 @@
 #include "kernels/conv/conv_shape.h"
 #include "kernels/conv/images.h"
 #include "kernels/conv/moments.h"
+#include "kernels/conv/narrow_conv.h"
 #include "kernels/conv/patch_conv.h"
 #include "kernels/product/column_sums.h"
 #include "kernels/product/linear_checks.h"
@@ -35,14 +36,15 @@ bool forward(const OpCall& call, const ConvShape& shape, FinishKind kind, const 
              const TensorView* moments, Queue& queue) {
     Finish finish = image_finish(y, bias_of(call, shape.out_channels), shape.groups);
     finish.kind = kind;
-    if (convolve_by_patches(shape, call.inputs[0], false, call.inputs[1], finish, moments, queue))
+    const TensorView &x = call.inputs[0], &weight = call.inputs[1];
+    if (convolve_by_patches(shape, x, false, weight, finish, moments, queue) ||
+        convolve_narrow(shape, x, weight, finish, moments, queue))
         return true;
     const int64_t depth = shape.taps() * shape.group_channels(), columns = shape.group_out_channels();
-    const TapWeights weights(call.inputs[1], shape.groups, false, queue);
-    const StridedOperand w{weights.data(), call.inputs[1].dtype, Access::converted, columns, depth, depth, 1};
-    const GroupSteps steps{shape.groups, columns, shape.group_channels() * call.inputs[0].strides[1],
-                           columns * depth};
-    multiply_pixels(forward_operand(shape, call.inputs[0], false), w, steps, finish, queue);
+    const TapWeights weights(weight, shape.groups, false, queue);
+    const StridedOperand w{weights.data(), weight.dtype, Access::converted, columns, depth, depth, 1};
+    const GroupSteps steps{shape.groups, columns, shape.group_channels() * x.strides[1], columns * depth};
+    multiply_pixels(forward_operand(shape, x, false), w, steps, finish, queue);
     return false;
 }
 
@@ -150,7 +152,14 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params, Queue&
     check_float(dw);
     const DenseImages dy(call.inputs[1], queue);
     const int64_t pixels = shape.out_pixels(), rows = shape.group_out_channels();
-    if (element_count(dw) > 0 && !sum_taps_by_patches(shape, x, dy.view(), dw, queue)) {
+    const TensorView* db = call.output_count == 2 ? &call.outputs[1] : nullptr;
+    if (db != nullptr && (db->rank != 1 || db->shape[0] != shape.out_channels))
+        fail("the bias has the wrong shape");
+    if (element_count(dw) > 0 && pixels > 0 &&
+        (sum_taps_by_patches(shape, x, dy.view(), dw, db, queue) ||
+         sum_taps_narrow(shape, x, dy.view(), dw, db, queue)))
+        return;
+    if (element_count(dw) > 0) {
         TensorView made = grouped_weight(dw, shape.groups);
         const TensorView wanted = made;
         set_tap_strides(made, false);
@@ -164,16 +173,14 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params, Queue&
                       queue);
         copy_tensor(made, wanted, queue);
     }
-    if (call.output_count == 1) return;
-    const TensorView& db = call.outputs[1];
-    if (db.rank != 1 || db.shape[0] != shape.out_channels) fail("the bias has the wrong shape");
+    if (db == nullptr) return;
     TensorView matrix = dy.view();
     matrix.rank = 2;
     matrix.shape[0] = pixels;
     matrix.shape[1] = matrix.strides[0] = shape.out_channels;
     matrix.strides[1] = 1;
-    Finish sums(db.data, db.dtype, 0);
-    sums.column_stride = db.strides[0];
+    Finish sums(db->data, db->dtype, 0);
+    sums.column_stride = db->strides[0];
     sum_columns(matrix, sums, queue);
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/conv/patch_conv.h"
 
+#include "kernels/conv/gradient_sums.h"
 #include "kernels/conv/images.h"
 #include "kernels/conv/moments.h"
 #include "kernels/conv/patch_choice.h"
@@ -25,32 +26,6 @@ void with_half(DType dtype, const Body& body) {
         body(Float16{});
     else
         body(BFloat16{});
-}
-
-// What a lane group of join_gradients adds of an element before the groups' sums are joined.
-constexpr int join_lanes = 8;
-
-// partials [splits, all = groups * rows, taps, channels] -> dw [groups * rows, channels, kH, kW] of any
-// strides
-__global__ void join_gradients(const float* partials, int64_t splits, int64_t all, int64_t taps,
-                               int64_t channels, int64_t kernel_columns, TensorView dw) {
-    SharedArena arena;
-    float* sums = arena.take<float>(join_lanes * warp_size);
-    const int64_t size = all * taps * channels, at = int64_t{block_index()} * warp_size + lane_index();
-    float sum = 0;
-    if (at < size) {
-#pragma unroll 4
-        for (int64_t split = warp_index(); split < splits; split += join_lanes)
-            sum += partials[split * size + at];
-    }
-    sums[thread_index()] = sum;
-    block_barrier();
-    if (warp_index() != 0 || at >= size) return;
-    for (int i = 1; i < join_lanes; ++i) sum += sums[i * warp_size + lane_index()];
-    const int64_t line = at / channels, channel = at - line * channels, row = line / taps;
-    const int64_t tap = line - row * taps, i = tap / kernel_columns, j = tap - i * kernel_columns;
-    store_as(dw.data, dw.dtype,
-             row * dw.strides[0] + channel * dw.strides[1] + i * dw.strides[2] + j * dw.strides[3], sum);
 }
 
 }  // namespace
@@ -96,7 +71,7 @@ bool convolve_by_patches(const ConvShape& shape, const TensorView& given, bool b
 }
 
 bool sum_taps_by_patches(const ConvShape& shape, const TensorView& given, const TensorView& dy,
-                         const TensorView& dw, Queue& queue) {
+                         const TensorView& dw, const TensorView* db, Queue& queue) {
     const int64_t rows = shape.group_out_channels(), channels = shape.group_channels();
     if (given.dtype != dy.dtype || !has_tensor_cores(dy.dtype, queue)) return false;
     if (rows % 8 != 0 || channels % 8 != 0 || rows == 0 || channels == 0) return false;
@@ -126,16 +101,14 @@ bool sum_taps_by_patches(const ConvShape& shape, const TensorView& given, const 
     int64_t splits = patch_processors / lines;
     if (splits < 1) splits = 1;
     if (splits > tiles) splits = tiles;
-    const int64_t size = element_count(dw);
-    const Scratch partials(queue, static_cast<size_t>(splits * size) * sizeof(float));
+    const int64_t size = element_count(dw), all = size + shape.out_channels;
+    const Scratch partials(queue, static_cast<size_t>(splits * all) * sizeof(float));
     gradient.partials = partials.as<float>();
+    if (db != nullptr) gradient.column_sums = gradient.partials + splits * size;
     with_half(dy.dtype, [&](auto half) {
         launch_patch_gradient<decltype(half)>(gradient, Blocks(splits, lines), queue.stream());
     });
-    launch<join_gradients>(Grid{(size + warp_size - 1) / warp_size, join_lanes * warp_size,
-                                shared_bytes<float>(join_lanes * warp_size)},
-                           queue.stream(), gradient.partials, splits, shape.out_channels, shape.taps(),
-                           channels, shape.kernel_columns, dw);
+    join_gradients(shape, gradient.partials, gradient.column_sums, splits, dw, db, queue.stream());
     return true;
 }
 

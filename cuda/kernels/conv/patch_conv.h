@@ -14,8 +14,9 @@ namespace nativegrad::cuda {
 bool convolve_by_patches(const ConvShape& shape, const TensorView& image, bool backward, const TensorView& w,
                          const Finish& finish, const TensorView* moments, Queue& queue);
 
-// x [N, C, H, W], dy [N, O, H', W'] channels last -> dw [O, C / groups, kH, kW] of any strides
+// x [N, C, H, W], dy [N, O, H', W'] channels last -> dw [O, C / groups, kH, kW], db [O] where it is wanted,
+// of any strides
 bool sum_taps_by_patches(const ConvShape& shape, const TensorView& x, const TensorView& dy,
-                         const TensorView& dw, Queue& queue);
+                         const TensorView& dw, const TensorView* db, Queue& queue);
 
 }  // namespace nativegrad::cuda

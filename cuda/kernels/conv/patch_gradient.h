@@ -13,7 +13,8 @@ struct PatchGradient {
     int64_t dy_row, image_group;
     int32_t rows, row_blocks, channel_blocks, tap_blocks;  // rows: output channels of a group
     int32_t patch_places;
-    float* partials;  // [splits, groups, rows, taps, channels]
+    float* partials;     // [splits, groups, rows, taps, channels]
+    float* column_sums;  // of dy, [splits, groups * rows], or null
 };
 
 constexpr int gradient_pixels = 128, gradient_rows = 64, gradient_taps = 9;
@@ -58,18 +59,24 @@ struct TapPairs {
     }
 };
 
-// sums [32 rows, taps of 8 channels] of a warp += dy^T patch
+// sums [32 rows, taps of 8 channels] of a warp += dy^T patch; with_ones: row_sums += dy^T 1
 template <class Half>
 __device__ __forceinline__ void multiply_gradient(const Half* rows, const Half* patch, const int* places,
                                                   const TapPairs& pairs, int taps,
-                                                  FragmentC (&sums)[2][gradient_taps]) {
+                                                  FragmentC (&sums)[2][gradient_taps], bool with_ones,
+                                                  FragmentC (&row_sums)[2]) {
     const int lane = lane_index();
+    const uint32_t ones = pack_pair(from_float<Half>(1.0f), from_float<Half>(1.0f));
     const Half* left = rows + (lane / 16 * 8 + lane % 8) * gradient_pitch + lane / 8 % 2 * 8;
 #pragma unroll 1
     for (int k = 0; k < gradient_pixels; k += 16) {
         FragmentA a[2];
         load_matrices<4, true>(a[0].r, left + k * gradient_pitch);
         load_matrices<4, true>(a[1].r, left + k * gradient_pitch + 16);
+        if (with_ones) {
+            multiply_fragments<Half>(row_sums[0], a[0], {{ones, ones}});
+            multiply_fragments<Half>(row_sums[1], a[1], {{ones, ones}});
+        }
         const Half* right = patch + places[k + lane % 16];
 #pragma unroll
         for (int pair = 0; pair < 5; ++pair) {
@@ -120,9 +127,12 @@ __global__ void __launch_bounds__(gradient_threads, 1) patch_gradient(PatchGradi
     const TapPairs pairs(geometry, first_tap);
     const int taps =
         geometry.taps() - first_tap < gradient_taps ? geometry.taps() - first_tap : gradient_taps;
-    FragmentC sums[2][gradient_taps];
+    const bool with_ones =
+        gradient.column_sums != nullptr && warp_channel == 0 && first_channel == 0 && first_tap == 0;
+    FragmentC sums[2][gradient_taps], row_sums[2];
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
+        row_sums[i] = {{0.0f, 0.0f, 0.0f, 0.0f}};
 #pragma unroll
         for (int tap = 0; tap < gradient_taps; ++tap) sums[i][tap] = {{0.0f, 0.0f, 0.0f, 0.0f}};
     }
@@ -137,7 +147,7 @@ __global__ void __launch_bounds__(gradient_threads, 1) patch_gradient(PatchGradi
         async_copy_commit();
         multiply_gradient<Half>(tiles + stage * gradient_stage + warp_row,
                                 patches + stage * patch_size + warp_channel, places + stage * gradient_pixels,
-                                pairs, taps, sums);
+                                pairs, taps, sums, with_ones, row_sums);
         stage ^= 1;
     }
     const int64_t lines = int64_t{gradient.rows} * geometry.taps();
@@ -157,6 +167,10 @@ __global__ void __launch_bounds__(gradient_threads, 1) patch_gradient(PatchGradi
             store_pack(to + (int64_t{row} * geometry.taps() + first_tap + tap) * geometry.channels + channel,
                        pair);
         }
+        // Every column of a product with ones is the sum.
+        if (with_ones && lane_index() % 4 == 0 && row < gradient.rows)
+            gradient.column_sums[(block_index() * groups + group) * gradient.rows + row] =
+                row_sums[i / 2].v[i % 2 * 2];
     }
 }
 

@@ -280,25 +280,26 @@ describe('convolutions on the GPU', function () {
 
     // So many groups that a block takes several tiles of pixels.
     it('walk over tiles', () => {
-        const [x, w, dy] = [
-            draw([2, 13, 12, 1056], 'float16').permute(0, 3, 1, 2),
-            draw([1056, 8, 1, 2], 'float16'),
-            draw([2, 13, 11, 1056], 'float16').permute(0, 3, 1, 2),
-        ];
-        const parameters = [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, 132];
-        const moments: Result = [[1056], 'float32'];
-        const y: Result = [[2, 1056, 13, 11], 'float16'];
-        compare('tiles', 'conv2d_statistics', [x, w], [y, moments, moments], parameters);
-        compare('tiles', 'conv2d_backward_input', [dy, w], [[[2, 1056, 13, 12], 'float16']], parameters);
-        compare(
-            'tiles',
-            'conv2d_backward_weight',
-            [x, dy],
-            [
-                [[1056, 8, 1, 2], 'float16'],
-                [[1056], 'float16'],
-            ],
-            parameters,
-        );
+        const last = (shape: Shape, dtype: DType): Tensor => draw(shape, dtype).permute(0, 3, 1, 2);
+        const rows = [
+            { dtype: 'float16', x: [2, 1056, 13, 12], w: [1056, 8, 1, 2], out: [13, 11], groups: 132 },
+            { dtype: 'float32', x: [1, 1, 95, 95], w: [136, 1, 1, 1], out: [95, 95], groups: 1 },
+        ] as const;
+        for (const { dtype, x: shape, w: kernel, out, groups } of rows) {
+            const [n, c, h, width] = shape;
+            const o = kernel[0];
+            const [x, w] = [last([n, h, width, c], dtype), draw(kernel, dtype)];
+            const dy = last([n, ...out, o], dtype).mul(0.1);
+            const parameters = [2, 1, 1, 4, 0, 0, 0, 0, 2, 1, 1, groups];
+            const y: Result = [[n, o, ...out], dtype];
+            const moments: Result = [[o], 'float32'];
+            compare(dtype, 'conv2d_statistics', [x, w], [y, moments, moments], parameters);
+            if (groups > 1) compare(dtype, 'conv2d_backward_input', [dy, w], [[shape, dtype]], parameters);
+            const gradients: Result[] = [
+                [kernel, dtype],
+                [[o], dtype],
+            ];
+            compare(dtype, 'conv2d_backward_weight', [x, dy], gradients, parameters);
+        }
     });
 });
