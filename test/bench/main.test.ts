@@ -79,7 +79,7 @@ describe('bench command', function () {
         assert.equal(stdout, 'cnn_f32_b128\nstartup_first_op\nstartup_rss_mlp\nstartup_package\n');
         const help = await bench('--help');
         assert.equal(help.code, 0);
-        assert.match(help.stdout, /gemm, conv, norm, mlp, cnn, eager,\s+startup/);
+        assert.match(help.stdout, /gemm, conv, norm, mlp, cnn, models, eager,\s+startup/);
     });
 
     it('refuses what it does not know with one line and exit code 2', async () => {
