@@ -190,7 +190,7 @@ struct BatchGatherParams {
     NATIVEGRAD_FIELDS(visit("scale", scale); visit("shift", shift);)
 };
 
-// step counts from 1. decoupled: 1 = AdamW.
+// step counts from 1, under a loss scaler with the steps left out. decoupled: 1 = AdamW.
 struct AdamParams {
     ScalarSlot lr, beta1, beta2, epsilon, weight_decay, step;
     int32_t decoupled, amsgrad;
@@ -200,7 +200,7 @@ struct AdamParams {
 };
 
 // has_velocity: 1 = momentum is kept. first: 1 = it takes the gradient itself, as PyTorch does in the first
-// step.
+// step; under a loss scaler the number of steps since the velocity was made, those left out included.
 struct SgdParams {
     ScalarSlot lr, momentum, dampening, weight_decay;
     int32_t nesterov, has_velocity;
@@ -217,6 +217,19 @@ struct RmspropParams {
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("alpha", alpha); visit("epsilon", epsilon);
                       visit("weight_decay", weight_decay); visit("momentum", momentum);
                       visit("centered", centered); visit("has_velocity", has_velocity);)
+};
+
+// multiplier = inverse * min(1, max_norm / (norm + 1e-6))
+struct AmpFactorParams {
+    ScalarSlot max_norm;
+    NATIVEGRAD_FIELDS(visit("max_norm", max_norm);)
+};
+
+// growth_interval: steps without overflow after which the scale grows
+struct AmpUpdateParams {
+    ScalarSlot growth_factor, backoff_factor, growth_interval;
+    NATIVEGRAD_FIELDS(visit("growth_factor", growth_factor); visit("backoff_factor", backoff_factor);
+                      visit("growth_interval", growth_interval);)
 };
 
 }  // namespace nativegrad

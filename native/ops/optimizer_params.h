@@ -8,9 +8,10 @@
 
 namespace nativegrad {
 
-inline AdamStep adam_step_of(const AdamParams& params) {
+// skipped: steps that the count holds and that a loss scaler left out
+inline AdamStep adam_step_of(const AdamParams& params, int32_t skipped = 0) {
     const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
-    const double step = params.step.values[0], decay = params.weight_decay.values[0];
+    const double step = params.step.values[0] - skipped, decay = params.weight_decay.values[0];
     const bool decoupled = params.decoupled != 0;
     return {beta1,
             beta2,
@@ -24,6 +25,13 @@ inline AdamStep adam_step_of(const AdamParams& params) {
 inline SgdStep sgd_step_of(const SgdParams& params) {
     return {params.lr.values[0],           params.momentum.values[0], params.dampening.values[0],
             params.weight_decay.values[0], params.nesterov,           params.first.values[0] != 0 ? 1 : 0};
+}
+
+// Under a loss scaler `first` counts the steps since the velocity was made, with those left out.
+inline SgdStep sgd_step_of(const SgdParams& params, int32_t skipped) {
+    SgdStep step = sgd_step_of(params);
+    step.first = params.first.values[0] - skipped == 1 ? 1 : 0;
+    return step;
 }
 
 inline RmspropStep rmsprop_step_of(const RmspropParams& params) {

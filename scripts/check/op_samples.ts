@@ -24,6 +24,10 @@ const notSampled = new Map([
     ['adam_step', 'the tests of the optimizers'],
     ['sgd_step', 'the tests of the optimizers'],
     ['rmsprop_step', 'the tests of the optimizers'],
+    ['amp_check', 'test/native/amp.test.ts'],
+    ['amp_factor', 'test/native/amp.test.ts'],
+    ['amp_unscale', 'test/native/amp.test.ts'],
+    ['amp_update', 'test/native/amp.test.ts'],
     // Fused calls of captured programs, held against the single ones.
     ['batch_norm_relu', 'test/native/batch_norm_fused.test.ts'],
     ['batch_norm_relu_backward', 'test/native/batch_norm_fused.test.ts'],

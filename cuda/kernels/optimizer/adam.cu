@@ -6,11 +6,33 @@ namespace nativegrad::cuda {
 
 namespace {
 
+// x^n, n > 0; pow() takes a block that waits for it several times as long
+__device__ __forceinline__ double power(double x, int64_t n) {
+    double result = 1;
+    for (; n > 0; n >>= 1, x *= x) {
+        if (n & 1) result *= x;
+    }
+    return result;
+}
+
+struct AdamOptions {
+    AdamStep step;
+    double lr, count;
+
+    explicit AdamOptions(const AdamParams& params)
+        : step(adam_step_of(params)), lr(params.lr.values[0]), count(params.step.values[0]) {}
+};
+
 // (parameter, gradient, m, v[, largest v]); the formulas of cpu/kernels/optimizer/optimizer_loops.h
 template <class T, int tensors>
 struct AdamUpdate {
     T beta2, rest1, rest2, epsilon, step_size, root_scale, decay, shrink;
+    double betas[2], lr, count;
 
+    explicit AdamUpdate(const AdamOptions& options) : AdamUpdate(options.step) {
+        lr = options.lr;
+        count = options.count;
+    }
     explicit AdamUpdate(const AdamStep& s)
         : beta2(static_cast<T>(s.beta2)),
           rest1(static_cast<T>(1.0 - s.beta1)),
@@ -19,7 +41,23 @@ struct AdamUpdate {
           step_size(static_cast<T>(s.step_size)),
           root_scale(static_cast<T>(s.root_scale)),
           decay(static_cast<T>(s.decay)),
-          shrink(static_cast<T>(s.shrink)) {}
+          shrink(static_cast<T>(s.shrink)),
+          betas{s.beta1, s.beta2} {}
+
+    // The bias corrections of a count without the steps left out; all lanes of the block, once.
+    __device__ __forceinline__ void leave_out(int32_t skipped) {
+        if (skipped == 0) return;
+        SharedArena arena;
+        double* corrected = arena.take<double>(2);
+        if (thread_index() == 0) {
+            const int64_t step = static_cast<int64_t>(count) - skipped;
+            corrected[0] = lr / (1 - power(betas[0], step));
+            corrected[1] = 1 / sqrt(1 - power(betas[1], step));
+        }
+        block_barrier();
+        step_size = static_cast<T>(corrected[0]);
+        root_scale = static_cast<T>(corrected[1]);
+    }
 
     __device__ __forceinline__ void update(T (&x)[tensors]) const {
         const T weight = x[0] * shrink, gradient = multiply_add(decay, weight, x[1]);
@@ -47,9 +85,9 @@ namespace ops {
 
 // groups of (parameter, gradient, m, v[, largest v]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params, Queue& queue) {
-    const AdamStep step = adam_step_of(params);
-    if (params.amsgrad != 0) return update_all<AdamUpdate, 5>(call, step, queue.stream());
-    update_all<AdamUpdate, 4>(call, step, queue.stream());
+    const AdamOptions options(params);
+    if (params.amsgrad != 0) return update_all<AdamUpdate, 5>(call, options, queue.stream());
+    update_all<AdamUpdate, 4>(call, options, queue.stream());
 }
 
 }  // namespace ops

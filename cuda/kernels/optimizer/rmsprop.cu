@@ -26,6 +26,8 @@ struct RmspropUpdate {
           momentum(static_cast<T>(options.step.momentum)),
           centered(options.centered) {}
 
+    __device__ __forceinline__ void leave_out(int32_t) {}
+
     __device__ __forceinline__ T without_mean(T variance, T gradient, T& mean) const {
         mean = multiply_add(rest, gradient - mean, mean);
         const T left = variance - mean * mean;

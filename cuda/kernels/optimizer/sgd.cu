@@ -6,19 +6,29 @@ namespace nativegrad::cuda {
 
 namespace {
 
+struct SgdOptions {
+    SgdStep step;
+    double age;
+};
+
 // (parameter, gradient[, velocity])
 template <class T, int tensors>
 struct SgdUpdate {
     T lr, momentum, keep, decay;
     bool nesterov, first;
+    double age;  // under a loss scaler: steps since the velocity was made
 
+    explicit SgdUpdate(const SgdOptions& options) : SgdUpdate(options.step) { age = options.age; }
     explicit SgdUpdate(const SgdStep& s)
         : lr(static_cast<T>(s.lr)),
           momentum(static_cast<T>(s.momentum)),
           keep(static_cast<T>(1.0 - s.dampening)),
           decay(static_cast<T>(s.decay)),
           nesterov(s.nesterov != 0),
-          first(s.first != 0) {}
+          first(s.first != 0),
+          age(0) {}
+
+    __device__ __forceinline__ void leave_out(int32_t skipped) { first = age - skipped == 1; }
 
     __device__ __forceinline__ void update(T (&x)[tensors]) const {
         T direction = multiply_add(decay, x[0], x[1]);
@@ -37,9 +47,9 @@ namespace ops {
 
 // groups of (parameter, gradient[, velocity]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params, Queue& queue) {
-    const SgdStep step = sgd_step_of(params);
-    if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, step, queue.stream());
-    update_all<SgdUpdate, 2>(call, step, queue.stream());
+    const SgdOptions options{sgd_step_of(params), params.first.values[0]};
+    if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, options, queue.stream());
+    update_all<SgdUpdate, 2>(call, options, queue.stream());
 }
 
 }  // namespace ops

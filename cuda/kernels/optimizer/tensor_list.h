@@ -3,26 +3,30 @@
 #pragma once
 
 #include "device/device.h"
-#include "ops/operands.h"
+#include "ops/loss_scale.h"
 
 namespace nativegrad::cuda {
 
-constexpr int32_t most_groups = 64;
+constexpr int32_t most_operands = 128;
 constexpr int optimizer_threads = 256;
 constexpr int elements_per_lane = 4;
 constexpr int64_t elements_per_block = optimizer_threads * elements_per_lane;
 
-// Groups of `tensors` operands: the parameter, its gradient and its state.
+// Groups of `tensors` operands: the parameter, its gradient and its state. What kernels take is 4 KiB at
+// most.
 template <class T, int tensors>
 struct TensorList {
+    static constexpr int32_t most_groups = most_operands / (tensors < 2 ? 2 : tensors);
     T* at[most_groups][tensors];
     int64_t count[most_groups];
     int32_t first_block[most_groups + 1];
+    int32_t* skipped[most_groups];  // steps left out, where a loss scaler is in use
     uint8_t is_aligned[most_groups];
     int32_t groups = 0;
 
-    void add(const TensorView* group) {
+    void add(const TensorView* group, int32_t* skips = nullptr) {
         if (groups == 0) first_block[0] = 0;
+        skipped[groups] = skips;
         bool aligned = true;
         for (int i = 0; i < tensors; ++i) {
             at[groups][i] = static_cast<T*>(group[i].data);
@@ -73,9 +77,9 @@ __device__ __forceinline__ void update_element(const Step& step, T* const* at, i
     }
 }
 
-// groups of [n] tensors, updated in place; a block takes elements_per_block of one group
-template <class T, int tensors, class Step>
-__global__ void update_tensors(TensorList<T, tensors> list, Step step) {
+// The group that this block works on.
+template <class T, int tensors>
+__device__ __forceinline__ int32_t group_of_block(const TensorList<T, tensors>& list) {
     int32_t low = 0, high = list.groups;
     while (high - low > 1) {
         const int32_t middle = (low + high) / 2;
@@ -85,6 +89,45 @@ __global__ void update_tensors(TensorList<T, tensors> list, Step step) {
             high = middle;
         }
     }
+    return low;
+}
+
+// What a loss scaler says of the gradients; both are null without one.
+struct LossScale {
+    const int32_t* found;
+    const float* multiplier;
+
+    explicit LossScale(const OpCall& call)
+        : found(call.input_count > 0 ? static_cast<const int32_t*>(call.inputs[0].data) : nullptr),
+          multiplier(call.input_count > 1 ? static_cast<const float*>(call.inputs[1].data) : nullptr) {}
+};
+
+// The step with gradients times a number, which is 1 where no loss was scaled.
+template <class T, int tensors, class Step>
+struct Scaled {
+    const Step& step;
+    T multiplier;
+
+    __device__ __forceinline__ void update(T (&x)[tensors]) const {
+        x[1] *= multiplier;
+        step.update(x);
+    }
+};
+
+// groups of [n] tensors, updated in place; a block takes elements_per_block of one group
+template <class T, int tensors, class Step>
+__global__ void update_tensors(TensorList<T, tensors> list, Step plain, LossScale scale) {
+    const int32_t low = group_of_block(list);
+    T multiplier = 1;
+    if (scale.found != nullptr) {
+        if (*scale.found != 0) {
+            if (block_index() == 0 && thread_index() < list.groups) ++*list.skipped[thread_index()];
+            return;
+        }
+        plain.leave_out(*list.skipped[low]);
+        if (scale.multiplier != nullptr) multiplier = static_cast<T>(*scale.multiplier);
+    }
+    const Scaled<T, tensors, Step> step{plain, multiplier};
     constexpr int width = pack_width<T>;
     T* at[tensors];
 #pragma unroll
@@ -108,15 +151,14 @@ inline bool same_order(const TensorView& a, const TensorView& b) {
     return true;
 }
 
-// The groups of the call, checked; returns their number.
-inline int32_t checked_groups(const OpCall& call, int32_t size) {
-    if (call.input_count != 0 || call.output_count % size != 0)
-        fail("takes groups of %d tensors to update", size);
+// The groups of the call, `size` operands each, checked: the first `tensors` of a group are alike.
+inline int32_t checked_groups(const OpCall& call, int32_t size, int32_t tensors) {
     const int32_t groups = call.output_count / size;
-    if (groups > most_groups) fail("takes at most %d parameters at once", most_groups);
+    if (groups > most_operands / tensors)
+        fail("takes at most %d parameters at once", most_operands / tensors);
     for (int32_t g = 0; g < groups; ++g) {
         const TensorView* group = call.outputs + g * size;
-        for (int32_t i = 0; i < size; ++i) {
+        for (int32_t i = 0; i < tensors; ++i) {
             if (group[i].dtype != group[0].dtype || !is_dense(group[i]) || !same_order(group[i], group[0]))
                 fail(
                     "a parameter, its gradient and its state must have one dtype, shape and dense memory "
@@ -129,21 +171,25 @@ inline int32_t checked_groups(const OpCall& call, int32_t size) {
 }
 
 template <class T, int tensors, class Step>
-void launch_updates(const OpCall& call, DType dtype, const Step& step, Stream stream) {
+void launch_updates(const OpCall& call, int32_t size, DType dtype, const Step& step, Stream stream) {
     TensorList<T, tensors> list;
-    for (int32_t i = 0; i < call.output_count; i += tensors) {
-        if (call.outputs[i].dtype == dtype) list.add(call.outputs + i);
+    for (int32_t i = 0; i < call.output_count; i += size) {
+        const TensorView* group = call.outputs + i;
+        if (group->dtype == dtype)
+            list.add(group, size > tensors ? static_cast<int32_t*>(group[tensors].data) : nullptr);
     }
     if (list.blocks() == 0) return;
-    launch<update_tensors<T, tensors, Step>>(Grid{list.blocks(), optimizer_threads}, stream, list, step);
+    const Grid grid{list.blocks(), optimizer_threads, shared_bytes<double>(2)};
+    launch<update_tensors<T, tensors, Step>>(grid, stream, list, step, LossScale(call));
 }
 
 // One launch for the parameters of float32, one for those of float64: Step<T, tensors>(options)
 template <template <class, int> class Step, int tensors, class Options>
 void update_all(const OpCall& call, const Options& options, Stream stream) {
-    if (checked_groups(call, tensors) == 0) return;
-    launch_updates<float, tensors>(call, DType::float32, Step<float, tensors>(options), stream);
-    launch_updates<double, tensors>(call, DType::float64, Step<double, tensors>(options), stream);
+    const int32_t size = update_group_size(call, tensors);
+    if (checked_groups(call, size, tensors) == 0) return;
+    launch_updates<float, tensors>(call, size, DType::float32, Step<float, tensors>(options), stream);
+    launch_updates<double, tensors>(call, size, DType::float64, Step<double, tensors>(options), stream);
 }
 
 // One rounding for float, two for double, as the CPU's vector loops and its loops of float64 have it.

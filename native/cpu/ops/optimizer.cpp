@@ -6,6 +6,7 @@
 #include "cpu/kernel_table.h"
 #include "cpu/ops/operands.h"
 #include "cpu/thread_pool.h"
+#include "ops/loss_scale.h"
 #include "ops/optimizer_params.h"
 
 namespace nativegrad::cpu {
@@ -20,7 +21,7 @@ int64_t pieces_of(int64_t n) { return (n + elements_per_task - 1) / elements_per
 void adam_f64(const AdamStep& s, double* p, const double* g, double* m, double* v, double* largest,
               int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
-        const double weight = p[i] * s.shrink, gradient = g[i] + s.decay * weight;
+        const double weight = p[i] * s.shrink, gradient = g[i] * s.gradient_scale + s.decay * weight;
         m[i] += (1 - s.beta1) * (gradient - m[i]);
         v[i] = s.beta2 * v[i] + (1 - s.beta2) * gradient * gradient;
         if (largest != nullptr) largest[i] = std::max(largest[i], v[i]);
@@ -31,7 +32,7 @@ void adam_f64(const AdamStep& s, double* p, const double* g, double* m, double* 
 
 void sgd_f64(const SgdStep& s, double* p, const double* g, double* velocity, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
-        double direction = g[i] + s.decay * p[i];
+        double direction = g[i] * s.gradient_scale + s.decay * p[i];
         if (velocity != nullptr) {
             velocity[i] = s.first ? direction : s.momentum * velocity[i] + (1 - s.dampening) * direction;
             direction = s.nesterov ? direction + s.momentum * velocity[i] : velocity[i];
@@ -43,7 +44,7 @@ void sgd_f64(const SgdStep& s, double* p, const double* g, double* velocity, int
 void rmsprop_f64(const RmspropStep& s, double* p, const double* g, double* square, double* mean,
                  double* velocity, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
-        const double gradient = g[i] + s.decay * p[i];
+        const double gradient = g[i] * s.gradient_scale + s.decay * p[i];
         square[i] = s.alpha * square[i] + (1 - s.alpha) * gradient * gradient;
         double variance = square[i];
         if (mean != nullptr) {
@@ -81,26 +82,42 @@ T* at(const TensorView& view, int64_t offset) {
     return static_cast<T*>(view.data) + offset;
 }
 
-// Groups of `size` operands lie one after the other in the outputs: body(group, first element, count) in
-// parallel pieces.
-template <class Body>
-void each_piece(const OpCall& call, int32_t size, const Body& body) {
-    if (call.input_count != 0 || call.output_count % size != 0)
-        fail("takes groups of %d tensors to update", size);
+// A loss scaler found no finite gradients: what would have been updated stays, and the groups count it.
+bool is_left_out(const OpCall& call, int32_t size) {
+    if (call.input_count == 0 || *static_cast<const int32_t*>(call.inputs[0].data) == 0) return false;
+    for (int32_t i = size - 1; i < call.output_count; i += size)
+        ++*static_cast<int32_t*>(call.outputs[i].data);
+    return true;
+}
+
+double gradient_scale_of(const OpCall& call) {
+    return call.input_count > 1 ? *static_cast<const float*>(call.inputs[1].data) : 1.0;
+}
+
+// Groups of `tensors` operands (and a count, see loss_scale.h) lie one after the other in the outputs:
+// body(group, first element, count, step) in parallel pieces, step_of(skipped) makes the step.
+template <class StepOf, class Body>
+void each_piece(const OpCall& call, int32_t tensors, const StepOf& step_of, const Body& body) {
+    const int32_t size = update_group_size(call, tensors);
     // One fork for all parameters: the small ones are not worth one each.
     int64_t counts[max_groups], tasks = 0;
     const int32_t groups = call.output_count / size;
     if (groups > max_groups) fail("takes at most %d parameters at once", max_groups);
     for (int32_t i = 0; i < groups; ++i) {
-        check_group(call.outputs + i * size, size);
+        check_group(call.outputs + i * size, tensors);
         counts[i] = element_count(call.outputs[i * size]);
         tasks += pieces_of(counts[i]);
     }
+    if (is_left_out(call, size)) return;
+    const double gradient_scale = gradient_scale_of(call);
     parallel_for(tasks, [&](int64_t task) {
         int32_t i = 0;
         for (; task >= pieces_of(counts[i]); ++i) task -= pieces_of(counts[i]);
+        const TensorView* group = call.outputs + i * size;
         const int64_t start = task * elements_per_task;
-        body(call.outputs + i * size, start, std::min(elements_per_task, counts[i] - start));
+        auto step = step_of(size > tensors ? *static_cast<const int32_t*>(group[tensors].data) : -1);
+        step.gradient_scale = gradient_scale;
+        body(group, start, std::min(elements_per_task, counts[i] - start), step);
     });
 }
 
@@ -108,9 +125,12 @@ void each_piece(const OpCall& call, int32_t size, const Body& body) {
 
 // groups of (parameter, gradient, m, v[, largest v]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params) {
-    const AdamStep s = adam_step_of(params);
+    const AdamStep common = adam_step_of(params);
     const bool amsgrad = params.amsgrad != 0;
-    each_piece(call, amsgrad ? 5 : 4, [&](const TensorView* group, int64_t i, int64_t n) {
+    const auto step_of = [&](int32_t skipped) {
+        return skipped > 0 ? adam_step_of(params, skipped) : common;
+    };
+    const auto update = [&](const TensorView* group, int64_t i, int64_t n, const AdamStep& s) {
         if (group->dtype == DType::float32) {
             kernels().optimizer.adam(s, at<float>(group[0], i), at<float>(group[1], i),
                                      at<float>(group[2], i), at<float>(group[3], i),
@@ -121,14 +141,17 @@ void adam_step(const OpCall& call, const AdamParams& params) {
         } else {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
-    });
+    };
+    each_piece(call, amsgrad ? 5 : 4, step_of, update);
 }
 
 // groups of (parameter, gradient[, velocity]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params) {
-    const SgdStep s = sgd_step_of(params);
     const bool has_velocity = params.has_velocity != 0;
-    each_piece(call, has_velocity ? 3 : 2, [&](const TensorView* group, int64_t i, int64_t n) {
+    const auto step_of = [&](int32_t skipped) {
+        return skipped < 0 ? sgd_step_of(params) : sgd_step_of(params, skipped);
+    };
+    const auto update = [&](const TensorView* group, int64_t i, int64_t n, const SgdStep& s) {
         if (group->dtype == DType::float32) {
             kernels().optimizer.sgd(s, at<float>(group[0], i), at<float>(group[1], i),
                                     has_velocity ? at<float>(group[2], i) : nullptr, n);
@@ -138,15 +161,16 @@ void sgd_step(const OpCall& call, const SgdParams& params) {
         } else {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
-    });
+    };
+    each_piece(call, has_velocity ? 3 : 2, step_of, update);
 }
 
 // groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
 void rmsprop_step(const OpCall& call, const RmspropParams& params) {
-    const RmspropStep s = rmsprop_step_of(params);
     const bool centered = params.centered != 0, has_velocity = params.has_velocity != 0;
     const int32_t velocity = centered ? 4 : 3;
-    each_piece(call, velocity + (has_velocity ? 1 : 0), [&](const TensorView* group, int64_t i, int64_t n) {
+    const auto step_of = [&](int32_t) { return rmsprop_step_of(params); };
+    const auto update = [&](const TensorView* group, int64_t i, int64_t n, const RmspropStep& s) {
         if (group->dtype == DType::float32) {
             kernels().optimizer.rmsprop(s, at<float>(group[0], i), at<float>(group[1], i),
                                         at<float>(group[2], i), centered ? at<float>(group[3], i) : nullptr,
@@ -158,7 +182,8 @@ void rmsprop_step(const OpCall& call, const RmspropParams& params) {
         } else {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
-    });
+    };
+    each_piece(call, velocity + (has_velocity ? 1 : 0), step_of, update);
 }
 
 }  // namespace nativegrad::cpu

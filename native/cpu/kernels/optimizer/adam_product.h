@@ -20,11 +20,11 @@ __attribute__((always_inline)) inline void update_next(const AdamLanes& lanes, P
     const float* gradient = tile.gradient + (tile.row * tile.vectors + tile.vector) * F32::width;
     const int64_t n = tile.vector + 1 == tile.vectors ? tile.last_lanes : F32::width;
     if (n == F32::width) {
-        adam_vector(
+        adam_vector<false>(
             lanes, tile.p + at, gradient, tile.m + at, tile.v + at, nullptr,
             [](const float* from) { return load(from); }, [](float* to, F32 x) { store(to, x); });
     } else {
-        adam_vector(
+        adam_vector<false>(
             lanes, tile.p + at, gradient, tile.m + at, tile.v + at, nullptr,
             [n](const float* from) { return load_part(from, n); },
             [n](float* to, F32 x) { store_part(to, x, n); });
