@@ -1,12 +1,12 @@
 import { describeValue, isList } from '../support/describe_value.js';
 import { guard, perStep } from '../native/tracer.js';
 import {
+    groupUpdates,
     Optimizer,
     requireOption,
     type CommonOptions,
     type ParamGroup,
     type Parameters,
-    type ParameterState,
     type Update,
 } from './optimizer.js';
 
@@ -51,7 +51,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
             perStep(() => group.weightDecay),
         ];
         // Parameters that sat out some steps have a bias correction of their own.
-        for (const [state, share] of groupBySteps(updates)) {
+        for (const [{ state }, share] of groupUpdates(updates, (update) => update.state.step)) {
             const step = perStep(() => state.step);
             guard(
                 () => share.every((update) => update.state.step === state.step),
@@ -61,18 +61,6 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
             this.runGroups('adam_step', share, this.stateNames(group), [...moments, step, ...flags]);
         }
     }
-}
-
-/** The updates whose parameters are at the same step; the state is that of the first one. */
-function groupBySteps(updates: readonly Update[]): [ParameterState, Update[]][] {
-    const groups = new Map<number, [ParameterState, Update[]]>();
-    for (const update of updates) {
-        const { state } = update;
-        const group = groups.get(state.step);
-        if (group) group[1].push(update);
-        else groups.set(state.step, [state, [update]]);
-    }
-    return [...groups.values()];
 }
 
 /**

@@ -6,6 +6,12 @@ export {
     type Parameters,
 } from './optimizer.js';
 export { Adam, AdamW, type AdamOptions } from './adam.js';
+export {
+    GradScaler,
+    type GradScalerOptions,
+    type GradScalerState,
+    type ScaledStepOptions,
+} from './grad_scaler.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export { SGD, type SGDOptions } from './sgd.js';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions } from './clip.js';

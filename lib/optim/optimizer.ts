@@ -4,7 +4,7 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { run, untraced } from '../native/call.js';
 import { activeTracer, eachStep, guard, type Scalar } from '../native/tracer.js';
 import { contiguous, move } from '../ops/convert.js';
-import { zerosLike } from '../ops/create.js';
+import { zeros, zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
 import { describeValue } from '../support/describe_value.js';
@@ -29,10 +29,23 @@ export type Parameters<Options> = Iterable<Tensor> | Iterable<{ params: Iterable
 
 /** Memory of one parameter: step count and moment tensors. */
 export interface ParameterState {
+    /** Under a loss scaler with the steps that it left out: those are counted on the device. */
     step: number;
     /** The tensors were made for the step that comes, and hold zeros. */
     fresh: boolean;
+    /** `step` when the tensors were made; -1 where they came from elsewhere. */
+    madeAt: number;
     readonly tensors: Map<string, Tensor>;
+    /** How many of the steps were left out, int32 []; null before the first step under a loss scaler. */
+    skipped: Tensor | null;
+}
+
+/** What a loss scaler knows of the gradients; all of it stays on the device. */
+export interface GradientScale {
+    /** int32 []: not 0 where a gradient is infinite or NaN; parameters and state then stay as they are. */
+    readonly found: Tensor;
+    /** float32 []: what gradients are multiplied by; null for gradients that are no longer scaled. */
+    readonly multiplier: Tensor | null;
 }
 
 /** State of an optimizer; parameters are named by their position over all groups. */
@@ -57,6 +70,8 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     readonly paramGroups: ParamGroup<Options>[] = [];
     private readonly defaults: Required<Options>;
     protected readonly state = new Map<Tensor, ParameterState>();
+    /** That of the running step. */
+    private scale: GradientScale | null = null;
 
     /** `defaults` names every option; `options` are those that were given. */
     constructor(
@@ -144,6 +159,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         for (const group of this.paramGroups) {
             const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
             if (updates.length === 0) continue;
+            this.guardScale(updates);
             eachStep(() => {
                 for (const { state } of updates) state.step++;
             }, this);
@@ -152,12 +168,27 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         return result;
     }
 
-    /** Options and state, with tensors that share the optimizer's memory; `clone()` them for a snapshot. */
+    /** @internal As `step()`, with gradients as `scale` says. */
+    stepScaled(scale: GradientScale): void {
+        this.scale = scale;
+        try {
+            this.step();
+        } finally {
+            this.scale = null;
+        }
+    }
+
+    /**
+     * Options and state, with tensors that share the optimizer's memory; `clone()` them for a snapshot. Steps that a loss
+     * scaler left out do not count.
+     */
     stateDict(): OptimizerState {
         const state: Record<string, { step: number; tensors: Record<string, Tensor> }> = {};
         this.parameters.forEach((parameter, index) => {
             const own = this.state.get(parameter);
-            if (own) state[index] = { step: own.step, tensors: Object.fromEntries(own.tensors) };
+            if (!own) return;
+            const step = own.step - (own.skipped?.item() ?? 0);
+            state[index] = { step, tensors: Object.fromEntries(own.tensors) };
         });
         let next = 0;
         const paramGroups = this.paramGroups.map((group) => ({
@@ -209,7 +240,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
                 name,
                 keep(copyKernel(x, parameter.dtype)),
             ]);
-            loaded.push([parameter, { step, fresh: false, tensors: new Map(copies) }]);
+            // At step 0 they are zeros: a loss scaler has left all steps out.
+            const made = step === 0 ? { fresh: true, madeAt: 0 } : { fresh: false, madeAt: -1 };
+            loaded.push([parameter, { step, ...made, tensors: new Map(copies), skipped: null }]);
         }
         this.paramGroups.forEach((group, i) => Object.assign(group, merged[i]));
         this.clearState();
@@ -232,7 +265,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
 
     /** @internal What it keeps for a parameter. */
     tensorsOf(parameter: Tensor): Tensor[] {
-        return [...(this.state.get(parameter)?.tensors.values() ?? [])];
+        const state = this.state.get(parameter);
+        if (!state) return [];
+        return [...state.tensors.values(), ...(state.skipped ? [state.skipped] : [])];
     }
 
     /** Frees the state; the parameters stay. */
@@ -253,6 +288,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     /** Applies one step to parameters of one group. */
     protected abstract update(updates: readonly Update[], group: ParamGroup<Options>): void;
 
+    /** True in a step under a loss scaler. */
+    protected get isScaled(): boolean {
+        return this.scale !== null;
+    }
+
     /** One native call for every 128 operands; each update hands over parameter, gradient and state, in this order. */
     protected runGroups(
         op: string,
@@ -260,7 +300,9 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         names: readonly string[],
         parameters: readonly Scalar[],
     ): void {
-        const perCall = Math.floor(maxOperands / (2 + names.length));
+        const { scale } = this;
+        const perCall = Math.floor(maxOperands / ((scale ? 3 : 2) + names.length));
+        const inputs = scale ? [scale.found, ...(scale.multiplier ? [scale.multiplier] : [])] : [];
         for (let first = 0; first < updates.length; first += perCall) {
             const operands: Tensor[] = [];
             const copies: Tensor[] = [];
@@ -268,9 +310,10 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
                 const aligned = alignGradient(gradient, parameter);
                 if (aligned !== gradient) copies.push(aligned);
                 operands.push(parameter, aligned, ...names.map((name) => requireState(state, name)));
+                if (scale) operands.push(requireSkipped(state));
                 parameter.version.value++;
             }
-            run(op, [], operands, parameters, this.label);
+            run(op, inputs, operands, parameters, this.label);
             for (const copy of copies) copy.dispose();
         }
     }
@@ -289,23 +332,40 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         );
     }
 
+    /** Ties a captured step to how the state counts its steps. */
+    private guardScale(updates: readonly Update[]): void {
+        const { isScaled } = this;
+        guard(
+            () => updates.every(({ state }) => (state.skipped !== null) === isScaled),
+            () => `${this.label} has been used ${isScaled ? 'without' : 'with'} a loss scaler`,
+        );
+    }
+
     private updateOf(parameter: Tensor, group: ParamGroup<Options>): Update[] {
         const gradient = parameter.grad;
         if (!gradient) return [];
         let state = this.state.get(parameter);
-        if (!state) this.state.set(parameter, (state = { step: 0, fresh: false, tensors: new Map() }));
-        for (const name of this.stateNames(group)) {
-            if (state.tensors.has(name)) continue;
+        if (!state) {
+            state = { step: 0, fresh: false, madeAt: 0, tensors: new Map(), skipped: null };
+            this.state.set(parameter, state);
+        }
+        const missing = this.stateNames(group).filter((name) => !state.tensors.has(name));
+        if (missing.length > 0 || !this.scale) settle(state);
+        for (const name of missing) {
             state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
             state.fresh = true;
+            state.madeAt = state.step;
         }
+        if (this.scale) state.skipped ??= newCount(parameter);
         followParameter(state, parameter);
         return [{ parameter, gradient, state }];
     }
 
     private clearState(): void {
-        for (const { tensors } of this.state.values())
+        for (const { tensors, skipped } of this.state.values()) {
             for (const tensor of tensors.values()) tensor.dispose();
+            skipped?.dispose();
+        }
         this.state.clear();
     }
 
@@ -328,13 +388,31 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     }
 }
 
+/** A count of steps beside the parameter. */
+function newCount(parameter: Tensor): Tensor {
+    return keep(untraced(() => zeros([], { dtype: 'int32', device: parameter.device })));
+}
+
+/** Takes the steps that a loss scaler left out off the count, which is a number again: waits for the device. */
+function settle(state: ParameterState): void {
+    const { skipped } = state;
+    if (!skipped) return;
+    state.step -= untraced(() => skipped.item());
+    if (state.madeAt >= 0) state.fresh = state.step === state.madeAt;
+    skipped.dispose();
+    state.skipped = null;
+}
+
 /** Brings the state to the device of its parameter, which may have moved since the last step. */
-function followParameter({ tensors }: ParameterState, parameter: Tensor): void {
-    for (const [name, tensor] of tensors) {
-        if (tensor.deviceCode === parameter.deviceCode) continue;
-        tensors.set(name, keep(untraced(() => noGrad(() => move(tensor, parameter.device)))));
+function followParameter(state: ParameterState, parameter: Tensor): void {
+    const moved = (tensor: Tensor): Tensor => {
+        if (tensor.deviceCode === parameter.deviceCode) return tensor;
+        const there = keep(untraced(() => noGrad(() => move(tensor, parameter.device))));
         tensor.dispose();
-    }
+        return there;
+    };
+    for (const [name, tensor] of state.tensors) state.tensors.set(name, moved(tensor));
+    if (state.skipped) state.skipped = moved(state.skipped);
 }
 
 /** The items of what should be parameters or groups; a model in their place is told what to hand over. */
@@ -356,8 +434,13 @@ function requireState(state: ParameterState, name: string): Tensor {
     return tensor;
 }
 
-/** The kernels walk memory, so a gradient must lie as its parameter does. */
-function alignGradient(gradient: Tensor, parameter: Tensor): Tensor {
+function requireSkipped({ skipped }: ParameterState): Tensor {
+    if (!skipped) throw new Error('[optimizer] the count of skipped steps is missing');
+    return skipped;
+}
+
+/** @internal The kernels walk memory, so a gradient must lie as its parameter does. */
+export function alignGradient(gradient: Tensor, parameter: Tensor): Tensor {
     if (gradient.isContiguous && parameter.isContiguous) return gradient;
     const same = parameter.strides.every(
         (stride, axis) => stride === gradient.strides[axis] || (parameter.shape[axis] ?? 1) <= 1,
@@ -367,6 +450,20 @@ function alignGradient(gradient: Tensor, parameter: Tensor): Tensor {
 
 function definedOptions<T extends object>(options: T): T {
     return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** @internal The updates with the same `key`, each list behind its first one. */
+export function groupUpdates(
+    updates: readonly Update[],
+    key: (update: Update) => number,
+): [Update, Update[]][] {
+    const groups = new Map<number, [Update, Update[]]>();
+    for (const update of updates) {
+        const group = groups.get(key(update));
+        if (group) group[1].push(update);
+        else groups.set(key(update), [update, [update]]);
+    }
+    return [...groups.values()];
 }
 
 /** @internal */

@@ -1,5 +1,6 @@
 import { eachStep, guard, perStep } from '../native/tracer.js';
 import {
+    groupUpdates,
     Optimizer,
     requireOption,
     type CommonOptions,
@@ -74,12 +75,18 @@ export class SGD extends Optimizer<SGDOptions> {
             perStep(() => group.dampening),
             perStep(() => group.weightDecay),
         ];
-        // Divided before the first call, which changes what is fresh.
-        const shares = [true, false].map((fresh) => updates.filter(({ state }) => state.fresh === fresh));
-        for (const share of shares) {
-            const [leader] = share;
-            if (!leader) continue;
-            const first = perStep(() => (leader.state.fresh ? 1 : 0));
+        // Divided before the first call, which changes what is fresh. Under a loss scaler the device knows whether the first
+        // step was left out, from how many there were.
+        const { isScaled } = this;
+        const ageOf = ({ state }: Update): number =>
+            isScaled ? state.step - state.madeAt : state.fresh ? 1 : 0;
+        for (const [leader, share] of groupUpdates(updates, ageOf)) {
+            const first = perStep(() => ageOf(leader));
+            if (isScaled)
+                guard(
+                    () => share.every((update) => ageOf(update) === ageOf(leader)),
+                    () => 'parameters of SGD are no longer at the same step',
+                );
             const flags = [nesterov ? 1 : 0, names.length];
             this.runGroups('sgd_step', share, names, [...options, ...flags, first]);
             eachStep(() => {

@@ -1,0 +1,380 @@
+import { noGrad } from '../autograd/grad_mode.js';
+import { scope } from '../autograd/scope.js';
+import { run, untraced } from '../native/call.js';
+import { perStep } from '../native/tracer.js';
+import { full, tensor, zeros } from '../ops/create.js';
+import { mul } from '../ops/arithmetic.js';
+import { concat } from '../ops/join.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import type { Device } from '../tensor/device.js';
+import { keep } from '../tensor/lifetime.js';
+import { requireTensor } from '../tensor/require_tensor.js';
+import { Tensor } from '../tensor/tensor.js';
+import { clipGradNorm } from './clip.js';
+import { alignGradient, Optimizer, requireOption } from './optimizer.js';
+
+export interface GradScalerOptions {
+    /** The first scale. Default: 65536. */
+    initScale?: number;
+    /** The scale grows by this factor after `growthInterval` steps without overflow. Default: 2. */
+    growthFactor?: number;
+    /** It shrinks by this factor after a step with overflow. Default: 0.5. */
+    backoffFactor?: number;
+    /** Default: 2000. */
+    growthInterval?: number;
+    /** False makes `scale` and `step` do nothing of their own. Default: true. */
+    enabled?: boolean;
+}
+
+/** State of a scaler. */
+export interface GradScalerState {
+    readonly scale: number;
+    readonly growthFactor: number;
+    readonly backoffFactor: number;
+    readonly growthInterval: number;
+    /** Steps since the scale was changed. */
+    readonly growthTracker: number;
+    readonly skippedSteps: number;
+}
+
+export interface ScaledStepOptions {
+    /** Scale all gradients so that their norm is at most this, as `clipGradNorm`, within the update. Default: no limit. */
+    readonly maxNorm?: number;
+}
+
+/** The numbers of a scaler on the device. */
+interface DeviceState {
+    /** float32 [], and 1 / scale. */
+    readonly scale: Tensor;
+    readonly inverse: Tensor;
+    /** int32 [3]: steps since the scale was changed, steps left out, those in a row up to now. */
+    readonly counts: Tensor;
+}
+
+type Stage = 'ready' | 'unscaled' | 'stepped';
+
+interface OptimizerStage {
+    /** int32 []: 1 where a gradient of this optimizer is not finite. */
+    readonly found: Tensor;
+    stage: Stage;
+}
+
+/** Operands of a call are at most 128: gradients, and what stands beside them. */
+const gradientsPerCall = 120;
+
+function requireFactors(options: Required<GradScalerOptions>): void {
+    const { initScale, growthFactor, backoffFactor, growthInterval, enabled } = options;
+    const isScale = initScale > 0 && Number.isFinite(Math.fround(initScale));
+    requireOption('GradScaler', 'initScale', initScale, isScale, 'above 0 and finite in float32');
+    requireOption('GradScaler', 'growthFactor', growthFactor, growthFactor > 1, 'above 1');
+    const shrinks = backoffFactor > 0 && backoffFactor < 1;
+    requireOption('GradScaler', 'backoffFactor', backoffFactor, shrinks, 'in (0, 1)');
+    const isCount = Number.isSafeInteger(growthInterval) && growthInterval > 0;
+    requireOption('GradScaler', 'growthInterval', growthInterval, isCount, 'a positive integer');
+    if (typeof enabled !== 'boolean')
+        throw new TypeError(`[GradScaler] enabled must be true or false, got ${describeValue(enabled)}`);
+}
+
+/**
+ * Dynamic loss scaling for float16, as torch.amp.GradScaler. Gradients below 6e-8 are zero in float16: the loss is multiplied
+ * by a scale before backward, and gradients by 1 / scale before they are used. A step with an infinite or NaN gradient is left
+ * out, bit for bit: parameters, what the optimizer keeps and its step count stay, and the scale is halved; after
+ * `growthInterval` steps without one it is doubled.
+ *
+ * Scale, counters and the flag live on the device: no step waits for them, and a captured step holds all of it.
+ * `getScale()`, `skippedSteps` and `stateDict()` wait. Unscaling, clipping (`maxNorm`) and the update are one pass over the
+ * parameters, which leaves `.grad` as it was: call `unscale_` first to look at gradients or change them.
+ *
+ * Source: Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.2.
+ *
+ * @throws RangeError for options out of range; Error for calls out of order.
+ * @example
+ * import { autocast, nn, ones, optim } from 'nativegrad';
+ * const model = new nn.Linear(4, 1);
+ * const optimizer = new optim.Adam(model.parameters());
+ * const scaler = new optim.GradScaler();
+ * const loss = autocast('float16', () => model.forward(ones([2, 4])).to('float32').square().mean());
+ * scaler.scale(loss).backward();
+ * scaler.step(optimizer, { maxNorm: 1 });
+ * scaler.update();
+ * console.log(scaler.getScale(), scaler.skippedSteps); // 65536 0
+ */
+export class GradScaler {
+    private readonly options: Required<GradScalerOptions>;
+    private device: DeviceState | null = null;
+    private readonly stages = new Map<Optimizer, OptimizerStage>();
+    /** What the device starts from. */
+    private initial: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>;
+
+    constructor(options: GradScalerOptions = {}) {
+        const defaults = {
+            initScale: 65536,
+            growthFactor: 2,
+            backoffFactor: 0.5,
+            growthInterval: 2000,
+            enabled: true,
+        };
+        requireOptionNames('[GradScaler]', options, Object.keys(defaults));
+        this.options = { ...defaults, ...options };
+        requireFactors(this.options);
+        this.initial = { scale: this.options.initScale, growthTracker: 0, skippedSteps: 0 };
+    }
+
+    /** False where it does nothing. */
+    get isEnabled(): boolean {
+        return this.options.enabled;
+    }
+
+    /** The loss times the scale, recorded on the tape; in float32 for a 0-d loss of 16 bits. */
+    scale(loss: Tensor): Tensor {
+        requireTensor('GradScaler', loss, 'what scale() takes');
+        return this.isEnabled ? mul(loss, this.on(loss.device).scale) : loss;
+    }
+
+    /**
+     * Divides the gradients of the optimizer's parameters by the scale, in place, so that they may be looked at or clipped before
+     * `step`; once between two updates.
+     *
+     * @throws Error where it was called already, after `step`, or where there are no gradients.
+     */
+    unscale_(optimizer: Optimizer): void {
+        if (!this.isEnabled) return;
+        const own = this.stageOf('unscale_', optimizer);
+        if (own.stage === 'unscaled')
+            throw new Error(
+                '[GradScaler] unscale_() was called for this optimizer already; call update() first',
+            );
+        const { inverse } = this.started('unscale_');
+        const gradients = gradientsOf('unscale_', optimizer);
+        eachCall(gradients, (share) => {
+            run('amp_unscale', [inverse], [own.found, ...share], [], 'GradScaler');
+            for (const gradient of share) gradient.version.value++;
+        });
+        own.stage = 'unscaled';
+    }
+
+    /**
+     * The optimizer's step with unscaled gradients, left out where one of them is infinite or NaN. With `maxNorm` returns their
+     * norm before clipping, float32 [].
+     *
+     * @throws Error where it was called already since the last `update`, or where there are no gradients.
+     */
+    step(optimizer: Optimizer): void;
+    step(optimizer: Optimizer, options: { readonly maxNorm: number }): Tensor;
+    step(optimizer: Optimizer, options: ScaledStepOptions): Tensor | undefined;
+    step(optimizer: Optimizer, options: ScaledStepOptions = {}): Tensor | undefined {
+        requireOptionNames('[GradScaler]', options, ['maxNorm']);
+        const { maxNorm } = options;
+        if (maxNorm !== undefined)
+            requireOption('GradScaler', 'maxNorm', maxNorm, maxNorm >= 0, 'at least 0');
+        if (!this.isEnabled) return stepUnscaled(optimizer, maxNorm);
+        const own = this.stageOf('step', optimizer);
+        const { inverse } = this.started('step');
+        const result = scope(() => noGrad(() => this.stepWith(optimizer, own, inverse, maxNorm)));
+        own.stage = 'stepped';
+        return result;
+    }
+
+    private stepWith(
+        optimizer: Optimizer,
+        { found, stage }: OptimizerStage,
+        inverse: Tensor,
+        maxNorm: number | undefined,
+    ): Tensor | undefined {
+        const gradients = gradientsOf('step', optimizer);
+        if (maxNorm === undefined) {
+            if (stage === 'ready')
+                eachCall(gradients, (share) =>
+                    run('amp_check', [inverse, ...share], [found], [], 'GradScaler'),
+                );
+            optimizer.stepScaled({ found, multiplier: stage === 'ready' ? inverse : null });
+            return undefined;
+        }
+        const unscaled = stage === 'ready' ? inverse : full([], 1, { device: inverse.device });
+        const squares: Tensor[] = [];
+        eachCall(gradients, (share) => {
+            const part = new Tensor([1], 'float64');
+            run('amp_check', [unscaled, ...share], [found, part], [], 'GradScaler');
+            squares.push(part);
+        });
+        const [multiplier, norm] = [new Tensor([], 'float32'), new Tensor([], 'float32')];
+        run('amp_factor', [unscaled, concat(squares)], [multiplier, norm], [maxNorm], 'GradScaler');
+        optimizer.stepScaled({ found, multiplier });
+        return norm;
+    }
+
+    /**
+     * Ends an iteration, after the `step` of every optimizer: the scale shrinks where one of them found an infinite or NaN
+     * gradient, and grows after `growthInterval` iterations without. `newScale` sets it.
+     *
+     * @throws Error where no optimizer has come to `step` or `unscale_` since the last one.
+     */
+    update(newScale?: number): void {
+        if (!this.isEnabled) return;
+        const { scale, inverse, counts } = this.started('update');
+        const used = [...this.stages.values()].filter(({ stage }) => stage !== 'ready');
+        if (used.length === 0)
+            throw new Error(
+                '[GradScaler] update() comes after step(optimizer), which was not called since the last one',
+            );
+        const { options } = this;
+        const factors = [
+            perStep(() => options.growthFactor),
+            perStep(() => options.backoffFactor),
+            perStep(() => options.growthInterval),
+        ];
+        const found = used.map((own) => own.found);
+        run('amp_update', [], [scale, inverse, counts, ...found], factors, 'GradScaler');
+        for (const own of used) own.stage = 'ready';
+        if (newScale !== undefined) {
+            requireFactors({ ...options, initScale: newScale });
+            noGrad(() => {
+                scale.fill_(newScale);
+                inverse.fill_(1 / Math.fround(newScale));
+            });
+        }
+        scale.version.value++;
+    }
+
+    /** The scale in use; waits for the device. 1 where the scaler is not enabled. */
+    getScale(): number {
+        if (!this.isEnabled) return 1;
+        return this.device?.scale.item() ?? this.initial.scale;
+    }
+
+    /** Iterations left out so far; waits for the device. */
+    get skippedSteps(): number {
+        return this.counts().skipped;
+    }
+
+    /** @internal Of the iterations left out, all and those in a row up to now. */
+    counts(): { readonly tracker: number; readonly skipped: number; readonly inRow: number } {
+        if (!this.device) {
+            const { growthTracker, skippedSteps } = this.initial;
+            return { tracker: growthTracker, skipped: skippedSteps, inRow: 0 };
+        }
+        const [tracker = 0, skipped = 0, inRow = 0] = Array.from(this.device.counts.dataSync(), Number);
+        return { tracker, skipped, inRow };
+    }
+
+    /** Waits for the device. */
+    stateDict(): GradScalerState {
+        const { growthFactor, backoffFactor, growthInterval } = this.options;
+        const { tracker, skipped } = this.counts();
+        const scale = this.device?.scale.item() ?? this.initial.scale;
+        return {
+            scale,
+            growthFactor,
+            backoffFactor,
+            growthInterval,
+            growthTracker: tracker,
+            skippedSteps: skipped,
+        };
+    }
+
+    /**
+     * Continues where the state was saved.
+     *
+     * @throws RangeError, before anything is changed, for numbers out of range.
+     */
+    loadStateDict(state: GradScalerState): void {
+        requireOptionNames('[GradScaler]', state, stateNames);
+        const { scale, growthFactor, backoffFactor, growthInterval, growthTracker, skippedSteps } = state;
+        requireFactors({ ...this.options, initScale: scale, growthFactor, backoffFactor, growthInterval });
+        for (const [name, value] of Object.entries({ growthTracker, skippedSteps })) {
+            const isCount = Number.isSafeInteger(value) && value >= 0;
+            requireOption('GradScaler', name, value, isCount, 'an integer of at least 0');
+        }
+        Object.assign(this.options, { growthFactor, backoffFactor, growthInterval });
+        this.initial = { scale, growthTracker, skippedSteps };
+        this.dispose();
+    }
+
+    /** Frees what lies on the device; the next `scale` makes it anew. */
+    dispose(): void {
+        for (const tensor of Object.values(this.device ?? {}) as Tensor[]) tensor.dispose();
+        for (const { found } of this.stages.values()) found.dispose();
+        this.device = null;
+        this.stages.clear();
+    }
+
+    [Symbol.dispose](): void {
+        this.dispose();
+    }
+
+    /** The numbers on that device, made or brought there where they are not. */
+    private on(device: Device): DeviceState {
+        if (this.device && this.device.scale.device !== device)
+            untraced(() => this.loadStateDict(this.stateDict()));
+        return (this.device ??= untraced(() => noGrad(() => newDeviceState(this.initial, device))));
+    }
+
+    private started(method: string): DeviceState {
+        if (this.device) return this.device;
+        throw new Error(`[GradScaler] ${method}() before scale(); call scaler.scale(loss).backward() first`);
+    }
+
+    private stageOf(method: string, optimizer: Optimizer): OptimizerStage {
+        if (!(optimizer instanceof Optimizer))
+            throw new TypeError(
+                `[GradScaler] ${method}() takes an optimizer such as optim.Adam, got ${describeValue(optimizer)}`,
+            );
+        const { scale } = this.started(method);
+        let own = this.stages.get(optimizer);
+        if (!own) {
+            const found = keep(untraced(() => zeros([], { dtype: 'int32', device: scale.device })));
+            this.stages.set(optimizer, (own = { found, stage: 'ready' }));
+        }
+        if (own.stage === 'stepped')
+            throw new Error(
+                `[GradScaler] ${method}() after step() of the same optimizer; call update() once in each iteration`,
+            );
+        return own;
+    }
+}
+
+const stateNames = Object.keys({
+    scale: true,
+    growthFactor: true,
+    backoffFactor: true,
+    growthInterval: true,
+    growthTracker: true,
+    skippedSteps: true,
+} satisfies Record<keyof GradScalerState, true>);
+
+function newDeviceState(
+    { scale, growthTracker, skippedSteps }: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>,
+    device: Device,
+): DeviceState {
+    return {
+        scale: keep(full([], scale, { device })),
+        inverse: keep(full([], 1 / Math.fround(scale), { device })),
+        counts: keep(tensor([growthTracker, skippedSteps, 0], { dtype: 'int32', device })),
+    };
+}
+
+function stepUnscaled(optimizer: Optimizer, maxNorm: number | undefined): Tensor | undefined {
+    const norm = maxNorm === undefined ? undefined : clipGradNorm(optimizer.parameters, maxNorm);
+    optimizer.step();
+    return norm;
+}
+
+/** Gradients as the kernels walk them, without gaps; those that are not are laid out anew. */
+function gradientsOf(method: string, optimizer: Optimizer): Tensor[] {
+    const gradients: Tensor[] = [];
+    for (const parameter of optimizer.parameters) {
+        const { grad } = parameter;
+        if (!grad || grad.size === 0) continue;
+        const aligned = alignGradient(grad, parameter);
+        if (aligned !== grad) parameter.grad = keep(aligned);
+        gradients.push(aligned);
+    }
+    if (gradients.length > 0) return gradients;
+    throw new Error(`[GradScaler] ${method}() found no gradients; call scaler.scale(loss).backward() first`);
+}
+
+function eachCall(gradients: readonly Tensor[], body: (share: readonly Tensor[]) => void): void {
+    for (let first = 0; first < gradients.length; first += gradientsPerCall)
+        body(gradients.slice(first, first + gradientsPerCall));
+}
