@@ -1,3 +1,4 @@
+import type { Device } from '../../lib/index.js';
 import type { StagedPackage } from './staged_package.js';
 
 /** One side of a comparison: it can run its work again and again and says what that took. */
@@ -14,7 +15,7 @@ export type Framework = 'torch' | 'jax' | 'tfjs';
 /** Work for a long-lived peer, in the manner of `timeit`. */
 export interface PeerCalls {
     readonly framework: Framework;
-    /** Runs once; its variables are seen by the rest. `THREADS` and `DATA` (folder of MNIST) are there already. */
+    /** Runs once; its variables are seen by the rest. `THREADS`, `DATA` (folder of MNIST) and `DEVICE` are there already. */
     readonly setup: string;
     /** Runs once for each unit of work. It must not assign a variable of `setup`. */
     readonly statement: string;
@@ -41,6 +42,8 @@ export interface BenchContext {
     readonly data: string;
     /** The package as a user has it; null unless a chosen row `needs` it. */
     readonly staged: StagedPackage | null;
+    /** Where our side computes. Default: cpu. */
+    readonly device?: Device;
 }
 
 /** One row of the bench. */

@@ -1,4 +1,4 @@
-"""The Python side of `npm run bench`: `peer.py torch|jax THREADS`, JSON lines in on stdin, JSON lines out on stdout.
+"""The Python side of `npm run bench`: `peer.py torch|jax THREADS [DEVICE]`, JSON lines in on stdin, JSON lines out on stdout.
 
 First line out:    {"ready": true, "version": version of the framework} or {"ready": false, "error": text}
 Requests, each answered by one line, {"ok": false, "error": text} where something failed:
@@ -62,8 +62,8 @@ def compiled(request, names):
 
 
 class Peer:
-    def __init__(self, framework, threads):
-        self.framework, self.threads, self.works = framework, threads, {}
+    def __init__(self, framework, threads, device):
+        self.framework, self.threads, self.device, self.works = framework, threads, device, {}
 
     def setup(self, request):
         names = {
@@ -72,6 +72,7 @@ class Peer:
             "nullcontext": contextlib.nullcontext,
             "THREADS": self.threads,
             "DATA": request.get("data", ""),
+            "DEVICE": self.device,
         }
         run = compiled(request, names)
         run(2)
@@ -97,7 +98,7 @@ def load_framework(name, threads):
     return framework
 
 
-def main(name, threads):
+def main(name, threads, device="cpu"):
     folder = Path(__file__).resolve().parent
     sys.path[:0] = [str(folder / "peer"), str(folder.parent / "reference")]
     try:
@@ -106,7 +107,7 @@ def main(name, threads):
         answer({"ready": False, "error": str(error)})
         return
     answer({"ready": True, "version": framework.__version__})
-    peer = Peer(framework, threads)
+    peer = Peer(framework, threads, device)
     commands = {"setup": peer.setup, "run": peer.run, "drop": peer.drop}
     for line in sys.stdin:
         try:
@@ -117,4 +118,4 @@ def main(name, threads):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -17,6 +17,8 @@ interface PeerOptions {
     /** Folder of a project with TensorFlow.js and its wasm backend, where that is wanted. */
     readonly tfjs?: string | undefined;
     readonly threads: number;
+    /** Where PyTorch computes, by its own name. Default: cpu. */
+    readonly device?: 'cpu' | 'cuda';
     readonly compile: boolean;
     readonly say: (text: string) => void;
 }
@@ -81,10 +83,13 @@ export class Peers {
     }
 }
 
-function startPeer(framework: Framework, { python, tfjs = '', threads }: PeerOptions): Promise<PeerProcess> {
+function startPeer(
+    framework: Framework,
+    { python, tfjs = '', threads, device = 'cpu' }: PeerOptions,
+): Promise<PeerProcess> {
     if (framework === 'tfjs')
         return PeerProcess.start(process.execPath, [TFJS_SCRIPT, tfjs, String(threads)]);
-    return PeerProcess.start(python, [SCRIPT, framework, String(threads)]);
+    return PeerProcess.start(python, [SCRIPT, framework, String(threads), device]);
 }
 
 function refusal(framework: Framework, { python, tfjs }: PeerOptions, reason: string): string {

@@ -3,14 +3,14 @@ import { convFlops, denseFlops, trainFlops, type Benchmark } from '../benchmark.
 import { jaxTraining, torchTraining, trainingSubject, type Execution } from './training.js';
 
 const BATCH = 128;
-const LAYERS = [
+export const CNN_LAYERS = [
     convFlops(1, 32, 3, 28 * 28),
     convFlops(32, 64, 3, 14 * 14),
     denseFlops(3136, 128),
     denseFlops(128, 10),
 ];
 
-const buildCnn = (): nn.Sequential =>
+export const buildCnn = (): nn.Sequential =>
     new nn.Sequential(
         new nn.Conv2d(1, 32, 3, { padding: 1 }),
         new nn.BatchNorm2d(32),
@@ -32,7 +32,7 @@ const cnnRow = (name: string, execution: Execution): Benchmark => ({
     unit: 'ms/step',
     scale: 1000,
     turn: 6,
-    flops: trainFlops(BATCH, LAYERS),
+    flops: trainFlops(BATCH, CNN_LAYERS),
     epoch: 469,
     needs: 'mnist',
     peers: {

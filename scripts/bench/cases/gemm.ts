@@ -6,7 +6,7 @@ import { callSubject, torchKernel } from './calls.js';
 /** Whether the first and the second operand are taken transposed (T) or as they lie (N). */
 type Transposes = 'nn' | 'nt' | 'tn';
 
-interface Product {
+export interface Product {
     readonly kind: Transposes;
     readonly m: number;
     readonly n: number;
@@ -18,10 +18,10 @@ const LAYERS = [
     [256, 128],
     [128, 10],
 ] as const;
-const BATCHES = [64, 128, 256, 1024];
+export const LAYER_BATCHES = [64, 128, 256, 1024];
 
 /** The products of a training step of the MLP: y = x W^T, dx = dy W (not for the first layer), dW = dy^T x. */
-function layerProducts(batch: number): Product[] {
+export function layerProducts(batch: number): Product[] {
     return LAYERS.flatMap(([inputs, outputs], layer): Product[] => [
         { kind: 'nt', m: batch, n: outputs, k: inputs },
         ...(layer === 0 ? [] : [{ kind: 'nn', m: batch, n: inputs, k: outputs } as const]),
@@ -68,7 +68,7 @@ export const gemm: readonly Benchmark[] = [
     ...[512, 1024, 2048].map((size) =>
         product(`gemm_bf16_${size}`, { kind: 'nn', m: size, n: size, k: size }, 'bfloat16'),
     ),
-    ...BATCHES.flatMap(layerProducts).map((shape) =>
+    ...LAYER_BATCHES.flatMap(layerProducts).map((shape) =>
         product(`gemm_f32_${shape.kind}_${shape.m}x${shape.n}x${shape.k}`, shape),
     ),
 ];

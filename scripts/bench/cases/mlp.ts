@@ -3,9 +3,9 @@ import { denseFlops, trainFlops, type Benchmark } from '../benchmark.js';
 import { jaxTraining, torchTraining, trainingSubject, type Execution } from './training.js';
 
 const BATCH = 64;
-const LAYERS = [denseFlops(784, 256), denseFlops(256, 128), denseFlops(128, 10)];
+export const MLP_LAYERS = [denseFlops(784, 256), denseFlops(256, 128), denseFlops(128, 10)];
 
-const buildMlp = (): nn.Sequential =>
+export const buildMlp = (): nn.Sequential =>
     new nn.Sequential(
         new nn.Flatten(),
         new nn.Linear(784, 256),
@@ -21,7 +21,7 @@ const mlpRow = (name: string, execution: Execution): Benchmark => ({
     unit: 'ms/step',
     scale: 1000,
     turn: 200,
-    flops: trainFlops(BATCH, LAYERS),
+    flops: trainFlops(BATCH, MLP_LAYERS),
     epoch: 938,
     needs: 'mnist',
     peers: {

@@ -7,6 +7,7 @@ import {
     randn,
     setThreads,
     tensor,
+    type Device,
     type Tensor,
 } from '../../../lib/index.js';
 import {
@@ -32,11 +33,11 @@ function network(sizes: readonly number[]): nn.Sequential {
 }
 
 /** Gather, forward, loss, backward, Adam, each model with a learning rate of its own. */
-function stepsOf(models: number, sizes: readonly number[]): Step[] {
-    const x = randn([SAMPLES, sizes[0]]);
+function stepsOf(models: number, sizes: readonly number[], device: Device): Step[] {
+    const x = randn([SAMPLES, sizes[0]], { device });
     const y = x.slice(1, 0, 10).argmax(1);
     return Array.from({ length: models }, (_, i) => {
-        const model = network(sizes);
+        const model = network(sizes).to(device);
         const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 * (1 + i / models) });
         return (rows) => {
             optimizer.zeroGrad();
@@ -69,10 +70,17 @@ function inTurn(steps: readonly Step[]): Run {
     };
 }
 
-function subjectOf(run: Run, { threads }: BenchContext): Subject {
+/** All models together, or one after the other. */
+export function modelsSubject(
+    how: 'together' | 'in turn',
+    models: number,
+    sizes: readonly number[],
+    { threads, device = 'cpu' }: BenchContext,
+): Subject {
     setThreads(threads);
+    const run = (how === 'together' ? together : inTurn)(stepsOf(models, sizes, device));
     const batches = Math.floor(SAMPLES / BATCH);
-    const order = tensor(data.permutation(SAMPLES, 1, 0)).reshape([batches, BATCH]);
+    const order = tensor(data.permutation(SAMPLES, 1, 0), { device }).reshape([batches, BATCH]);
     return {
         key: 'nativegrad',
         run: async (count) => {
@@ -120,13 +128,13 @@ function rowsOf(models: number, sizes: readonly number[], turn: number): Benchma
                 pytorch_in_turn_fused: torchModels(`InTurn(${list}, fused=True)`),
                 pytorch_vmap: torchModels(`Stacked(${list})`),
             },
-            ours: (context) => subjectOf(together(stepsOf(models, sizes)), context),
+            ours: (context) => modelsSubject('together', models, sizes, context),
         },
         {
             ...row,
             name: `${name}_in_turn`,
             peers: {},
-            ours: (context) => subjectOf(inTurn(stepsOf(models, sizes)), context),
+            ours: (context) => modelsSubject('in turn', models, sizes, context),
         },
     ];
 }

@@ -39,7 +39,8 @@ function capturedRun(
 ): Run {
     const step = capture((index: Tensor) => body(...dataset.gather(index)), { gradients: false });
     const steps = Math.floor(order.length / batch);
-    const rows = tensor(order.slice(0, steps * batch)).reshape([steps, batch]);
+    const { device } = dataset;
+    const rows = tensor(order.slice(0, steps * batch), { device }).reshape([steps, batch]);
     let position = 0;
     return async (count) => {
         if (position + count > steps) position = 0;
@@ -79,11 +80,12 @@ export async function trainingSubject(
     context: BenchContext,
     { execution, batch, precision = 'f32' }: TrainingOptions,
 ): Promise<Subject> {
-    setThreads(context.threads);
-    const { train: dataset } = await data.mnist({ folder: context.data });
+    const { threads, device = 'cpu' } = context;
+    setThreads(threads);
+    const dataset = (await data.mnist({ folder: context.data })).train.to(device);
     const order = data.permutation(dataset.length, 1, 0);
     const makeRun = execution === 'captured' ? capturedRun : eagerRun;
-    const run = makeRun(stepOf(model, precision), dataset, order, batch);
+    const run = makeRun(stepOf(model.to(device), precision), dataset, order, batch);
     return {
         key: 'nativegrad',
         run: async (count) => {

@@ -18,11 +18,11 @@ def network(sizes):
 class Rows:
     """The next numbers of samples in memory."""
 
-    def __init__(self, features):
+    def __init__(self, features, device):
         generator = torch.Generator().manual_seed(1)
-        self.x = torch.randn(SAMPLES, features, generator=generator)
+        self.x = torch.randn(SAMPLES, features, generator=generator).to(device)
         self.y = self.x[:, :10].argmax(1)
-        self.order = torch.randperm(SAMPLES, generator=generator)
+        self.order = torch.randperm(SAMPLES, generator=generator).to(device)
         self.position = 0
 
     def next(self):
@@ -41,9 +41,9 @@ def check(loss):
 class InTurn:
     """One model after the other: gather, forward, backward, Adam."""
 
-    def __init__(self, models, sizes, fused=None):
-        self.rows = Rows(sizes[0])
-        self.models = [network(sizes) for _ in range(models)]
+    def __init__(self, models, sizes, fused=None, device="cpu"):
+        self.rows = Rows(sizes[0], device)
+        self.models = [network(sizes).to(device) for _ in range(models)]
         self.optimizers = [
             torch.optim.Adam(model.parameters(), lr=1e-3 * (1 + i / models), fused=fused)
             for i, model in enumerate(self.models)
@@ -65,9 +65,9 @@ class InTurn:
 class Stacked:
     """All at once by vmap over stacked parameters, as PyTorch's tutorial on ensembles does; one learning rate for all."""
 
-    def __init__(self, models, sizes):
-        self.rows = Rows(sizes[0])
-        networks = [network(sizes) for _ in range(models)]
+    def __init__(self, models, sizes, device="cpu"):
+        self.rows = Rows(sizes[0], device)
+        networks = [network(sizes).to(device) for _ in range(models)]
         parameters, _ = stack_module_state(networks)
         self.parameters = {name: value.detach() for name, value in parameters.items()}
         self.optimizer = torch.optim.Adam(self.parameters.values(), lr=1e-3, fused=True)

@@ -1,0 +1,104 @@
+// Times operations, training steps and whole searches on a GPU next to PyTorch on the same GPU: npm run bench:gpu
+import { availableParallelism } from 'node:os';
+
+import { Command, InvalidArgumentError } from 'commander';
+
+import { DataFileError } from '../../lib/data/data_file_error.js';
+import { readMnist } from '../../lib/data/mnist_files.js';
+import type { BenchContext, Benchmark } from './benchmark.js';
+import { chooseRows, groupsOf, UnknownRowError } from './choose.js';
+import { GPU_BENCHMARKS } from './gpu_cases/index.js';
+import { currentClocks, describeGpu, NoGpuError } from './gpu_device.js';
+import { describeHost } from './host.js';
+import { measureRows, positive, print, runCommand, say } from './measure.js';
+import { Peers } from './peers.js';
+import { currentCommit, saveRun } from './save.js';
+
+interface Flags {
+    readonly list?: true;
+    readonly json?: true;
+    readonly save?: string;
+    readonly python: string;
+    readonly rounds: number;
+    readonly data?: string;
+    readonly compile: boolean;
+    readonly try?: true;
+}
+
+async function measureAll(
+    benchmarks: readonly Benchmark[],
+    context: BenchContext,
+    flags: Flags,
+): Promise<void> {
+    const { python, try: isTried, compile } = flags;
+    const gpu = describeGpu();
+    const commit = currentCommit();
+    const idle = currentClocks();
+    const peers = await Peers.start(benchmarks, {
+        python,
+        threads: context.threads,
+        device: isTried ? 'cpu' : 'cuda',
+        compile: compile && !isTried,
+        say,
+    });
+    try {
+        const machine = [gpu, describeHost(), `Node ${process.version}`, ...peers.versions].join(', ');
+        print(machine);
+        const { rows } = await measureRows(benchmarks, peers, context, {
+            rounds: isTried ? 1 : flags.rounds,
+            peak: null,
+            ...(isTried ? { turn: 1 } : {}),
+        });
+        // Right behind the last row, while the clocks are those of work.
+        const clocks = [idle, currentClocks()].filter((text) => text !== null).join('; at the end ');
+        if (clocks !== '') print(`clocks: ${clocks}`);
+        if (flags.save !== undefined)
+            saveRun(flags.save, rows, {
+                script: 'bench:gpu',
+                words: process.argv.slice(2),
+                machine: clocks === '' ? machine : `${machine}; clocks ${clocks}`,
+                commit,
+            });
+        if (flags.json) print(JSON.stringify(rows));
+    } finally {
+        peers.close();
+    }
+}
+
+async function run(words: readonly string[], flags: Flags): Promise<void> {
+    const chosen = chooseRows(GPU_BENCHMARKS, words);
+    if (flags.list) {
+        for (const { name } of chosen) print(name);
+        return;
+    }
+    const reads = chosen.some(({ needs }) => needs === 'mnist');
+    const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
+    await measureAll(chosen, { threads: availableParallelism(), data, staged: null, device: 'cuda' }, flags);
+}
+
+const command = new Command('bench:gpu')
+    .showSuggestionAfterError(false)
+    .description(
+        'Times products, convolutions, training steps and many models on a GPU next to PyTorch op by op, by torch.compile and as a CUDA graph.',
+    )
+    .argument(
+        '[rows...]',
+        `groups (${groupsOf(GPU_BENCHMARKS).join(', ')}) or single rows; all when left out`,
+    )
+    .option('--list', 'print the names of the rows and measure nothing')
+    .option('--json', 'the last line of stdout is an array of rows')
+    .option('--save <file>', 'write the rows, the command, the commit and the machine to a JSON file')
+    .option('--python <path>', 'a Python that has torch with CUDA', 'python3')
+    .option('--rounds <n>', 'rounds that count', positive, 9)
+    .option('--data <folder>', 'folder of the MNIST files')
+    .option('--no-compile', "leave out torch.compile's variants, which take half a minute to set up")
+    .option('--try', 'one short turn with PyTorch on the CPU: shows that a row runs, on the simulator, too')
+    .addHelpText(
+        'after',
+        '\nColumns: minimum, median and median distance from it over the rounds; GFLOP/s (GB/s where the work is to move' +
+            '\nbytes). Every round gives each side one turn, which ends when the GPU is done. The rows of ceilings show what the' +
+            '\nGPU itself can do. NATIVEGRAD_CUDA names another plugin than the one of npm run build:cuda.',
+    )
+    .action(async (words: string[], flags: Flags) => run(words, flags));
+
+await runCommand(command, [InvalidArgumentError, DataFileError, UnknownRowError, NoGpuError]);

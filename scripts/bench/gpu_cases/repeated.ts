@@ -1,0 +1,40 @@
+import { capture, setThreads, zeros, type Tensor } from '../../../lib/index.js';
+import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
+import { disposeAll } from '../cases/calls.js';
+
+/** So many calls are one unit of work, so that what starts them costs nothing beside them. */
+export const REPEATED = 20;
+
+/** Calls on the same operands as one captured step; `call` writes to tensors that are there already. */
+export function repeatedSubject(
+    { threads, device = 'cpu' }: BenchContext,
+    times: number,
+    call: (i: number) => void,
+): Subject {
+    setThreads(threads);
+    const step = capture((nothing: Tensor) => {
+        for (let i = 0; i < times; i++) call(i);
+        return nothing;
+    });
+    return {
+        key: 'nativegrad',
+        run: async (count) => {
+            const steps = zeros([count], { device });
+            const start = performance.now();
+            const { result } = await step.run(count, [steps]);
+            const seconds = (performance.now() - start) / 1000;
+            disposeAll([steps, result]);
+            return seconds;
+        },
+    };
+}
+
+/** The same in PyTorch; `work` makes it, as in peer/torch_gpu.py. */
+export function torchRepeated(work: string): PeerCalls {
+    return {
+        framework: 'torch',
+        setup: `from torch_gpu import convolution, copy, product\nwork = ${work}`,
+        statement: 'work.run()',
+        finish: 'work.finish()',
+    };
+}
