@@ -1,6 +1,6 @@
 import { isFloat } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { requireTensor, resultDtype } from './convert.js';
+import { beside, requireTensor, resultDtype } from './convert.js';
 import { full } from './create.js';
 import { checkOperands } from './define_binary.js';
 import { compareKernel, unaryKernel, type CompareName, type Operand } from './kernels.js';
@@ -10,7 +10,7 @@ import { installMethods } from './methods.js';
 function defineCompare(name: CompareName): (a: Operand, b: Operand) => Tensor {
     return (a, b) => {
         checkOperands(name, a, b);
-        return compareKernel(name, a, b, resultDtype(a, b));
+        return compareKernel(name, beside(a, b), beside(b, a), resultDtype(a, b));
     };
 }
 

@@ -42,6 +42,20 @@ export function move(x: Tensor, device: Device): Tensor {
     return deviceCode('to', device) === x.deviceCode ? x : moveOp([x], { device, from: x.device });
 }
 
+/** Whether x is a single number on the CPU where `other` lies on a GPU. */
+function isScalarFor(x: Operand, other: Operand): x is Tensor {
+    if (typeof x === 'number' || typeof other === 'number') return false;
+    return x.deviceCode === 0 && x.rank === 0 && other.deviceCode > 0;
+}
+
+/**
+ * @internal An operand of an elementwise op for use with `other`: a 0-d tensor on the CPU goes to the GPU of a tensor there, as in
+ * PyTorch, and its gradient comes back; everything else stays where it is.
+ */
+export function beside(x: Operand, other: Operand): Operand {
+    return isScalarFor(x, other) && typeof other !== 'number' ? move(x, other.device) : x;
+}
+
 /**
  * x in another dtype, or on another device, or both; x itself where nothing changes. Floats become integers by truncation.
  * Differentiable: the gradient comes back in x's dtype, on its device.

@@ -1,7 +1,7 @@
 import { defineOp } from '../autograd/define_op.js';
 import { category, type DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { floatDtype, requireTensor, resultDtype } from './convert.js';
+import { beside, floatDtype, requireTensor, resultDtype } from './convert.js';
 import { binaryKernel, type Operand } from './kernels.js';
 
 /** Which operands are numbers; the others are the op's tensors. */
@@ -83,6 +83,8 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
         if (typeof a === 'number') {
             return typeof b === 'number' ? op([], { left: a, right: b }) : op([b], { left: a, right: null });
         }
-        return typeof b === 'number' ? op([a], { left: null, right: b }) : op([a, b], bothTensors);
+        if (typeof b === 'number') return op([a], { left: null, right: b });
+        if (a.deviceCode === b.deviceCode) return op([a, b], bothTensors);
+        return op([beside(a, b), beside(b, a)] as readonly Tensor[], bothTensors);
     };
 }

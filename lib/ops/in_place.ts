@@ -4,7 +4,7 @@ import { category, requireRange, type DType } from '../tensor/dtype.js';
 import { broadcastShapes, overlaps, sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { binaryRules } from './arithmetic.js';
-import { move, requireTensor } from './convert.js';
+import { beside, move, requireTensor } from './convert.js';
 import { binaryDtype, type BinaryRule } from './define_binary.js';
 import { copyKernel, type Operand } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -71,7 +71,7 @@ function binaryInPlace(name: string, rule: BinaryRule): (x: Tensor, other: Opera
         requireFit(op, x, other);
         requireCategory(op, binaryDtype(op, rule, x, other), x);
         beginWrite(op, x, other);
-        withoutOverlap(x, other, (source) => {
+        withoutOverlap(x, beside(other, x), (source) => {
             run('binary', [x, source], [x], [binaryCode(name), 0, 0], op);
         });
         return x;
@@ -151,7 +151,7 @@ export function maskedFill_(x: Tensor, mask: Tensor, value: Operand): Tensor {
     requireFit('masked_fill_', x, mask);
     beginWrite('masked_fill_', x, value);
     withoutOverlap(x, mask, (ownMask) => {
-        withoutOverlap(x, value, (source) => {
+        withoutOverlap(x, beside(value, x), (source) => {
             run('where', [ownMask, source, x], [x], [], 'masked_fill_');
         });
     });

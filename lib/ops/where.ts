@@ -3,7 +3,7 @@ import type { DType } from '../tensor/dtype.js';
 import { broadcastShapes, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { gt, logicalAnd, lt } from './compare.js';
-import { requireTensor, resultDtype } from './convert.js';
+import { beside, requireTensor, resultDtype } from './convert.js';
 import { fullLike } from './create.js';
 import { operandShape, runNew, unaryKernel, type Operand } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -56,8 +56,9 @@ export function where(condition: Tensor, yes: Operand, no: Operand): Tensor {
     requireMask('where', condition, 'the condition');
     if (typeof yes !== 'number') requireTensor('where', yes, 'the second operand');
     if (typeof no !== 'number') requireTensor('where', no, 'the third operand');
+    const first = [condition, yes, no].find((x) => x instanceof Tensor && x.deviceCode > 0) ?? condition;
     return whereOp(
-        [condition, yes, no].filter((x) => x instanceof Tensor),
+        [condition, yes, no].map((x) => beside(x, first)).filter((x) => x instanceof Tensor),
         { yes: typeof yes === 'number' ? yes : null, no: typeof no === 'number' ? no : null },
     );
 }
@@ -103,7 +104,7 @@ export function checkMaskedFill(op: string, x: Tensor, mask: Tensor, value: Oper
 export function maskedFill(x: Tensor, mask: Tensor, value: Operand): Tensor {
     checkMaskedFill('masked_fill', x, mask, value);
     if (typeof value === 'number') return maskedFillOp([x, mask], { value });
-    return maskedFillOp([x, mask, value], { value: null });
+    return maskedFillOp([x, mask, beside(value, x) as Tensor], { value: null });
 }
 
 interface Bounds {
