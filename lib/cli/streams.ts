@@ -10,6 +10,8 @@ export interface Streams {
 }
 
 export interface StreamWatch {
+    /** Whether somebody reads what is written. */
+    readonly hasReader: () => boolean;
     /** Waits until everything is written; gives what went wrong, if anything, unless the reader just left. */
     readonly finish: () => Promise<Error | undefined>;
 }
@@ -19,12 +21,15 @@ export interface StreamWatch {
  * enough (EPIPE), the terminal was closed (EIO) or the disk behind a redirection is full.
  */
 export function watchStream(stream: OutputStream): StreamWatch {
+    let isRead = true;
     let failure: Error | undefined;
     stream.on('error', (error: Error & { code?: string }) => {
         const hasNoReader = error.code === 'EPIPE' || error.code === 'EIO';
-        if (!hasNoReader) failure ??= error;
+        if (hasNoReader) isRead = false;
+        else failure ??= error;
     });
     return {
+        hasReader: () => isRead,
         finish: async () => {
             await new Promise<void>((done) => stream.write('', () => done()));
             return failure;

@@ -42,6 +42,7 @@ async function measureAll(
         const { rows, peaks } = await measureRows(benchmarks, peers, context, {
             rounds: flags.rounds,
             peak: () => measurePeak(threads),
+            isSaved: flags.save !== undefined,
         });
         if (flags.save !== undefined)
             saveRun(flags.save, rows, {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 
+import { watchStream } from '../../lib/cli/streams.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import type { Peers } from './peers.js';
 import { describeRow } from './report.js';
@@ -8,6 +9,8 @@ import { makeRow, type Row } from './statistics.js';
 
 export const say = (text: string): void => void process.stderr.write(`${text}\n`);
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const [output] = [process.stdout, process.stderr].map(watchStream);
 
 /** For options that count something. */
 export function positive(text: string): number {
@@ -23,6 +26,8 @@ export interface MeasureOptions {
     readonly peak: (() => number) | null;
     /** Units of work in every turn, where the rows' own do not hold. */
     readonly turn?: number;
+    /** The rows are wanted even where nobody reads what is printed. */
+    readonly isSaved?: boolean;
 }
 
 /** Rows that were measured, and the peaks beside them. */
@@ -62,6 +67,7 @@ export async function measureRows(
 ): Promise<Measured> {
     const all: Measured = { rows: [], peaks: [] };
     for (const [index, benchmark] of benchmarks.entries()) {
+        if (!options.isSaved && !output?.hasReader()) break;
         say(`bench: ${benchmark.name} (${index + 1} of ${benchmarks.length})`);
         const { rows, peaks } = await measureRow(benchmark, peers, context, options);
         all.rows.push(...rows);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { runCommand, type CommandResult } from '../support/command.js';
@@ -19,6 +21,21 @@ interface PrintedRow {
 
 describe('bench command', function () {
     this.timeout(120_000);
+
+    it('ends well where its reader has left, without measuring what nobody reads', async () => {
+        for (const words of [
+            ['--list'],
+            ['mlp', 'conv', '--rounds', '1', '--python', '/nonexistent/python3'],
+        ]) {
+            const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words]);
+            child.stdout.destroy();
+            let said = '';
+            child.stderr.on('data', (part: Buffer) => (said += part.toString()));
+            const [code] = (await once(child, 'close')) as [number | null];
+            assert.equal(code, 0, said);
+            assert.doesNotMatch(said, /EPIPE|\(2 of/);
+        }
+    });
 
     it('prints our column alone where there is no PyTorch, and rows as the last line with --json', async () => {
         const { code, stdout, stderr } = await bench(
