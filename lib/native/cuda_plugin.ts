@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cudaHome, namedLibrary, namedPlugin, native } from './addon.js';
 import { addonPath } from './loader.js';
+import { runningBuild } from './running_build.js';
 
 /** CUDA cannot be used in this process; the message says who asked for it, and `reason` what is missing. */
 export class CudaError extends Error {
@@ -53,6 +54,8 @@ function pluginPath(op: string): string {
 function remedy(paths: readonly string[]): string {
     if (namedPlugin !== '') return ', which NATIVEGRAD_CUDA names: correct it, or unset it';
     const checkout = resolve(dirname(paths.at(-1) ?? ''), '..');
+    const builder = runningBuild(join(checkout, 'build-cuda', 'lock'));
+    if (builder !== undefined) return `. A build of it is running (process ${builder}): wait for its end`;
     return existsSync(join(checkout, 'cuda'))
         ? '. Build it: npm run build:cuda'
         : '. Build it in a clone of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name the file';

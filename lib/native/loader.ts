@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runningBuild } from './running_build.js';
 import { matchPrebuilds, runtimeTarget, type RuntimeTarget } from './prebuild_tags.js';
 
 /** What the search saw at one place, in the order in which places are asked. */
@@ -100,6 +101,8 @@ function remedy(root: string, steps: readonly SearchStep[], reason: string): str
         return 'Unset NATIVEGRAD_BINARY, or let it name a nativegrad.node built for this machine.';
     }
     if (existsSync(join(root, 'CMakeLists.txt'))) {
+        const builder = runningBuild(join(root, 'build', 'native_lock'));
+        if (builder !== undefined) return `A build of it is running (process ${builder}): wait for its end.`;
         return 'Build it: npm run build:native (needs CMake and a C++17 compiler).';
     }
     if (/GLIBC|GLIBCXX/.test(reason)) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -55,6 +55,24 @@ describe('native loader', () => {
         const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
         const reported = process.platform !== 'linux' ? '' : header?.glibcVersionRuntime ? 'glibc' : 'musl';
         assert.equal(runtimeTarget().libc(), reported);
+    });
+
+    it('says that a build is running, as long as it is', () => {
+        const root = folder();
+        put(root, 'CMakeLists.txt');
+        const missing = (): string => failure(() => findAddon({ root, target })).message;
+        assert.match(missing(), /Build it: npm run build:native/);
+        put(root, 'build/native_lock', String(process.pid));
+        assert.match(
+            missing(),
+            new RegExp(`A build of it is running \\(process ${process.pid}\\): wait for its end`),
+        );
+        // Of a builder that died.
+        const { pid } = spawnSync(process.execPath, ['-e', '']);
+        for (const owner of [String(pid), '', 'x']) {
+            put(root, 'build/native_lock', owner);
+            assert.match(missing(), /Build it: npm run build:native/);
+        }
     });
 
     it('prefers the local build to a prebuild', () => {
