@@ -10,6 +10,7 @@ import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { evaluationResult, evaluationTable } from './results.js';
 import type { Streams } from './streams.js';
+import { crowdWarning } from './threads.js';
 
 /** Evaluates a model file on the test set; everything about the model comes from the file. */
 export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
@@ -17,6 +18,8 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     const log = config.json ? err : out;
     const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);
+    const crowd = crowdWarning(config.threads);
+    if (crowd !== undefined) err.write(`nativegrad: warning: ${crowd}\n`);
     const { model, range, classNames, loss, broken } = await loadDigitModel(config.modelPath);
     const { digits, attribution } = await readDigits(config.data, log, (options) =>
         readMnistSplit('test', options),

@@ -1,4 +1,4 @@
-import { choiceFlag, integerFlag, pathFlag, readFlags, switchFlag } from './flags.js';
+import { deviceFlag, integerFlag, pathFlag, readFlags, switchFlag } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
 import { UsageError } from './usage_error.js';
 
@@ -19,7 +19,7 @@ export const EVALUATE_FLAGS = {
         min: 1,
         max: 1024,
     }),
-    device: choiceFlag('where to compute', 'auto', ['cpu', 'cuda', 'auto']),
+    device: deviceFlag(),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 

@@ -1,3 +1,4 @@
+import type { Device } from '../tensor/device.js';
 import { UsageError } from './usage_error.js';
 
 /** One flag of a command: how its text becomes a value, and what its help says. */
@@ -117,7 +118,10 @@ export function choiceFlag<const Choice extends string, T = never>(
         fallback,
         parse: (text, reject) => {
             const word = text.toLowerCase().replaceAll('-', '_');
-            return choices.find((choice) => choice === word) ?? reject(`one of ${choices.join(', ')}`);
+            return (
+                choices.find((choice) => choice === word) ??
+                reject(choices.length === 1 ? choices[0] : `one of ${choices.join(', ')}`)
+            );
         },
     };
 }
@@ -132,6 +136,22 @@ export function optionalChoiceFlag<const Choice extends string>(
         ...choice,
         placeholder: `[${choices.join('|')}]`,
         parse: (text, reject) => (text === 'true' ? choices[0] : choice.parse(text, reject)),
+    };
+}
+
+/** `--device`: where to compute; `auto` leaves the choice to the command. */
+export function deviceFlag(): Flag<Device | 'auto'> {
+    return {
+        placeholder: '<cpu|cuda|cuda:n|auto>',
+        description: 'where to compute; cuda is the first GPU, cuda:1 the second',
+        defaultText: 'auto',
+        fallback: 'auto',
+        parse: (text, reject) => {
+            const word = text.toLowerCase();
+            if (word === 'cpu' || word === 'cuda' || word === 'auto') return word;
+            const [, ordinal] = /^cuda:(\d{1,4})$/.exec(word) ?? reject('one of cpu, cuda, cuda:1, auto');
+            return `cuda:${Number(ordinal)}`;
+        },
     };
 }
 

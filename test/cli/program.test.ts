@@ -60,6 +60,15 @@ describe('program', () => {
         assert.match(stdout, /\/no\/such\.node: missing/);
     });
 
+    it('says why auto computes on the CPU where a plugin is named', () => {
+        const env = { ...process.env, NATIVEGRAD_CUDA: '/no/such.so', NATIVEGRAD_DEVICE: '' };
+        const words = ['--import', 'tsx', MAIN, 'evaluate', '--model_path', '/no/such.safetensors'];
+        const { stderr } = spawnSync(process.execPath, words, { env, encoding: 'utf8' });
+        const line =
+            /^nativegrad: computing on the CPU; .* cannot be used: .*no \/no\/such\.so, which NATIVEGRAD_CUDA names/m;
+        assert.match(stderr, line);
+    });
+
     it('helps without the addon', () => {
         const env = { ...process.env, NATIVEGRAD_BINARY: '/no/such.node' };
         const output = execFileSync(process.execPath, ['--import', 'tsx', MAIN, 'train', '-h'], {

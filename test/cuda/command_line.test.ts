@@ -36,7 +36,7 @@ describe('the command line on a GPU', function () {
     const data = (): string => join(folder(), 'data');
 
     function train(device: string, flags: string): Promise<Output> {
-        const output = `--data ${data()} --output_dir ${join(folder(), 'output')} --run_name ${device}`;
+        const output = `--data ${data()} --output_dir ${join(folder(), 'output')} --run_name ${device.replace(':', '-')}`;
         return run('train', `${output} --device ${device} ${flags}`);
     }
 
@@ -60,6 +60,26 @@ describe('the command line on a GPU', function () {
             assertClose(evaluated.test_loss, loss, 1e-4, 'evaluated loss');
         }
     }
+
+    it('takes any of the GPUs, and names one that is not there in a line', async () => {
+        mkdirSync(data());
+        writeSmallMnist(data(), 64, 32);
+        const flags = '--epochs 1 --max_steps 1 --hidden_sizes 8 --validation_split 0';
+        const { device, model_path: path } = await train('cuda:1', flags);
+        assert.equal(device, 'cuda:1');
+        const evaluated = await run('evaluate', `--model_path ${path} --data ${data()} --device cuda:1`);
+        assert.equal(evaluated.device, 'cuda:1');
+        for (const command of ['train', 'evaluate'] as const) {
+            const words = `--import tsx scripts/${command}.ts --data ${data()} --device cuda:2`.split(' ');
+            if (command === 'evaluate') words.push('--model_path', path);
+            const { code, stdout, stderr } = await runCommand(process.execPath, words, { cwd: ROOT });
+            assert.deepEqual([code, stdout], [2, '']);
+            assert.equal(
+                stderr,
+                'nativegrad: --device cuda:2 is not there: this process sees 2 GPUs, cuda:0 to cuda:1\n',
+            );
+        }
+    });
 
     it('trains to the loss and accuracy of the CPU', async () => {
         mkdirSync(data());

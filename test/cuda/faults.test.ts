@@ -158,9 +158,11 @@ describe('faults of a GPU', function () {
                 { encoding: 'utf8', env: { ...process.env, NATIVEGRAD_CUDA_SIM_SETUP: setup } },
             );
             assert.equal(status, 0, stderr);
-            return stdout;
+            return stdout + stderr;
         };
-        assert.match(output('fault=no_driver'), /1 epoch; on the CPU$/m);
+        const fallen = output('fault=no_driver');
+        assert.match(fallen, /1 epoch; on the CPU$/m);
+        assert.match(fallen, /^nativegrad: computing on the CPU; .* cannot be used: no NVIDIA driver/m);
         assert.match(output('devices=1'), /1 epoch; on cuda, Simulated GPU$/m);
     });
 
