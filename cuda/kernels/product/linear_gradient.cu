@@ -35,12 +35,15 @@ void check_dtypes(const OpCall& call, bool is_update) {
     if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
 }
 
-// dy [M, N], x [M, K] -> finish [N, K] = dy^T x
-void multiply_gradient(const TensorView& dy, const TensorView& x, const Finish& finish, Queue& queue) {
+// dy [M, N], x [M, K] -> finish [N, K] = dy^T x, sums [N] of dy's columns where they are wanted
+void multiply_gradient(const TensorView& dy, const TensorView& x, const Finish& finish, const Finish* sums,
+                       Queue& queue) {
     const int64_t m = dy.shape[0], n = dy.shape[1], k = x.shape[1];
-    multiply({n, k, m, operand_of(dy, n, dy.strides[1], m, dy.strides[0]),
-              operand_of(x, k, x.strides[1], m, x.strides[0]), single_product(), finish},
-             queue);
+    const bool has_sums =
+        multiply({n, k, m, operand_of(dy, n, dy.strides[1], m, dy.strides[0]),
+                  operand_of(x, k, x.strides[1], m, x.strides[0]), single_product(), finish, sums},
+                 queue);
+    if (sums != nullptr && !has_sums) sum_columns(dy, *sums, queue);
 }
 
 // dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
@@ -67,8 +70,8 @@ void update_group(const OpCall& call, int32_t size, FinishKind kind, const Updat
         for (int32_t i = 1; i < size; ++i) finish.update.state[i - 1] = static_cast<float*>(group[i].data);
         return finish;
     };
-    if (has_bias) sum_columns(dy, finish_of(call.outputs + size), queue);
-    multiply_gradient(dy, x, finish_of(call.outputs), queue);
+    const Finish bias = has_bias ? finish_of(call.outputs + size) : Finish();
+    multiply_gradient(dy, x, finish_of(call.outputs), has_bias ? &bias : nullptr, queue);
 }
 
 }  // namespace
@@ -86,11 +89,10 @@ void linear_backward_weight(const OpCall& call, const NoParams&, Queue& queue) {
     check_dtypes(call, false);
     Finish finish(dw.data, dw.dtype, k);
     finish.rounds = dy.dtype;
-    multiply_gradient(dy, x, finish, queue);
-    if (call.output_count == 1) return;
+    if (call.output_count == 1) return multiply_gradient(dy, x, finish, nullptr, queue);
     Finish bias(call.outputs[1].data, call.outputs[1].dtype, n);
     bias.rounds = dy.dtype;
-    sum_columns(dy, bias, queue);
+    multiply_gradient(dy, x, finish, &bias, queue);
 }
 
 // dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`

@@ -4,6 +4,7 @@
 #include "kernels/product/device_limits.h"
 #include "kernels/product/half_choice.h"
 #include "kernels/product/library_product.h"
+#include "kernels/product/split_choice.h"
 #include "ops/operands.h"
 
 namespace nativegrad::cuda {
@@ -68,21 +69,52 @@ template void join_parts(const float*, const ProductShape&, const StridedAxes<3>
 template void join_parts(const double*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);
 template void join_parts(const int64_t*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);
 
-void multiply(const TiledProduct& product, Queue& queue) {
-    if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return;
-    if (multiply_by_library(product, queue)) return;
+namespace {
+
+// In one launch where that is best; false, and nothing done, where it is not.
+bool multiply_in_one(const TiledProduct& product, Queue& queue) {
+    const ProductShape shape{product.m, product.n, product.k, product.batches.count(), 1, product.k};
+    const DType dtype = product.a.dtype;
+    if (dtype != product.b.dtype || compute_class(product.finish.dtype) != ComputeClass::f32) return false;
+    if (dtype != DType::float32 && !has_tensor_cores(dtype, queue)) return false;
+    constexpr int64_t most_shared = 80 << 10;
+    const int side = split_side(shape, dtype);
+    if (side == 0 || shared_limit_of(queue.ordinal()) < most_shared) return false;
+    StridedOperand a = product.a, b = product.b;
+    a.access = access_of(a, dtype, product.batches, 1);
+    b.access = access_of(b, dtype, product.batches, 2);
+    const auto start = [&](auto type) {
+        multiply_split<decltype(type)>(side, a, b, shape, product.batches, product.finish, product.row_sums,
+                                       queue.stream());
+    };
+    if (dtype == DType::float32)
+        start(0.0f);
+    else if (dtype == DType::float16)
+        start(Float16{});
+    else
+        start(BFloat16{});
+    return true;
+}
+
+}  // namespace
+
+bool multiply(const TiledProduct& product, Queue& queue) {
+    if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return false;
+    if (multiply_by_library(product, queue)) return false;
+    if (multiply_in_one(product, queue)) return true;
     StridedOperand a = product.a, b = product.b;
     a.access = access_of(a, a.dtype, product.batches, 1);
     b.access = access_of(b, b.dtype, product.batches, 2);
     if (multiply_on_tensor_cores(a, b, product.m, product.n, product.k, product.batches, product.finish,
                                  queue))
-        return;
+        return false;
     with_compute_type(product.finish.dtype, [&](auto type) {
         using T = decltype(type);
         a.access = access_of(a, own_dtype(type), product.batches, 1);
         b.access = access_of(b, own_dtype(type), product.batches, 2);
         multiply_in_tiles<T>(a, b, product.m, product.n, product.k, product.batches, product.finish, queue);
     });
+    return false;
 }
 
 }  // namespace nativegrad::cuda

@@ -19,6 +19,8 @@ struct TiledProduct {
     StridedOperand a, b;
     StridedAxes<3> batches;
     Finish finish;
+    // Of the sums over K of a, [M], where they are wanted; for a product that is alone.
+    const Finish* row_sums = nullptr;
 };
 
 // Axes of a product that is alone.
@@ -35,8 +37,8 @@ inline DType own_dtype(int64_t) { return DType::int64; }
 // How a factor, operand 1 or 2 of the batches, can be read in elements of `own`.
 Access access_of(const StridedOperand& x, DType own, const StridedAxes<3>& batches, int operand);
 
-// In the compute type of the output.
-void multiply(const TiledProduct& product, Queue& queue);
+// In the compute type of the output. False: the row sums are not there yet.
+bool multiply(const TiledProduct& product, Queue& queue);
 
 // partials [parts, batches, m, n] -> sums over the parts in their order, finished
 template <class T>

@@ -119,6 +119,21 @@ describe('products on the GPU', function () {
         });
     }
 
+    it('take tiles of 64 x 64 where those of 32 x 32 would come in two rounds', () => {
+        const [m, n, k] = [384, 376, 24];
+        const y: Result = [[m, n], 'bfloat16'];
+        const [x, w, b] = [draw([m, k], 'bfloat16'), draw([n, k], 'bfloat16'), draw([n], 'bfloat16')];
+        const [xT, wT] = [draw([k, m], 'bfloat16'), draw([k, n], 'bfloat16')];
+        compare('64', 'linear_activation', [x, w, b], [y], [unaryCode('relu'), 0, 0]);
+        compare('64', 'matmul', [x, wT], [y], [0, 0]);
+        compare('64', 'matmul', [xT, w], [y], [1, 1]);
+        const gradients: Result[] = [
+            [[m, n], 'float32'],
+            [[m], 'float32'],
+        ];
+        compare('64', 'linear_backward_weight', [xT, wT], gradients, []);
+    });
+
     it('leave large products to the library', () => {
         const [m, n, k] = [512, 520, 1032];
         for (const dtype of ['float32', 'bfloat16'] as const) {
@@ -148,7 +163,7 @@ describe('products on the GPU', function () {
                     .mul(100)
                     .to(dtype === 'uint8' ? 'int32' : dtype);
             const factors = [whole([3, 1, 17, 24]).to(dtype), whole([5, 24, 16]).to(dtype)];
-            if (dtype.endsWith('16')) factors.forEach((x) => x.div_(100));
+            if (floats.includes(dtype)) factors.forEach((x) => x.div_(100));
             compare(dtype, 'matmul', factors, [[[3, 5, 17, 16], dtype]], [0, 0]);
         }
     });
