@@ -142,7 +142,10 @@ function filled(op: string, shape: Shape, value: number, options: TensorOptions)
     requireTensorOptions(op, options);
     checkShape(op, shape);
     requireRange(op, value, options.dtype ?? 'float32');
-    return finishLeaf(makeOn(options.device, 'fill', shape, options.dtype ?? 'float32', [value]), options);
+    return finishLeaf(
+        makeOn(options.device, 'fill', shape, options.dtype ?? 'float32', [value], op),
+        options,
+    );
 }
 
 function filledLike(op: string, x: Tensor, value: number, options: TensorOptions): Tensor {
@@ -192,7 +195,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
     }
     const count = Math.ceil((to - from) / step);
     const dtype = options.dtype ?? ([from, to, step].every(Number.isInteger) ? 'int64' : 'float32');
-    return finishLeaf(makeOn(options.device, 'range', [count], dtype, [from, step]), options);
+    return finishLeaf(makeOn(options.device, 'range', [count], dtype, [from, step], 'arange'), options);
 }
 
 /** `count` numbers from `start` to `end`, both included, evenly spaced. */

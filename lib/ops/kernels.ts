@@ -29,9 +29,10 @@ export function makeOn(
     shape: Shape,
     dtype: DType,
     parameters: readonly Scalar[],
+    label = op,
 ): Tensor {
     const out = new Tensor(shape, dtype, { device: device ?? defaultDevice() });
-    run(op, [], [out], parameters);
+    run(op, [], [out], parameters, label);
     return out;
 }
 

@@ -1,7 +1,7 @@
 import { setRequiresGrad } from '../autograd/gradients.js';
 import { requireOptionNames } from '../support/option_names.js';
-import type { DType } from '../tensor/dtype.js';
-import type { Device } from '../tensor/device.js';
+import { deviceCode, type Device } from '../tensor/device.js';
+import { requireDtype, type DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 export interface TensorOptions {
@@ -16,9 +16,11 @@ export interface TensorOptions {
 const optionNames = ['dtype', 'device', 'requiresGrad'];
 const randomOptionNames = [...optionNames, 'generator'];
 
-/** Refuses other options: a misspelt one must not silently be the default. The first step of every function that makes a leaf. */
+/** Refuses other options (a misspelt one must not silently be the default), dtypes and devices. The first step of every function that makes a leaf. */
 export function requireTensorOptions(op: string, options: TensorOptions, isRandom = false): void {
     requireOptionNames(`[${op}]`, options, isRandom ? randomOptionNames : optionNames);
+    if (options.dtype !== undefined) requireDtype(op, options.dtype);
+    if (options.device !== undefined) deviceCode(op, options.device);
 }
 
 /** The last step of every function that makes a leaf. */

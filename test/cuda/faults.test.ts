@@ -137,7 +137,7 @@ describe('faults of a GPU', function () {
             for (const call of calls) messages.push(await messageOf(call));
             report(messages);`,
         ) as string[];
-        const names = 'tensor to to setDefaultDevice setMemoryLimit memory cuda.synchronize cuda.deviceInfo';
+        const names = 'ones to to setDefaultDevice setMemoryLimit memory cuda.synchronize cuda.deviceInfo';
         assert.deepEqual(
             said.map(
                 (message) => /^CudaError: \[(\S+)\] CUDA cannot be used: no NVIDIA driver/.exec(message)?.[1],

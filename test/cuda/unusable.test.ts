@@ -32,7 +32,7 @@ const probeWith = (environment: NodeJS.ProcessEnv): Report => reportOfChild(prob
 function assertUnusable(report: Report, message: RegExp): void {
     assert.equal(report.name, 'CudaError');
     assert.match(report.reason, message);
-    assert.equal(report.message, `[tensor] CUDA cannot be used: ${report.reason}`);
+    assert.equal(report.message, `[ones] CUDA cannot be used: ${report.reason}`);
     assert.equal(report.available, false);
     assert.equal(report.devices, 0);
     assert.equal(report.sum, 4, 'the CPU works on');

@@ -18,6 +18,7 @@ import {
     zeros,
     zerosLike,
     type NestedArray,
+    type TensorOptions,
 } from '../../lib/index.js';
 
 describe('tensor()', () => {
@@ -118,6 +119,39 @@ describe('functions that make tensors', () => {
             assert.ok(make({ dtype: 'float32' }));
         });
     }
+
+    it('name themselves where device, dtype or memory is wrong', () => {
+        const calls: Record<string, (options: TensorOptions) => unknown> = {
+            tensor: (options) => tensor([1], options),
+            fromTypedArray: (options) => fromTypedArray(new Float32Array(1), [1], options),
+            zeros: (options) => zeros([2], options),
+            ones: (options) => ones([2], options),
+            full: (options) => full([2], 1, options),
+            zerosLike: (options) => zerosLike(ones([2]), options),
+            arange: (options) => arange(0, 3, 1, options),
+            linspace: (options) => linspace(0, 1, 3, options),
+            eye: (options) => eye(2, 2, options),
+            rand: (options) => rand([2], options),
+            randn: (options) => randn([2], options),
+            randint: (options) => randint(0, 3, [2], options),
+            randperm: (options) => randperm(3, options),
+            bernoulli: (options) => bernoulli([1], tensor([0.5]), options),
+        };
+        for (const [name, call] of Object.entries(calls)) {
+            assert.throws(
+                () => call({ device: 'gpu' as never }),
+                new RegExp(
+                    `^TypeError: \\[${name}\\] unknown device 'gpu'; expected 'cpu', 'cuda' or 'cuda:1'`,
+                ),
+            );
+            assert.throws(
+                () => call({ dtype: 'float' as never }),
+                new RegExp(`^TypeError: \\[${name}\\] unknown dtype 'float'`),
+            );
+        }
+        assert.throws(() => zeros([1e6, 1e6, 1e3]), /\[zeros\] out of memory/);
+        assert.throws(() => arange(0, 1e15), /\[arange\] out of memory/);
+    });
 
     it('that draw take a generator, the others none', () => {
         const generator = new Generator(1);
