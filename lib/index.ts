@@ -4,7 +4,13 @@ export * as optim from './optim/index.js';
 export { Tensor, type NestedArray, type NestedNumbers, type TensorData } from './tensor/tensor.js';
 export { defaultDevice, setDefaultDevice, type Device } from './tensor/device.js';
 export { dtypes, type DType } from './tensor/dtype.js';
-export { loadTensors, saveTensors, type NamedTensors, type TensorFile } from './tensor/tensor_file.js';
+export {
+    loadTensors,
+    saveTensors,
+    type LoadOptions,
+    type NamedTensors,
+    type TensorFile,
+} from './tensor/tensor_file.js';
 export type { Shape } from './tensor/shape.js';
 export { keep } from './tensor/lifetime.js';
 export { Scope, scope } from './autograd/scope.js';

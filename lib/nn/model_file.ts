@@ -1,5 +1,12 @@
-import { type Tensor } from '../tensor/tensor.js';
-import { loadTensors, saveTensors, type TensorFile } from '../tensor/tensor_file.js';
+import type { Device } from '../tensor/device.js';
+import type { Tensor } from '../tensor/tensor.js';
+import {
+    loadTensors,
+    requireLoadOptions,
+    saveTensors,
+    type LoadOptions,
+    type TensorFile,
+} from '../tensor/tensor_file.js';
 import { fromConfig, toConfig } from './config.js';
 import type { Sequential } from './containers.js';
 import { ModelFileError } from './model_file_error.js';
@@ -51,10 +58,11 @@ export async function saveModel(path: string, model: Sequential, info: ModelInfo
 
 /**
  * Loads a model that `saveModel` or a training run wrote, like Keras's `load_model`. The file may come from anyone: nothing in
- * it is run, and no layer is made that its weights do not fill.
+ * it is run, and no layer is made that its weights do not fill. `{ device: 'cuda' }` puts parameters and buffers there.
  *
  * @throws SafetensorsError where the file is missing, damaged or of another kind; ModelFileError where it is a safetensors file
- * without an architecture (of PyTorch, say) or the weights do not fit it.
+ * without an architecture (of PyTorch, say) or the weights do not fit it; TypeError for other options, CudaError or RangeError
+ * for a device that is not there.
  * @example
  * ```ts
  * import { nn, ones } from 'nativegrad';
@@ -63,10 +71,11 @@ export async function saveModel(path: string, model: Sequential, info: ModelInfo
  * console.log(model.training, model.forward(ones([3, 4])).shape); // false [3, 2]
  * ```
  */
-export async function loadModel(path: string): Promise<SavedModel> {
-    const file = await loadTensors(path);
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<SavedModel> {
+    requireLoadOptions('loadModel', options);
+    const file = await loadTensors(path, options);
     try {
-        return readModel(file);
+        return readModel(file, options.device);
     } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
         throw new ModelFileError(path, text, { cause });
@@ -75,13 +84,14 @@ export async function loadModel(path: string): Promise<SavedModel> {
     }
 }
 
-function readModel({ tensors, metadata }: TensorFile): SavedModel {
+function readModel({ tensors, metadata }: TensorFile, device: Device | undefined): SavedModel {
     const text = metadata.get(architectureKey);
     if (text === undefined) throw new Error(weightsOnly(tensors, metadata.get('format')));
     // A few bytes of JSON could ask for layers of many gigabytes; the file must hold what they take.
     const held = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
     const info = readModelInfo(parseHeaderJson(metadata.get(infoKey) ?? '{}', infoKey));
     const model = fromConfig(parseHeaderJson(text, architectureKey), { maxElements: held });
+    if (device !== undefined) model.to(device);
     model.loadStateDict(tensors);
     return { model: model.eval(), info };
 }

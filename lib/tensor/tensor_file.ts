@@ -2,6 +2,8 @@ import { readSafetensorsFile, writeSafetensorsFile } from '../io/safetensors_fil
 import type { SafetensorsEntry } from '../io/safetensors.js';
 import { readInto, readIntoLater, run } from '../native/call.js';
 import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import { deviceCode, type Device } from './device.js';
 import { itemSize } from './dtype.js';
 import { fromStorage, Tensor } from './tensor.js';
 
@@ -40,15 +42,30 @@ export async function saveTensors(
     await writeSafetensorsFile(path, await entriesOf(pairsOf(tensors)), metadata);
 }
 
+/** What `loadTensors` and `nn.loadModel` take besides the path. */
+export interface LoadOptions {
+    /** Where the elements come to lie, as PyTorch's `map_location`; default: that of `setDefaultDevice`, the CPU at first. */
+    readonly device?: Device;
+}
+
+/** @internal Refuses other options, and a device that is not there, before anything is read. */
+export function requireLoadOptions(op: string, options: LoadOptions): void {
+    requireOptionNames(`[${op}]`, options, ['device']);
+    if (options.device !== undefined) deviceCode(op, options.device);
+}
+
 /**
- * Reads all tensors of a safetensors file.
+ * Reads all tensors of a safetensors file, onto the device that `options` name.
  *
+ * @throws {TypeError} for other options, {CudaError} or {RangeError} for a device that is not there.
  * @throws {SafetensorsError} naming the file, the rule that is broken and the place; nothing is loaded then.
  */
-export async function loadTensors(path: string): Promise<TensorFile> {
+export async function loadTensors(path: string, options: LoadOptions = {}): Promise<TensorFile> {
+    requireLoadOptions('loadTensors', options);
     const { entries, metadata } = await readSafetensorsFile(path);
     const tensors = new Map<string, Tensor>();
-    for (const { name, dtype, shape, data } of entries) tensors.set(name, fromStorage(data, shape, dtype));
+    for (const { name, dtype, shape, data } of entries)
+        tensors.set(name, fromStorage(data, shape, dtype, options.device));
     return { tensors, metadata };
 }
 

@@ -34,6 +34,20 @@ describe('model files', () => {
         assert.equal(copy.namedBuffers().length, 3);
     });
 
+    it('are read with a device, and no other option', async () => {
+        await nn.saveModel(path(), new nn.Sequential(new nn.Linear(3, 4)));
+        const { model } = await nn.loadModel(path(), { device: 'cpu' });
+        assert.ok(model.parameters().every(({ device }) => device === 'cpu'));
+        await assert.rejects(
+            nn.loadModel(path(), { map: 'cpu' } as never),
+            /^TypeError: \[loadModel\] unknown option 'map'; it has device$/,
+        );
+        await assert.rejects(
+            nn.loadModel(path(), { device: 'gpu' as never }),
+            /\[loadModel\] unknown device 'gpu'/,
+        );
+    });
+
     it('hold what else is needed to use a model', async () => {
         await nn.saveModel(path(), new nn.Sequential(new nn.Linear(3, 4)), everyField);
         assert.deepEqual((await nn.loadModel(path())).info, everyField);

@@ -72,6 +72,20 @@ describe('tensor files', () => {
         assert.equal(tensors.get('scalar')!.item(), 7);
     });
 
+    it('take a device, and no other option', async () => {
+        await saveTensors(path, { x: tensor([1]) });
+        assert.equal((await loadTensors(path, { device: 'cpu' })).tensors.get('x')!.device, 'cpu');
+        await assert.rejects(
+            loadTensors(path, { devise: 'cpu' } as never),
+            /^TypeError: \[loadTensors\] unknown option 'devise'; did you mean 'device'\?/,
+        );
+        await assert.rejects(loadTensors(path, 'cpu' as never), /\[loadTensors\] options must be an object/);
+        await assert.rejects(
+            loadTensors(path, { device: 'gpu' as never }),
+            /\[loadTensors\] unknown device 'gpu'/,
+        );
+    });
+
     it('are copied before the promise is returned', async () => {
         const x = tensor([1, 2]);
         const saving = saveTensors(path, { x });
