@@ -1,5 +1,6 @@
 import { native, type DeviceInfo, type DeviceMemory, type LibraryFile } from './native/addon.js';
 import { cudaDevices, CudaError } from './native/cuda_plugin.js';
+import { describeValue } from './support/describe_value.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
 export { CudaError };
@@ -32,19 +33,24 @@ export function deviceCount(): number {
     return isAvailable() ? cudaDevices('cuda.deviceCount') : 0;
 }
 
-/** As `deviceCode`, of GPUs alone. */
-function gpuCode(op: string, device: Device): number {
-    const code = deviceCode(op, device);
+/** `'cuda:1'` for 1; what is no number of a GPU stays as it is, to be refused by name. */
+function gpuName(device: Device | number): unknown {
+    return typeof device === 'number' && Number.isInteger(device) && device >= 0 ? `cuda:${device}` : device;
+}
+
+/** As `deviceCode`, of GPUs alone; a number is that of a GPU. */
+function gpuCode(op: string, device: Device | number): number {
+    const code = deviceCode(op, gpuName(device));
     if (code > 0) return code;
-    throw new RangeError(`[${op}] expected a GPU, 'cuda' or 'cuda:1', got '${device}'`);
+    throw new RangeError(`[${op}] expected a GPU, 'cuda' or 'cuda:1', got ${describeValue(device)}`);
 }
 
 /**
- * Name, memory, compute capability and versions of a GPU.
+ * Name, memory, compute capability and versions of a GPU: of `'cuda:1'`, or of 1, as in torch.cuda.
  *
  * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU, and for the CPU.
  */
-export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
+export function deviceInfo(device: Device | number = 'cuda'): DeviceInfo {
     return native.deviceInfo(gpuCode('cuda.deviceInfo', device));
 }
 
@@ -54,7 +60,7 @@ export function deviceInfo(device: Device = 'cuda'): DeviceInfo {
  *
  * @throws CudaError where CUDA cannot be used; RangeError where there is no such GPU, and for the CPU.
  */
-export function memoryInfo(device: Device = 'cuda'): DeviceMemory {
+export function memoryInfo(device: Device | number = 'cuda'): DeviceMemory {
     return native.deviceMemory(gpuCode('cuda.memoryInfo', device));
 }
 
@@ -84,6 +90,6 @@ export function productLibrary(): LibraryFile | { readonly reason: string } {
  *
  * @throws Error that names the op whose work failed.
  */
-export function synchronize(device: Device = 'cuda'): void {
-    native.synchronize(deviceCode('cuda.synchronize', device));
+export function synchronize(device: Device | number = 'cuda'): void {
+    native.synchronize(deviceCode('cuda.synchronize', gpuName(device)));
 }

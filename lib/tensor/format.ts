@@ -34,7 +34,8 @@ function shownIndices(size: number, cut: boolean): number[] {
 
 /** Text of a tensor as PyTorch prints it; large ones are cut to the edges of each dimension. */
 export function formatTensor(x: Tensor): string {
-    const suffix = `shape=${shapeText(x.shape)}, dtype=${x.dtype}`;
+    const place = x.device === 'cpu' ? '' : `, device='${x.device}'`;
+    const suffix = `shape=${shapeText(x.shape)}, dtype=${x.dtype}${place}`;
     if (x.isDisposed) return `Tensor(disposed, ${suffix})`;
     if (x.size === 0) return `Tensor([], ${suffix})`;
     const values = Array.from(x.dataSync(), Number);
