@@ -5,8 +5,8 @@ import { disposeAll } from './calls.js';
 /** Whether our steps run op by op, or as a captured program, as the Trainer runs them. */
 export type Execution = 'eager' | 'captured';
 
-/** float32, or products and convolutions in bfloat16 with float32 weights. */
-export type Precision = 'f32' | 'bf16';
+/** float32, or products and convolutions in a low precision with float32 weights (and a scaled loss for float16). */
+export type Precision = 'f32' | 'f16' | 'bf16';
 
 export interface TrainingOptions {
     readonly execution: Execution;
@@ -17,12 +17,14 @@ export interface TrainingOptions {
 /** Forward, loss, backward, Adam. */
 function stepOf(model: nn.Layer, precision: Precision): (x: Tensor, y: Tensor) => Tensor {
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
-    const lossOf = (x: Tensor, y: Tensor): Tensor => nn.crossEntropy(model.forward(x), y);
+    const scaler = new optim.GradScaler({ enabled: precision === 'f16' });
+    const dtype = ({ f32: null, f16: 'float16', bf16: 'bfloat16' } as const)[precision];
     return (x, y) => {
         optimizer.zeroGrad();
-        const loss = precision === 'f32' ? lossOf(x, y) : autocast('bfloat16', () => lossOf(x, y));
-        loss.backward();
-        optimizer.step();
+        const loss = autocast(dtype, () => nn.crossEntropy(model.forward(x), y));
+        scaler.scale(loss).backward();
+        scaler.step(optimizer);
+        scaler.update();
         return loss;
     };
 }

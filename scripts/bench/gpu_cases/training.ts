@@ -47,7 +47,7 @@ function trainingRow({ name, build, layers, turn }: Network, batch: number, prec
     };
 }
 
-const PRECISIONS = ['f32', 'bf16'] as const;
+const PRECISIONS = ['f32', 'f16', 'bf16'] as const;
 
 /** Whole steps of the two networks: gather, forward, loss, backward, Adam. */
 export const training: readonly Benchmark[] = [
