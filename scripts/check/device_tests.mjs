@@ -4,5 +4,7 @@ export const deviceTests = [
     'test/autograd/**/*.test.ts',
     'test/nn/**/*.test.ts',
     'test/optim/**/*.test.ts',
+    'test/native/amp.test.ts',
+    'test/train/mixed_precision.test.ts',
     'test/cuda/device/*.test.ts',
 ];

@@ -130,4 +130,207 @@ describe('GradScaler', () => {
         };
         assert.deepEqual(run(true), run(false));
     });
+
+    it('leaves a step out for each optimizer by itself, and scales once for all', () => {
+        const [a, b] = [new nn.Parameter(tensor([1])), new nn.Parameter(tensor([1]))];
+        const [first, second] = [new optim.SGD([a], { lr: 1 }), new optim.Adam([b], { lr: 1 })];
+        const scaler = new optim.GradScaler({ initScale: 4 });
+        scaler
+            .scale(
+                a
+                    .mul(tensor([Infinity]))
+                    .add(b)
+                    .sum(),
+            )
+            .backward();
+        scaler.step(first);
+        scaler.step(second);
+        scaler.update();
+        assert.equal(a.item(), 1);
+        assert.ok(Math.abs(b.item()) < 1e-6);
+        assert.equal(scaler.getScale(), 2);
+        assert.deepEqual(
+            [first, second].map((own) => own.stateDict().state[0].step),
+            [0, 1],
+        );
+    });
+
+    it('counts for each of many parameters its own steps', () => {
+        const run = (bad: readonly number[]): number[] => {
+            const weights = Array.from({ length: 60 }, (_, i) => new nn.Parameter(tensor([i, -i])));
+            const optimizer = new optim.Adam(weights, { lr: 0.1, amsgrad: true });
+            const scaler = new optim.GradScaler({ initScale: 2 });
+            for (let step = 0; step < 6; step++) {
+                optimizer.zeroGrad();
+                // Every other parameter sits out step 3.
+                const used = step === 3 ? weights.filter((_, i) => i % 2 === 0) : weights;
+                const losses = used.map((w) => w.mul(bad.includes(step) ? NaN : step + 1).sum());
+                scaler.scale(losses.reduce((sum, loss) => sum.add(loss))).backward();
+                scaler.step(optimizer);
+                scaler.update();
+            }
+            return Object.values(optimizer.stateDict().state).map(({ step }) => step);
+        };
+        const expected = (even: number, odd: number): number[] =>
+            Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? even : odd));
+        assert.deepEqual(run([]), expected(6, 5));
+        assert.deepEqual(run([0, 3]), expected(4, 4));
+        assert.deepEqual(run([5]), expected(5, 4));
+    });
+
+    it('goes on without a scaler, and with momentum from later on, as after the steps that count', () => {
+        const run = (bad: readonly number[]): unknown => {
+            const weights = new nn.Parameter(tensor([...golden.weights]));
+            const optimizer = new optim.SGD([weights], { lr: 0.1, momentum: 0.5, dampening: 0.5 });
+            const adam = new optim.Adam([weights], { lr: 0.1 });
+            const scaler = new optim.GradScaler({ initScale: 2 });
+            const step = (own: optim.Optimizer, value: number, isScaled: boolean): void => {
+                own.zeroGrad();
+                const loss = weights.mul(value).sum();
+                if (!isScaled) {
+                    loss.backward();
+                    own.step();
+                    return;
+                }
+                scaler.scale(loss).backward();
+                scaler.step(own);
+                scaler.update();
+            };
+            // With the velocity still untouched, and later.
+            if (bad.includes(0)) step(optimizer, NaN, true);
+            if (bad.includes(0)) step(adam, NaN, true);
+            step(optimizer, 1, false);
+            step(adam, 2, false);
+            if (bad.includes(1)) step(adam, Infinity, true);
+            optimizer.paramGroups[0].momentum = 0;
+            step(optimizer, 3, true);
+            optimizer.loadStateDict({ ...optimizer.stateDict(), state: {} });
+            if (bad.includes(1)) step(optimizer, NaN, true);
+            optimizer.paramGroups[0].momentum = 0.9;
+            step(optimizer, 4, true);
+            step(optimizer, 5, true);
+            step(adam, 6, true);
+            step(adam, 7, false);
+            return stateOf([weights], adam);
+        };
+        assert.deepEqual(run([0]), run([]));
+        assert.deepEqual(run([1]), run([]));
+        assert.deepEqual(run([0, 1]), run([]));
+    });
+
+    it('makes another program where an optimizer goes on with or without it', () => {
+        const run = (isCaptured: boolean): unknown => {
+            const weights = new nn.Parameter(tensor([...golden.weights]));
+            const optimizer = new optim.Adam([weights], { lr: 0.1 });
+            const scaler = newScaler();
+            const scaled = makeIteration(weights, optimizer, scaler, null, 'fused');
+            const plain = (x: Tensor): void => {
+                optimizer.zeroGrad();
+                weights.mul(x).sum().backward();
+                optimizer.step();
+            };
+            const steps = isCaptured ? [capture(plain), capture(scaled)] : [plain, scaled];
+            inputs.forEach((x, i) => {
+                const index = isBad[i] ? 1 : Math.floor(i / 2) % 2;
+                steps[index](tensor(x));
+            });
+            return stateOf([weights], optimizer);
+        };
+        assert.deepEqual(run(true), run(false));
+    });
+
+    it('runs many captured steps in one call, with overflow in some', async () => {
+        const run = async (atOnce: boolean): Promise<unknown> => {
+            const weights = new nn.Parameter(tensor([...golden.weights]));
+            const optimizer = new optim.AdamW([weights], { lr: 0.1 });
+            const scaler = newScaler();
+            const step = capture(makeIteration(weights, optimizer, scaler, 1, 'fused'));
+            if (atOnce) await step.run(inputs.length, [tensor(inputs)]);
+            else for (const x of inputs) step(tensor(x));
+            return [stateOf([weights], optimizer), scaler.stateDict()];
+        };
+        assert.deepEqual(await run(true), await run(false));
+    });
+
+    for (const example of golden.cases.filter(({ options }) => options.momentum || options.amsgrad)) {
+        it(`continues from a saved state as if it had not stopped: ${example.optimizer}`, () => {
+            const run = (stopAt: number): unknown => {
+                const weights = new nn.Parameter(tensor([...golden.weights]));
+                let [optimizer, scaler] = [newOptimizer(example, weights), newScaler()];
+                inputs.forEach((x, i) => {
+                    if (i === stopAt) {
+                        const [saved, scaling] = [optimizer.stateDict(), scaler.stateDict()];
+                        optimizer = newOptimizer(example, weights);
+                        optimizer.loadStateDict(saved);
+                        scaler = new optim.GradScaler();
+                        scaler.loadStateDict(JSON.parse(JSON.stringify(scaling)) as optim.GradScalerState);
+                    }
+                    makeIteration(weights, optimizer, scaler, null, 'fused')(tensor(x));
+                });
+                return [stateOf([weights], optimizer), scaler.stateDict()];
+            };
+            const expected = run(-1);
+            for (const stopAt of [0, 1, 6, 7, 11]) assert.deepEqual(run(stopAt), expected, `at ${stopAt}`);
+        });
+    }
+
+    it('does nothing where it is off, and takes a scale of the caller', () => {
+        const weights = new nn.Parameter(tensor([3, 4]));
+        const optimizer = new optim.SGD([weights], { lr: 1 });
+        const off = new optim.GradScaler({ enabled: false });
+        const loss = weights.square().sum().mul(0.5);
+        assert.equal(off.scale(loss), loss);
+        loss.backward();
+        off.unscale_(optimizer);
+        assert.equal(off.step(optimizer, { maxNorm: 1 }).item(), 5);
+        off.update();
+        assert.equal(off.getScale(), 1);
+        assert.ok(Math.abs(Number(weights.dataSync()[0]) - 2.4) < 1e-5);
+        const scaler = new optim.GradScaler();
+        scaler.scale(weights.sum()).backward();
+        scaler.unscale_(optimizer);
+        scaler.update(1024);
+        assert.equal(scaler.getScale(), 1024);
+        assert.equal(scaler.scale(tensor(2)).item(), 2048);
+    });
+
+    it('says what is wrong with its arguments and the order of calls', () => {
+        const weights = new nn.Parameter(tensor([1]));
+        const optimizer = new optim.SGD([weights], { lr: 1 });
+        const wrong: [object, RegExp][] = [
+            [{ initScale: 0 }, /\[GradScaler\] initScale must be above 0 and finite in float32, got 0/],
+            [{ initScale: 1e39 }, /initScale.*got 1e\+39/],
+            [{ growthFactor: 1 }, /growthFactor must be above 1, got 1/],
+            [{ backoffFactor: 1 }, /backoffFactor must be in \(0, 1\), got 1/],
+            [{ growthInterval: 2.5 }, /growthInterval must be a positive integer, got 2.5/],
+            [{ enabled: 1 }, /enabled must be true or false, got 1/],
+            [{ init_scale: 2 }, /\[GradScaler\].*init_scale.*initScale/],
+        ];
+        for (const [options, message] of wrong) assert.throws(() => new optim.GradScaler(options), message);
+        const scaler = new optim.GradScaler();
+        assert.throws(() => scaler.step(optimizer), /step\(\) before scale\(\); call scaler.scale\(loss\)/);
+        assert.throws(() => scaler.update(), /update\(\) before scale\(\)/);
+        const scaled = scaler.scale(weights.sum());
+        assert.throws(() => scaler.update(), /update\(\) comes after step\(optimizer\)/);
+        assert.throws(() => scaler.step(optimizer), /step\(\) found no gradients/);
+        scaled.backward();
+        assert.throws(() => scaler.step(optimizer, { maxNorm: -1 }), /maxNorm must be at least 0, got -1/);
+        assert.throws(
+            () => scaler.step(Object.create(null) as optim.Optimizer),
+            /step\(\) takes an optimizer such as optim.Adam/,
+        );
+        scaler.unscale_(optimizer);
+        assert.throws(() => scaler.unscale_(optimizer), /unscale_\(\) was called for this optimizer already/);
+        scaler.step(optimizer);
+        assert.throws(
+            () => scaler.step(optimizer),
+            /step\(\) after step\(\) of the same optimizer; call update/,
+        );
+        assert.throws(() => scaler.unscale_(optimizer), /unscale_\(\) after step\(\)/);
+        scaler.update();
+        const state = scaler.stateDict();
+        assert.throws(() => scaler.loadStateDict({ ...state, skippedSteps: -1 }), /skippedSteps/);
+        assert.throws(() => scaler.loadStateDict({ ...state, scale: NaN }), /initScale/);
+        assert.deepEqual(scaler.stateDict(), state);
+    });
 });
