@@ -35,8 +35,8 @@ function within<T>(dtype: LowPrecision | null, body: () => T): T {
  * gets. Parameters stay float32, and so do their gradients and the optimizer. Backward runs in the dtypes of forward, inside
  * or outside of `autocast`. `null` switches it off inside another one.
  *
- * bfloat16 has float32's range with 8 bits of precision; float16 has 11 bits but ends at 65504, so that its gradients need a
- * scaled loss.
+ * bfloat16 has float32's range with 8 bits of precision; float16 has 11 bits but ends at 65504 and has nothing below 6e-8, so
+ * that it needs a scaled loss: `optim.GradScaler`. On the CPU float16 is slower than float32.
  *
  * Source: Micikevicius et al., "Mixed precision training", ICLR 2018; the lists are PyTorch's for the CPU.
  *

@@ -17,6 +17,8 @@ export interface Training {
     readonly dropLast: boolean;
 }
 
+const PRECISIONS = { none: 'float32', bf16: 'bfloat16', fp16: 'float16' } as const;
+
 /**
  * Builds model, optimizer, schedule and trainer.
  *
@@ -34,7 +36,6 @@ export function setUpTraining(config: TrainConfig, samples: number, device: Devi
     initializeClassifier(model, config.initializer, config.seed);
     // Drawn on the CPU, so that the same seed begins with the same bits anywhere.
     model.to(device);
-    const parameters = model.parameters();
     const optimizer = makeOptimizer(config, model);
     const dropLast = useBatchNorm && samples > largest && samples % batchSize === 1;
     const steps = dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
@@ -42,11 +43,9 @@ export function setUpTraining(config: TrainConfig, samples: number, device: Devi
         model,
         optimizer: optimizer,
         loss: classifierLoss(config.loss),
-        precision: config.mixedPrecision === 'bf16' ? 'bfloat16' : 'float32',
+        precision: PRECISIONS[config.mixedPrecision ?? 'none'],
         ...makeSchedule(config, optimizer, steps),
-        ...(gradientClip === undefined
-            ? {}
-            : { beforeStep: () => void optim.clipGradNorm(parameters, gradientClip) }),
+        ...(gradientClip === undefined ? {} : { gradientClip }),
     });
     return { model, trainer, dropLast };
 }

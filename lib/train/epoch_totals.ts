@@ -34,13 +34,18 @@ export class EpochTotals {
     private labelled = 0;
     samples = 0;
 
+    /** `leavesOut`: steps whose loss is no number changed nothing and do not count. */
+    constructor(private readonly leavesOut = false) {}
+
     add(loss: number, outputs: Tensor, targets: Tensor): void {
+        if (this.leavesOut && !Number.isFinite(loss)) return;
         const labels = labelsOf(targets, outputs);
         this.addCounts(loss, outputs.shape[0] ?? 1, labels && correctRows(outputs, labels));
     }
 
     /** A step of `count` samples, `correct` of them right. */
     addCounts(loss: number, count: number, correct: number | undefined): void {
+        if (this.leavesOut && !Number.isFinite(loss)) return;
         this.samples += count;
         this.lossSum += loss * count;
         if (correct === undefined) return;

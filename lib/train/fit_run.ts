@@ -1,3 +1,4 @@
+import type { GradScaler } from '../optim/grad_scaler.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
 import type { EpochRecord, History, StopReason } from './history.js';
@@ -68,22 +69,42 @@ export class FitRun implements FitContext {
     }
 }
 
+/** So many steps with overflow in a row are no search for a scale any more: it has become 2^-50 of what it was. */
+const endlessOverflow = 50;
+
 /** The steps of one epoch so far. */
 export class EpochSteps {
-    readonly totals = new EpochTotals();
+    readonly totals: EpochTotals;
     count = 0;
+    private readonly skippedBefore: number;
 
     constructor(
         private readonly epoch: number,
         private readonly run: FitRun,
-    ) {}
+        private readonly scaler: GradScaler | undefined,
+    ) {
+        this.totals = new EpochTotals(scaler !== undefined);
+        this.skippedBefore = scaler?.skippedSteps ?? 0;
+    }
 
-    /** The record of a step that the totals have already. A loss that is no number ends the fit. */
+    /** Figures of loss scaling, for the record of the epoch. */
+    get scaling(): Pick<EpochRecord, 'lossScale' | 'skippedSteps'> {
+        const { scaler } = this;
+        if (!scaler) return {};
+        return { lossScale: scaler.getScale(), skippedSteps: scaler.skippedSteps - this.skippedBefore };
+    }
+
+    /** Ends the fit where no scale of the loss is small enough. */
+    watchScale(): void {
+        if (this.scaler && this.scaler.counts().inRow >= endlessOverflow) this.run.stop('diverged');
+    }
+
+    /** The record of a step that the totals have already. A loss that is no number ends the fit, unless a scaler leaves it out. */
     record(loss: number, learningRate: number): StepRecord {
         const { totals, run, epoch } = this;
         this.count++;
         run.steps++;
-        if (!Number.isFinite(loss)) run.stop('diverged');
+        if (this.endsAt(loss)) run.stop('diverged');
         return {
             epoch,
             step: this.count,
@@ -100,8 +121,12 @@ export class EpochSteps {
         for (const [i, loss] of losses.entries()) {
             this.totals.addCounts(loss, samples, correct?.[i]);
             records.push(this.record(loss, rates[i] ?? NaN));
-            if (!Number.isFinite(loss)) break;
+            if (this.endsAt(loss)) break;
         }
         return records;
+    }
+
+    private endsAt(loss: number): boolean {
+        return this.scaler === undefined && !Number.isFinite(loss);
     }
 }

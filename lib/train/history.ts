@@ -15,6 +15,9 @@ export interface EpochRecord {
     readonly validationAccuracy?: number;
     /** At the end of the epoch. */
     readonly learningRate: number;
+    /** With precision 'float16': the scale of the loss at the end, and how many steps of the epoch overflow left out. */
+    readonly lossScale?: number;
+    readonly skippedSteps?: number;
     /** Wall-clock time of training and validation. */
     readonly seconds: number;
 }
@@ -22,7 +25,7 @@ export interface EpochRecord {
 /** A figure of an epoch that a callback can watch. */
 export type MonitoredName = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy';
 
-/** Why a fit ended. `diverged`: the loss became NaN or infinite. */
+/** Why a fit ended. `diverged`: the loss became NaN or infinite, or no scale of it is small enough for float16. */
 export type StopReason = 'completed' | 'early stopping' | 'interrupted' | 'diverged' | 'failed';
 
 /** The course of a fit. */
@@ -44,6 +47,8 @@ export function recordForFile(record: EpochRecord): Record<string, number> {
         ['validation_loss', record.validationLoss],
         ['validation_accuracy', record.validationAccuracy],
         ['learning_rate', record.learningRate],
+        ['loss_scale', record.lossScale],
+        ['skipped_steps', record.skippedSteps],
         ['seconds', record.seconds],
     ];
     return Object.fromEntries(rows.filter((row): row is [string, number] => row[1] !== undefined));

@@ -19,6 +19,11 @@ function figures(rows: readonly (readonly [string, number | undefined])[]): stri
         .join('  ');
 }
 
+function scaleText({ lossScale, skippedSteps = 0 }: EpochRecord): string {
+    if (lossScale === undefined) return '';
+    return `  loss scale ${lossScale}${skippedSteps > 0 ? `  skipped ${skippedSteps}` : ''}`;
+}
+
 /** Text of an epoch, as in `epoch 3/10  loss 0.0812  accuracy 0.9751  …`. */
 export function epochLine(record: EpochRecord, epochs: number): string {
     const text = figures([
@@ -27,7 +32,7 @@ export function epochLine(record: EpochRecord, epochs: number): string {
         ['validation loss', record.validationLoss],
         ['validation accuracy', record.validationAccuracy],
     ]);
-    return `epoch ${record.epoch}/${epochs}  ${text}  ${record.seconds.toFixed(1)} s`;
+    return `epoch ${record.epoch}/${epochs}  ${text}${scaleText(record)}  ${record.seconds.toFixed(1)} s`;
 }
 
 /** A progress bar for each epoch on a terminal, and one plain line per epoch anywhere. */

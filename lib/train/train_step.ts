@@ -1,4 +1,4 @@
-import { autocast } from '../autograd/autocast.js';
+import { autocast, type LowPrecision } from '../autograd/autocast.js';
 import { backwardInSteps } from '../autograd/gradients.js';
 import { Scope } from '../autograd/scope.js';
 import type { Batch } from '../data/index.js';
@@ -7,6 +7,9 @@ import { activeTracer } from '../native/tracer.js';
 import { captureInParts, type CapturedStep } from '../program/capture.js';
 import { CaptureMismatchError } from '../program/validate.js';
 import type { Breather } from '../support/breathe.js';
+import { clipGradNorm } from '../optim/clip.js';
+import type { GradScaler } from '../optim/grad_scaler.js';
+import { Optimizer } from '../optim/optimizer.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { TrainableModel } from './callback.js';
@@ -16,13 +19,20 @@ import { RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
 import { requireLoss } from './trainer_checks.js';
 
+/** What forward and loss compute in. */
+export type Precision = 'float32' | LowPrecision;
+
 /** What a training step is made of. */
 export interface StepParts {
     readonly model: TrainableModel;
     readonly optimizer: StepOptimizer;
     readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
     readonly beforeStep?: () => void;
-    readonly precision?: 'float32' | 'bfloat16';
+    readonly precision?: Precision;
+    /** Scales the loss, and leaves out steps with overflow. */
+    readonly scaler?: GradScaler;
+    /** Largest norm of all gradients. */
+    readonly gradientClip?: number;
     /** Leave gradients in `.grad` after a captured step. */
     readonly gradients?: boolean;
 }
@@ -154,7 +164,7 @@ export class TrainStep {
     /** The step as one function, for capture. */
     private whole(inputs: Tensor, targets: Tensor): StepOutcome {
         const { loss, outputs } = this.forward(inputs, targets);
-        loss.backward();
+        this.scaled(loss).backward();
         this.update();
         return { loss, outputs };
     }
@@ -164,16 +174,30 @@ export class TrainStep {
         const hooked = activeTracer() && reasonAgainst(this.parts);
         if (hooked) throw new CaptureError(`[Trainer] ${hooked}`);
         optimizer.zeroGrad();
-        return autocast(precision === 'bfloat16' ? precision : null, () => {
+        return autocast(precision === 'float32' ? null : (precision ?? null), () => {
             const outputs = model.forward(inputs);
             requireTensor('fit', outputs, 'what the model returns');
             return { outputs, loss: requireLoss('fit', lossOf(outputs, targets)) };
         });
     }
 
+    /** What backward begins with. */
+    private scaled(loss: Tensor): Tensor {
+        return this.parts.scaler?.scale(loss) ?? loss;
+    }
+
     private update(): void {
-        this.parts.beforeStep?.();
-        this.parts.optimizer.step();
+        const { optimizer, beforeStep, gradientClip: maxNorm, scaler } = this.parts;
+        if (scaler && isOptimizer(optimizer)) {
+            if (beforeStep) scaler.unscale_(optimizer);
+            beforeStep?.();
+            scaler.step(optimizer, maxNorm === undefined ? {} : { maxNorm });
+            scaler.update();
+            return;
+        }
+        beforeStep?.();
+        if (maxNorm !== undefined) clipGradNorm(this.parts.model.parameters(), maxNorm);
+        optimizer.step();
     }
 
     private async inParts(batch: Batch): Promise<StepOutcome> {
@@ -192,11 +216,15 @@ export class TrainStep {
         const { breather } = this;
         const outcome = scope.run(() => this.forward(inputs, targets));
         await breather.breatheIfDue();
-        const steps = backwardInSteps(outcome.loss);
+        const steps = backwardInSteps(scope.run(() => this.scaled(outcome.loss)));
         while (!scope.run(() => steps.next()).done) await breather.breatheIfDue();
         scope.run(() => this.update());
         return outcome;
     }
+}
+
+function isOptimizer(optimizer: StepOptimizer): optimizer is StepOptimizer & Optimizer {
+    return optimizer instanceof Optimizer;
 }
 
 /** Why a step of these parts is not captured, as far as that can be said without running it. */

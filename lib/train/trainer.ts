@@ -9,6 +9,7 @@ import { Breather } from '../support/breathe.js';
 import { Module } from '../nn/module.js';
 import type { Device } from '../tensor/device.js';
 import { keep } from '../tensor/lifetime.js';
+import { GradScaler } from '../optim/grad_scaler.js';
 import { Schedule } from '../optim/schedule.js';
 import { viewOf, type Tensor } from '../tensor/tensor.js';
 import {
@@ -23,7 +24,7 @@ import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
-import { TrainStep, type RowSource } from './train_step.js';
+import { TrainStep, type Precision, type RowSource } from './train_step.js';
 
 /** What the trainer needs of an optimizer; those in `optim` have it. */
 export interface StepOptimizer {
@@ -54,10 +55,20 @@ export interface TrainerOptions {
      */
     beforeStep?: () => void;
     /**
-     * 'bfloat16' runs forward and loss under `autocast`; parameters, gradients and optimizer stay in their own dtype, and
-     * so does evaluation. Default: 'float32', the dtypes of the model.
+     * 'bfloat16' and 'float16' run forward and loss under `autocast`; parameters, gradients and optimizer stay in their own
+     * dtype, and so does evaluation. With 'float16' the loss is scaled (see `scaler`), which needs an optimizer of `optim`.
+     * float16 is for GPUs: on the CPU operands become float32 as they are packed, which is slower than float32 itself.
+     * Default: 'float32', the dtypes of the model.
      */
-    precision?: 'float32' | 'bfloat16';
+    precision?: Precision;
+    /**
+     * Scales the loss with precision 'float16'; default: `new optim.GradScaler()`. Steps with infinite or NaN gradients are
+     * left out and counted in the history; their loss, where it is no number, enters no mean and ends nothing. After 50 in a
+     * row the fit ends as 'diverged'. `beforeStep` sees unscaled gradients.
+     */
+    scaler?: GradScaler;
+    /** Scales all gradients so that their norm is at most this, after `beforeStep` (see `clipGradNorm`). Default: no limit. */
+    gradientClip?: number;
     /**
      * Run steps as captured programs (see `capture`): 'auto' (default) does where that is possible and checks the first
      * replays, true throws where it is not, false goes op by op. The history's `execution` says what was done, and why.
@@ -129,7 +140,8 @@ export class Trainer {
 
     constructor(options: TrainerOptions) {
         checkTrainerOptions(options);
-        this.options = { scheduleInterval: 'epoch', ...options };
+        const scaler = options.precision === 'float16' ? (options.scaler ?? new GradScaler()) : undefined;
+        this.options = { scheduleInterval: 'epoch', ...options, ...(scaler ? { scaler } : {}) };
     }
 
     /**
@@ -188,7 +200,7 @@ export class Trainer {
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
         model.train();
         run.step.beginEpoch(epoch);
-        const steps = new EpochSteps(epoch, run);
+        const steps = new EpochSteps(epoch, run, this.options.scaler);
         const { totals } = steps;
         if (rows && run.step.execution.mode === 'captured') await this.runRows(rows, steps, run);
         else await this.runBatches(batches, steps, run);
@@ -207,6 +219,7 @@ export class Trainer {
             ...(validation ? { validationLoss: validation.loss } : {}),
             ...(validation?.accuracy === undefined ? {} : { validationAccuracy: validation.accuracy }),
             learningRate: optimizer.learningRate,
+            ...steps.scaling,
             seconds: (performance.now() - begin) / 1000,
         };
         if (scheduleInterval === 'epoch') schedule?.step(validation?.loss ?? totals.loss);
@@ -221,7 +234,10 @@ export class Trainer {
             const loss = lossTensor.item();
             steps.totals.add(loss, outputs, batch[1]);
             if (scheduleInterval === 'step') schedule?.step();
-            await run.reportSteps([steps.record(loss, optimizer.learningRate)]);
+            const record = steps.record(loss, optimizer.learningRate);
+            // Each look at the scaler waits for the device.
+            if (!Number.isFinite(loss) || steps.count % 64 === 0) steps.watchScale();
+            await run.reportSteps([record]);
             return !run.hasEnded;
         });
     }
@@ -250,7 +266,9 @@ export class Trainer {
                 const rows = rowsOf(order, steps.count * batchSize, batchSize, run.stepsLeft);
                 const figures = await run.step.runRows(source, rows);
                 rows.dispose();
-                await run.reportSteps(steps.records(figures, rows.shape[1] ?? 0));
+                const records = steps.records(figures, rows.shape[1] ?? 0);
+                steps.watchScale();
+                await run.reportSteps(records);
             }
         } finally {
             order.dispose();

@@ -1,6 +1,8 @@
 import type { Batch } from '../data/index.js';
 import { describeValue, isPromise } from '../support/describe_value.js';
 import { requireOptionNames, similarName } from '../support/option_names.js';
+import { GradScaler } from '../optim/grad_scaler.js';
+import { Optimizer } from '../optim/optimizer.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Callback } from './callback.js';
@@ -14,8 +16,12 @@ const optionNames = [
     'beforeStep',
     'capture',
     'precision',
+    'scaler',
+    'gradientClip',
     'gradients',
 ] as const;
+
+const precisions = ['float32', 'bfloat16', 'float16'] as const;
 
 type TrainerParts = Readonly<Partial<Record<(typeof optionNames)[number], unknown>>>;
 
@@ -40,6 +46,8 @@ export function checkTrainerOptions(options: TrainerParts): void {
         beforeStep,
         capture = 'auto',
         precision = 'float32',
+        scaler,
+        gradientClip,
         gradients = false,
     } = options;
     requirePart('model', model, hasMethods(model, 'forward', 'train', 'eval'), 'a Module');
@@ -58,8 +66,21 @@ export function checkTrainerOptions(options: TrainerParts): void {
     );
     const isMode = typeof capture === 'boolean' || capture === 'auto';
     requirePart('capture', capture, isMode, "true, false or 'auto'");
-    const isPrecision = precision === 'float32' || precision === 'bfloat16';
-    requirePart('precision', precision, isPrecision, "'float32' or 'bfloat16'");
+    const isPrecision = precisions.some((name) => name === precision);
+    requirePart('precision', precision, isPrecision, "'float32', 'bfloat16' or 'float16'");
+    const isScaler = scaler === undefined || scaler instanceof GradScaler;
+    requirePart('scaler', scaler, isScaler, 'an optim.GradScaler');
+    if (scaler !== undefined && precision !== 'float16')
+        throw new TypeError(`[Trainer] scaler needs precision 'float16', got '${String(precision)}'`);
+    if (precision === 'float16')
+        requirePart(
+            'optimizer',
+            optimizer,
+            optimizer instanceof Optimizer,
+            "an optimizer of optim with precision 'float16', such as new optim.Adam(model.parameters())",
+        );
+    const isLimit = gradientClip === undefined || (typeof gradientClip === 'number' && gradientClip >= 0);
+    requirePart('gradientClip', gradientClip, isLimit, 'a number of at least 0');
     requirePart('gradients', gradients, typeof gradients === 'boolean', 'true or false');
 }
 
