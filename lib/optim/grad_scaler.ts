@@ -93,12 +93,12 @@ function requireFactors(options: Required<GradScalerOptions>): void {
  * import { autocast, nn, ones, optim } from 'nativegrad';
  * const model = new nn.Linear(4, 1);
  * const optimizer = new optim.Adam(model.parameters());
- * const scaler = new optim.GradScaler();
+ * const scaler = new optim.GradScaler({ initScale: 1024 });
  * const loss = autocast('float16', () => model.forward(ones([2, 4])).to('float32').square().mean());
  * scaler.scale(loss).backward();
  * scaler.step(optimizer, { maxNorm: 1 });
  * scaler.update();
- * console.log(scaler.getScale(), scaler.skippedSteps); // 65536 0
+ * console.log(scaler.getScale(), scaler.skippedSteps); // 1024 0
  */
 export class GradScaler {
     private readonly options: Required<GradScalerOptions>;
