@@ -2,24 +2,14 @@
 // and ends with the environment, after the reads that are under way.
 #pragma once
 
-#include <node_api.h>
-
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <string>
-#include <thread>
-
 #include "backend/registry.h"
+#include "binding/delivery_thread.h"
 
 namespace nativegrad {
 
 class ReadThread {
   public:
     explicit ReadThread(napi_env env);
-    ~ReadThread();
-    ReadThread(const ReadThread&) = delete;
-    ReadThread& operator=(const ReadThread&) = delete;
 
     // `read` is one that begin_read() of the placement's backend gave; its elements go to `host`, the memory
     // of `target`, which is kept alive. Returns a promise for the end.
@@ -34,22 +24,16 @@ class ReadThread {
         napi_deferred deferred = nullptr;
         int32_t status = 0;
         ErrorMessage error{};
+
+        void finish(void* to);
+        void run(const std::atomic<bool>&) { finish(host); }
+        void settle(napi_env env);
+        // The array is not written any more.
+        void abandon() { finish(nullptr); }
     };
 
-    static void deliver(napi_env env, napi_value, void* context, void* data);
-    void settle(napi_env env, Job& job);
-    void work();
-    void stop();
-
     napi_env env_;
-    napi_threadsafe_function delivery_ = nullptr;
-    size_t undelivered_ = 0;
-
-    std::mutex mutex_;
-    std::condition_variable queued_;
-    std::deque<Job*> queue_;
-    bool stopping_ = false;
-    std::thread thread_;
+    DeliveryThread<Job> thread_;
 };
 
 }  // namespace nativegrad
