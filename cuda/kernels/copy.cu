@@ -1,8 +1,9 @@
 #include "backend/ops.h"
 #include "device/device.h"
+#include "device/half.h"
 #include "kernels/strided.h"
 #include "kernels/values.h"
-#include "ops/operands.h"
+#include "ops/cast_checks.h"
 
 namespace nativegrad::cuda {
 
@@ -17,6 +18,71 @@ __global__ void copy_dense(const Stored* x, Stored* out, int64_t count) {
         store_pack(out + i * width, load_pack<width>(x + i * width));
     const int64_t rest = packs * width + grid_thread_index();
     if (rest < count) out[rest] = x[rest];
+}
+
+// x [n] -> out [n] of another float, from the element `first` of this lane on, in steps of `lanes` packs
+template <class From, class To>
+__device__ __forceinline__ void cast_packs(const From* x, To* out, int64_t count, int64_t first,
+                                           int64_t lanes) {
+    constexpr int width = pack_width<Float16>, part = pack_width<float>;
+    constexpr int from = sizeof(From) == 2 ? width : part, to = sizeof(To) == 2 ? width : part;
+    const int64_t packs = count / width;
+    for (int64_t i = first; i < packs; i += lanes) {
+        float values[width];
+#pragma unroll
+        for (int k = 0; k < width; k += from) {
+            const auto pack = load_pack<from>(x + i * width + k);
+#pragma unroll
+            for (int e = 0; e < from; ++e) values[k + e] = as_float(pack[e]);
+        }
+#pragma unroll
+        for (int k = 0; k < width; k += to) {
+            Pack<To, to> pack;
+#pragma unroll
+            for (int e = 0; e < to; ++e) pack[e] = from_float<To>(values[k + e]);
+            store_pack(out + i * width + k, pack);
+        }
+    }
+    for (int64_t i = packs * width + first; i < count; i += lanes) out[i] = from_float<To>(as_float(x[i]));
+}
+
+// x [...] -> out [...] of another float, both dense in the same order: 16 bytes at a time
+template <class From, class To>
+__global__ void cast_dense(const From* x, To* out, int64_t count) {
+    cast_packs(x, out, count, grid_thread_index(), grid_thread_count());
+}
+
+constexpr int32_t most_casts = 64;
+constexpr int64_t casts_per_block = int64_t{elementwise_threads} * pack_width<Float16>;
+
+template <class To>
+struct CastList {
+    const float* from[most_casts];
+    To* to[most_casts];
+    int64_t count[most_casts];
+    int32_t first_block[most_casts + 1];
+    uint8_t is_aligned[most_casts];
+    int32_t tensors;
+};
+
+// x [n] -> out [n] for each tensor of the list; a block takes casts_per_block elements of one of them
+template <class To>
+__global__ void cast_tensors(CastList<To> list) {
+    int32_t low = 0, high = list.tensors;
+    while (high - low > 1) {
+        const int32_t middle = (low + high) / 2;
+        if (list.first_block[middle] <= block_index()) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    const int64_t start = (block_index() - list.first_block[low]) * casts_per_block;
+    const int64_t rest = list.count[low] - start, count = rest < casts_per_block ? rest : casts_per_block;
+    const float* x = list.from[low] + start;
+    To* out = list.to[low] + start;
+    if (list.is_aligned[low] != 0) return cast_packs(x, out, count, thread_index(), thread_count());
+    for (int64_t i = thread_index(); i < count; i += thread_count()) out[i] = from_float<To>(x[i]);
 }
 
 // x [...] -> out [...] of any dtypes and strides, by way of the compute type of x
@@ -37,14 +103,60 @@ void with_bits(size_t item, const Body& body) {
     body(uint64_t{});
 }
 
+template <class From, class To>
+void launch_cast(const TensorView& x, const TensorView& out, int64_t count, Stream stream) {
+    launch<cast_dense<From, To>>(elementwise_grid(count, pack_width<Float16>), stream,
+                                 static_cast<const From*>(x.data), static_cast<To*>(out.data), count);
+}
+
+// False for other dtypes than float32 and one of 16 bits.
+bool cast_floats(const TensorView& x, const TensorView& out, int64_t count, Stream stream) {
+    if (x.dtype == DType::float32 && out.dtype == DType::float16) {
+        launch_cast<float, Float16>(x, out, count, stream);
+    } else if (x.dtype == DType::float32 && out.dtype == DType::bfloat16) {
+        launch_cast<float, BFloat16>(x, out, count, stream);
+    } else if (x.dtype == DType::float16 && out.dtype == DType::float32) {
+        launch_cast<Float16, float>(x, out, count, stream);
+    } else if (x.dtype == DType::bfloat16 && out.dtype == DType::float32) {
+        launch_cast<BFloat16, float>(x, out, count, stream);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+template <class To>
+void cast_list(const OpCall& call, Stream stream) {
+    CastList<To> list;
+    list.tensors = 0;
+    list.first_block[0] = 0;
+    for (int32_t i = 0; i < call.input_count; ++i) {
+        const TensorView &x = call.inputs[i], &out = call.outputs[i];
+        const int64_t count = element_count(x), blocks = (count + casts_per_block - 1) / casts_per_block;
+        const int32_t at = list.tensors;
+        if (count == 0) continue;
+        if (list.first_block[at] + blocks > INT32_MAX)
+            fail("the tensors have too many elements for one call");
+        list.from[at] = static_cast<const float*>(x.data);
+        list.to[at] = static_cast<To*>(out.data);
+        list.count[at] = count;
+        list.is_aligned[at] = is_aligned(x.data, 16) && is_aligned(out.data, 16) ? 1 : 0;
+        list.first_block[at + 1] = list.first_block[at] + static_cast<int32_t>(blocks);
+        ++list.tensors;
+    }
+    if (list.tensors == 0) return;
+    launch<cast_tensors<To>>(Grid{list.first_block[list.tensors], elementwise_threads}, stream, list);
+}
+
 void copy_view(const TensorView& from, const TensorView& out, Stream stream) {
     const TensorView x = broadcast_to(from, out);
     const StridedAxes<2> axes({&out, &x});
     const int64_t count = axes.count();
     if (count == 0) return;
-    const bool is_plain =
-        axes.is_dense() && axes.strides[1][0] == 1 && !x.is_host_scalar && x.dtype == out.dtype;
-    if (is_plain && is_aligned(x.data, 16) && is_aligned(out.data, 16)) {
+    const bool is_plain = axes.is_dense() && axes.strides[1][0] == 1 && !x.is_host_scalar &&
+                          is_aligned(x.data, 16) && is_aligned(out.data, 16);
+    if (is_plain && cast_floats(x, out, count, stream)) return;
+    if (is_plain && x.dtype == out.dtype) {
         with_bits(item_size(x.dtype), [&](auto bits) {
             using Stored = decltype(bits);
             launch<copy_dense<Stored>>(elementwise_grid(count, pack_width<Stored>), stream,
@@ -71,6 +183,13 @@ void copy(const OpCall& call, const NoParams&, Queue& queue) {
 
 // x [...] -> out [...], dense in row-major order
 void contiguous(const OpCall& call, const NoParams& params, Queue& queue) { copy(call, params, queue); }
+
+// x [...] float32 each -> [...] float16 or bfloat16 each
+void cast_all(const OpCall& call, const NoParams&, Queue& queue) {
+    check_cast_all(call);
+    if (call.outputs[0].dtype == DType::float16) return cast_list<Float16>(call, queue.stream());
+    cast_list<BFloat16>(call, queue.stream());
+}
 
 // -> out [...], every element = value
 void fill(const OpCall& call, const FillParams& params, Queue& queue) {

@@ -37,6 +37,7 @@ void fuse_calls(Program& program) {
     fuse_convolutions(rewrite);
     fuse_linear_layers(rewrite);
     fuse_updates(rewrite);
+    fuse_casts(rewrite);
     fuse_chains(rewrite);
     rewrite.finish();
     mark_reordered(program);

@@ -40,6 +40,10 @@ void fuse_linear_layers(Rewrite& rewrite);
 // those of the single calls.
 void fuse_updates(Rewrite& rewrite);
 
+// What comes from outside in float32, parameters above all, becomes float16 or bfloat16 in one call. The bits
+// are those of the single calls.
+void fuse_casts(Rewrite& rewrite);
+
 // Chains of elementwise functions of floats, in one pass. The bits are those of the single calls.
 void fuse_chains(Rewrite& rewrite);
 

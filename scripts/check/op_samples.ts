@@ -33,6 +33,7 @@ const notSampled = new Map([
     ['batch_norm_relu_backward', 'test/native/batch_norm_fused.test.ts'],
     ['batch_norm_relu_pool', 'test/native/batch_norm_fused.test.ts'],
     ['batch_norm_relu_pool_backward', 'test/native/batch_norm_fused.test.ts'],
+    ['cast_all', 'test/program/fuse_casts.test.ts'],
     ['chain', 'test/native/chain.test.ts'],
     ['linear_activation', 'test/native/linear_fused.test.ts'],
     ['linear_residual', 'test/native/linear_fused.test.ts'],
