@@ -1,41 +1,18 @@
 // The table that the plugin hands to the addon. Nothing is thrown across it.
 #include <cstdio>
-#include <cstring>
-#include <new>
 
 #include "backend/allocator.h"
 #include "backend/error.h"
+#include "backend/guarded.h"
 #include "backend/ops.h"
 #include "backend/plugin.h"
-#include "gemm/choices.h"
 #include "gemm/cublaslt.h"
+#include "graph/graph_table.h"
+#include "runtime/counts.h"
 
 namespace nativegrad::cuda {
 
 namespace {
-
-int32_t report(ErrorMessage* error, Status status, const char* text) {
-    std::snprintf(error->text, sizeof error->text, "%s", text);
-    return static_cast<int32_t>(status);
-}
-
-// Runs the body; what it throws becomes a status, with `[op]` in front where the text names none. Of the
-// runtime's errors, which begin with [cuda], the caller learns which op met them.
-template <class Body>
-int32_t guarded(ErrorMessage* error, const char* op, const Body& body) {
-    try {
-        body();
-        return 0;
-    } catch (const Error& caught) {
-        const bool of_runtime = std::strncmp(caught.what(), "[cuda] ", 7) == 0;
-        if (caught.what()[0] == '[' && !of_runtime) return report(error, caught.status, caught.what());
-        char text[sizeof error->text];
-        std::snprintf(text, sizeof text, "[%s] %s", op, caught.what() + (of_runtime ? 7 : 0));
-        return report(error, caught.status, text);
-    } catch (const std::exception& caught) {
-        return report(error, Status::internal, caught.what());
-    }
-}
 
 Queue& queue_of(DeviceQueue where) { return *static_cast<Queue*>(where.queue); }
 
@@ -44,7 +21,10 @@ int32_t run(const OpCall* call, ErrorMessage* error) {
     return guarded(error, op_name(op), [&] {
         Queue& queue = queue_of(call->where);
         const DeviceScope device(queue.ordinal());
-        function(*call, *static_cast<const Params*>(call->params), queue);
+        const Params& params = *static_cast<const Params*>(call->params);
+        LiveValues* const live = queue.live_values();
+        if (live == nullptr || !live->is_recording()) return function(*call, params, queue);
+        function(*call, live->hidden(params), queue);
     });
 }
 
@@ -76,18 +56,12 @@ void name_library(const char* only, const char* also) {
     guarded(&ignored, "cuda", [&] { name_cublaslt(only, also); });
 }
 
-void configure_products(const char* file, int32_t deterministic) {
-    ErrorMessage ignored;
-    guarded(&ignored, "cuda", [&] { configure_choices(file, deterministic != 0); });
-}
-
 int32_t describe_library(LibraryInfo* info, ErrorMessage* error) {
     return guarded(error, "cuda", [&] {
         const LibraryState state = load_cublaslt();
         if (!state.ready) throw Error(Status::invalid_argument, state.message);
         *info = {};
         std::snprintf(info->path, sizeof info->path, "%s", state.path.c_str());
-        std::snprintf(info->choices, sizeof info->choices, "%s", describe_choices().c_str());
         info->version = static_cast<int64_t>(state.version);
     });
 }
@@ -189,7 +163,6 @@ const BackendTable& table() {
         &count_devices,
         &describe,
         &name_library,
-        &configure_products,
         &describe_library,
         &open,
         &close,
@@ -207,6 +180,8 @@ const BackendTable& table() {
         &limit_memory,
         &reset_peak,
         &give_back_cache,
+        &work_counts,
+        &graph_table(),
         {
 #define X(name, Params, layout) &run<Params, OpCode::name, &ops::name>,
 #include "ops/op_table.def"

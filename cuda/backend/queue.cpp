@@ -59,6 +59,9 @@ Queue::Queue(int ordinal) : ordinal_(ordinal) {
     fill_bytes(faults_, 0, sizeof(Fault), stream_);
 }
 
+Queue::Queue(Queue& root, WorkMemory& memory, LiveValues& live)
+    : ordinal_(root.ordinal()), faults_(root.faults()), work_memory_(&memory), live_(&live) {}
+
 // A read of nothing: what kernels reported is taken in the order of the stream, while other threads may give
 // it more work.
 void Queue::synchronize() { reads_.finish(reads_.begin(nullptr, 0), nullptr); }
@@ -85,20 +88,30 @@ void close_queue(Queue& queue) {
     all.idle[queue.ordinal()].push_back(&queue);
 }
 
-Scratch::Scratch(Queue& queue, size_t bytes)
-    : queue_(queue), bytes_(bytes), data_(allocate_block(queue, bytes)) {
-    for (int32_t attempt = 0; data_ == nullptr && queue.make_room(attempt); ++attempt)
-        data_ = allocate_block(queue, bytes);
-    if (data_ == nullptr) {
-        const int ordinal = queue.ordinal();
-        throw Error(Status::out_of_memory,
-                    "out of memory on cuda:" + std::to_string(ordinal) + ": asked for " +
-                        std::to_string(bytes) + " bytes for a work buffer (" + memory_text(ordinal) +
-                        "); dispose of tensors, make the batch smaller, or raise the limit with "
-                        "setMemoryLimit()");
-    }
+void* take_block(Queue& queue, size_t bytes) {
+    void* data = allocate_block(queue, bytes);
+    for (int32_t attempt = 0; data == nullptr && queue.make_room(attempt); ++attempt)
+        data = allocate_block(queue, bytes);
+    if (data != nullptr) return data;
+    const int ordinal = queue.ordinal();
+    throw Error(Status::out_of_memory,
+                "out of memory on cuda:" + std::to_string(ordinal) + ": asked for " + std::to_string(bytes) +
+                    " bytes for a work buffer (" + memory_text(ordinal) +
+                    "); dispose of tensors, make the batch smaller, or raise the limit with "
+                    "setMemoryLimit()");
 }
 
-Scratch::~Scratch() { release_block(queue_, data_, bytes_); }
+Scratch::Scratch(Queue& queue, size_t bytes)
+    : queue_(queue),
+      bytes_(bytes),
+      data_(queue.work_memory() != nullptr ? queue.work_memory()->take(bytes) : take_block(queue, bytes)) {}
+
+Scratch::~Scratch() {
+    if (queue_.work_memory() != nullptr) {
+        queue_.work_memory()->give_back(data_, bytes_);
+    } else {
+        release_block(queue_, data_, bytes_);
+    }
+}
 
 }  // namespace nativegrad::cuda

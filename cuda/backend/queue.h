@@ -9,6 +9,8 @@
 #include "backend/reads.h"
 #include "backend/staging.h"
 #include "device/fault.h"
+#include "graph/live_values.h"
+#include "graph/work_memory.h"
 #include "runtime/runtime.h"
 
 namespace nativegrad::cuda {
@@ -16,6 +18,9 @@ namespace nativegrad::cuda {
 class Queue {
   public:
     explicit Queue(int ordinal);
+    // What the calls of a graph are given to (graph/step_graph.h), which runs in the order of `root`: faults
+    // are told there, the stream is set by the graph.
+    Queue(Queue& root, WorkMemory& memory, LiveValues& live);
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
 
@@ -23,6 +28,20 @@ class Queue {
     Stream stream() const { return stream_; }
     Staging& staging() { return staging_; }
     Reads& reads() { return reads_; }
+
+    void set_stream(Stream stream) { stream_ = stream; }
+    // Null: the queue's own blocks.
+    WorkMemory* work_memory() const { return work_memory_; }
+    // Null but for a graph's calls.
+    LiveValues* live_values() const { return live_; }
+
+    // A kernel's argument that follows from slots: recipe(params), now or anew for each step of a graph. The
+    // recipe must look at nothing but the parameters and what it holds by value.
+    template <class Params, class Recipe>
+    auto live(const Params& params, const Recipe& recipe) const -> Live<decltype(recipe(params))> {
+        if (live_ == nullptr) return {recipe(params), nullptr};
+        return live_->argument(params, recipe);
+    }
 
     // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
     // the next wait of any thread throws it. `op` is the op that runs.
@@ -47,6 +66,8 @@ class Queue {
     Reads reads_{*this};
     MakeRoom make_room_ = nullptr;
     void* owner_ = nullptr;
+    WorkMemory* work_memory_ = nullptr;
+    LiveValues* live_ = nullptr;
 };
 
 // Throws what a kernel reported, if it did.
@@ -57,8 +78,11 @@ void throw_fault(const Fault& fault);
 Queue& open_queue(int ordinal);
 void close_queue(Queue& queue);
 
+// A block of the queue's memory. Throws Error out_of_memory, with the sizes, when also the queue's owner can
+// give none back.
+void* take_block(Queue& queue, size_t bytes);
+
 // Memory that an op needs while it runs; in the order of the queue, so it may be gone before the kernels ran.
-// Throws Error out_of_memory, with the sizes, when also the queue's owner can give none back.
 class Scratch {
   public:
     Scratch(Queue& queue, size_t bytes);

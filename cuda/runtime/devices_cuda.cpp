@@ -6,6 +6,7 @@
 
 #include "backend/error.h"
 #include "runtime/check_cuda.h"
+#include "runtime/counts.h"
 #include "runtime/fault_text.h"
 #include "runtime/runtime.h"
 
@@ -175,6 +176,9 @@ MemoryInfo memory_info() {
     return info;
 }
 
-void synchronize_device() { check(cudaDeviceSynchronize(), "synchronize_device"); }
+void synchronize_device() {
+    count(Work::host_wait);
+    check(cudaDeviceSynchronize(), "synchronize_device");
+}
 
 }  // namespace nativegrad::cuda

@@ -8,6 +8,7 @@
 #include "backend/error.h"
 #include "device/launch.h"
 #include "runtime/check_cuda.h"
+#include "runtime/counts.h"
 #include "runtime/runtime.h"
 
 namespace nativegrad::cuda {
@@ -107,7 +108,7 @@ std::string sticky_error() {
 namespace detail {
 
 void check_launch(int status, const std::string& kernel) {
-    if (status == cudaSuccess) return;
+    if (status == cudaSuccess) return count(Work::launch);
     check(static_cast<cudaError_t>(status), ("launch of " + kernel).c_str());
 }
 

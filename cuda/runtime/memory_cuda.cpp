@@ -1,4 +1,5 @@
 #include "runtime/check_cuda.h"
+#include "runtime/counts.h"
 #include "runtime/runtime.h"
 
 namespace nativegrad::cuda {
@@ -29,7 +30,9 @@ void* allocate(size_t bytes) {
 }
 
 void release(void* data) {
-    if (data != nullptr) check(cudaFree(data), "release");
+    if (data == nullptr) return;
+    count(Work::host_wait);
+    check(cudaFree(data), "release");
 }
 
 void* allocate_async(size_t bytes, Stream stream) {
@@ -57,10 +60,12 @@ void release_host(void* data) {
 void note_in_use(void*, size_t, size_t) {}
 
 void copy_to_device(void* device, const void* host, size_t bytes, Stream stream) {
+    count(Work::copy_to_device);
     copy(device, host, bytes, cudaMemcpyHostToDevice, stream, "copy_to_device");
 }
 
 void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
+    count(Work::copy_to_host);
     copy(host, device, bytes, cudaMemcpyDeviceToHost, stream, "copy_to_host");
 }
 

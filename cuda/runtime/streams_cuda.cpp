@@ -1,4 +1,5 @@
 #include "runtime/check_cuda.h"
+#include "runtime/counts.h"
 #include "runtime/runtime.h"
 
 namespace nativegrad::cuda {
@@ -33,7 +34,10 @@ void destroy(Stream stream) {
     if (stream.handle != nullptr) check(cudaStreamDestroy(native(stream.handle)), "destroy");
 }
 
-void synchronize(Stream stream) { check(cudaStreamSynchronize(native(stream.handle)), "synchronize"); }
+void synchronize(Stream stream) {
+    count(Work::host_wait);
+    check(cudaStreamSynchronize(native(stream.handle)), "synchronize");
+}
 
 bool is_done(Stream stream) { return unless_not_ready(cudaStreamQuery(native(stream.handle)), "is_done"); }
 
@@ -56,7 +60,10 @@ void record(Event event, Stream stream) {
     check(cudaEventRecord(event_of(event), native(stream.handle)), "record");
 }
 
-void synchronize(Event event) { check(cudaEventSynchronize(event_of(event)), "synchronize"); }
+void synchronize(Event event) {
+    count(Work::host_wait);
+    check(cudaEventSynchronize(event_of(event)), "synchronize");
+}
 
 bool is_done(Event event) { return unless_not_ready(cudaEventQuery(event_of(event)), "is_done"); }
 
@@ -108,6 +115,7 @@ bool update(GraphExec exec, Graph graph) {
 }
 
 void launch_graph(GraphExec exec, Stream stream) {
+    count(Work::graph_launch);
     check(cudaGraphLaunch(exec_of(exec), native(stream.handle)), "launch_graph");
 }
 

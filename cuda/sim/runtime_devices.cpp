@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "device/launch.h"
+#include "runtime/counts.h"
 #include "runtime/fault_text.h"
 #include "runtime/runtime.h"
 #include "sim/control.h"
@@ -128,6 +129,8 @@ void* allocate(size_t bytes) {
 }
 void release(void* data) {
     refuse_in_capture("release");
+    // As cudaFree does.
+    if (data != nullptr) count(Work::host_wait);
     release_checked("release", data);
 }
 void* allocate_async(size_t bytes, Stream) {

@@ -1,85 +1,22 @@
-// Streams, events, graphs and launches of the simulated runtime. Work runs at once, in the order of the
-// calls; what a real runtime refuses is refused.
+// Streams, events and launches of the simulated runtime. Work runs at once, in the order of the calls; what a
+// real runtime refuses is refused.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <set>
-#include <vector>
 
 #include "device/launch.h"
+#include "runtime/counts.h"
 #include "sim/control.h"
 #include "sim/delays.h"
-#include "sim/device_state.h"
 #include "sim/heap.h"
 #include "sim/lanes.h"
+#include "sim/stream_state.h"
 #include "sim/submit.h"
 
 namespace nativegrad::cuda {
 
 namespace sim {
 
-namespace {
-
-struct Node {
-    std::string name;
-    std::function<void()> run;
-};
-
-struct Capture {
-    struct StreamState* origin;
-    std::vector<Node> nodes;
-    std::set<struct StreamState*> joined;
-    std::string invalid;  // why it cannot be ended well
-};
-
-struct StreamState {
-    int device;
-    Capture* capture = nullptr;
-    // Of a stream that joined a capture by an event: its work, and how much of it others waited for.
-    uint64_t work = 0, waited = 0;
-    double done = 0;  // when its work is done (sim/delays.h)
-};
-
-struct EventState {
-    int device;
-    bool timing, recorded = false;
-    double milliseconds = 0;
-    Capture* capture = nullptr;
-    StreamState* stream = nullptr;
-    uint64_t work = 0;
-    double done = 0;
-};
-
-struct GraphState {
-    std::vector<Node> nodes;
-};
-
-template <class T>
-std::set<T*>& live() {
-    static std::set<T*>* const handles = new std::set<T*>;
-    return *handles;
-}
-
-template <class T>
-T* checked(const char* call, void* handle, const char* what) {
-    T* state = static_cast<T*>(handle);
-    if (live<T>().count(state) == 0) {
-        refuse(call, std::string(what) + " is no live one: it was destroyed, or never made",
-               Status::invalid_argument);
-    }
-    return state;
-}
-
-template <class T>
-void forget(const char* call, void* handle, const char* what) {
-    T* state = checked<T>(call, handle, what);
-    live<T>().erase(state);
-    delete state;
-}
-
 thread_local Capture* thread_capture = nullptr;
-uint64_t launches = 0;
 
 StreamState& default_stream(int device) {
     static StreamState streams[heap_devices];
@@ -96,7 +33,6 @@ StreamState* stream_state(const char* call, Stream stream) {
     return checked<StreamState>(call, stream.handle, "the stream");
 }
 
-// Runs the work, or records it where the stream is captured.
 void submit(const char* call, Stream stream, std::string name, std::function<void()> work) {
     StreamState* state = stream_state(call, stream);
     if (state->device != current_device()) {
@@ -114,18 +50,9 @@ void submit(const char* call, Stream stream, std::string name, std::function<voi
     work();
 }
 
-void check_device_range(const char* call, const void* data, size_t bytes) {
-    if (!may_touch_range(data, bytes)) {
-        char where[200];
-        describe_address(data, where, sizeof where);
-        refuse(call, std::to_string(bytes) + " bytes at a device address that holds fewer: " + where,
-               Status::invalid_argument);
-    }
-}
+namespace {
 
-void check_host(const char* call, const void* data) {
-    if (in_heap(data)) refuse(call, "the host address is one of a device", Status::invalid_argument);
-}
+uint64_t launches = 0;
 
 // A process may end while another thread launches: what is destroyed then is used no more.
 void stop_at_exit() {
@@ -145,25 +72,9 @@ void run_kernel(const KernelCall& call, int device) {
     throw Error(Status::device_lost, "[cuda] " + error);
 }
 
-void end_thread_capture(Capture* capture) {
-    for (StreamState* stream : live<StreamState>()) {
-        if (stream->capture == capture) stream->capture = nullptr;
-    }
-    for (EventState* event : live<EventState>()) {
-        if (event->capture == capture) event->capture = nullptr;
-    }
-    thread_capture = nullptr;
-}
-
 }  // namespace
 
 uint64_t launch_count() { return launches; }
-
-void refuse_in_capture(const char* call) {
-    if (thread_capture == nullptr) return;
-    thread_capture->invalid = std::string(call) + " was called while a stream was captured";
-    refuse(call, "not allowed while this thread captures a stream");
-}
 
 void submit_work(const char* call, Stream stream, std::string name, std::function<void()> work) {
     std::lock_guard lock(runtime_mutex());
@@ -171,12 +82,17 @@ void submit_work(const char* call, Stream stream, std::string name, std::functio
     submit(call, stream, std::move(name), std::move(work));
 }
 
-// As the driver does at the first launch, where the setup gives kernels a size.
+// As the driver does at the first launch; where the setup gives kernels a size, it needs that much memory.
 static void load_code(const std::string& kernel) {
     Device& device = device_state(current_device());
-    if (setup().code_bytes == 0 || device.loaded.count(kernel) > 0) return;
-    if (memory_info().free_bytes < setup().code_bytes)
-        refuse(("launch of " + kernel).c_str(), "out of memory", Status::out_of_memory);
+    if (device.loaded.count(kernel) > 0) return;
+    const std::string call = "launch of " + kernel;
+    if (thread_capture != nullptr) {
+        thread_capture->invalid = kernel + " was launched for the first time while a stream was captured";
+        refuse(call.c_str(), "its code is not loaded yet, and this thread captures a stream");
+    }
+    if (setup().code_bytes > 0 && memory_info().free_bytes < setup().code_bytes)
+        refuse(call.c_str(), "out of memory", Status::out_of_memory);
     device.loaded.insert(kernel);
 }
 
@@ -185,66 +101,13 @@ void enqueue(const KernelCall& call, Stream stream) {
     enter("launch");
     cuda::detail::check_grid(call.kernel, call.grid);
     load_code(call.kernel);
+    count(Work::launch);
     submit("launch", stream, call.kernel, [call, device = current_device()] { run_kernel(call, device); });
 }
 
 }  // namespace sim
 
 using namespace sim;
-
-void copy_to_device(void* device, const void* host, size_t bytes, Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("copy_to_device");
-    if (bytes == 0) return;
-    check_device_range("copy_to_device", device, bytes);
-    check_host("copy_to_device", host);
-    submit("copy_to_device", stream, "copy_to_device", [=] { std::memcpy(device, host, bytes); });
-}
-
-void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("copy_to_host");
-    if (bytes == 0) return;
-    check_device_range("copy_to_host", device, bytes);
-    check_host("copy_to_host", host);
-    submit("copy_to_host", stream, "copy_to_host",
-           [=] { copy_to_host_at(stream_state("copy_to_host", stream)->done, host, device, bytes); });
-}
-
-void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("copy_on_device");
-    if (bytes == 0) return;
-    check_device_range("copy_on_device", to, bytes);
-    check_device_range("copy_on_device", from, bytes);
-    if (heap_device(to) != heap_device(from)) {
-        refuse("copy_on_device", "the addresses are of two devices: copy_between_devices()",
-               Status::invalid_argument);
-    }
-    submit("copy_on_device", stream, "copy_on_device", [=] { std::memmove(to, from, bytes); });
-}
-
-void copy_between_devices(void* to, int to_device, const void* from, int from_device, size_t bytes,
-                          Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("copy_between_devices");
-    if (bytes == 0) return;
-    check_device_range("copy_between_devices", to, bytes);
-    check_device_range("copy_between_devices", from, bytes);
-    if (heap_device(to) != to_device || heap_device(from) != from_device) {
-        refuse("copy_between_devices", "an address is not of the device that was named",
-               Status::invalid_argument);
-    }
-    submit("copy_between_devices", stream, "copy_between_devices", [=] { std::memcpy(to, from, bytes); });
-}
-
-void fill_bytes(void* data, int value, size_t bytes, Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("fill_bytes");
-    if (bytes == 0) return;
-    check_device_range("fill_bytes", data, bytes);
-    submit("fill_bytes", stream, "fill_bytes", [=] { std::memset(data, value, bytes); });
-}
 
 Stream create_stream(int) {
     std::lock_guard lock(runtime_mutex());
@@ -269,6 +132,7 @@ void synchronize(Stream stream) {
     std::unique_lock lock(runtime_mutex());
     enter("synchronize");
     refuse_in_capture("synchronize");
+    count(Work::host_wait);
     wait_until(stream_state("synchronize", stream)->done, lock);
 }
 
@@ -276,6 +140,7 @@ void synchronize_device() {
     std::unique_lock lock(runtime_mutex());
     enter("synchronize_device");
     refuse_in_capture("synchronize_device");
+    count(Work::host_wait);
     double done = default_stream(current_device()).done;
     for (const StreamState* stream : live<StreamState>()) {
         if (stream->device == current_device()) done = std::max(done, stream->done);
@@ -359,6 +224,7 @@ void synchronize(Event event) {
     std::unique_lock lock(runtime_mutex());
     enter("synchronize");
     refuse_in_capture("synchronize");
+    count(Work::host_wait);
     wait_until(finished_event("synchronize", event)->done, lock);
 }
 
@@ -378,102 +244,6 @@ float elapsed_ms(Event start, Event end) {
         refuse("elapsed_ms", "both events must be made for timing and recorded", Status::invalid_argument);
     }
     return static_cast<float>(to->milliseconds - from->milliseconds);
-}
-
-void begin_capture(Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("begin_capture");
-    if (stream.handle == nullptr) {
-        refuse("begin_capture", "the default stream cannot be captured", Status::invalid_argument);
-    }
-    StreamState* state = stream_state("begin_capture", stream);
-    if (state->capture != nullptr || thread_capture != nullptr) {
-        refuse("begin_capture", "this thread captures a stream already");
-    }
-    state->capture = thread_capture = new Capture{state, {}, {}, {}};
-    state->work = state->waited = 0;
-}
-
-Graph end_capture(Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("end_capture");
-    StreamState* state = checked<StreamState>("end_capture", stream.handle, "the stream");
-    Capture* capture = state->capture;
-    if (capture == nullptr || capture != thread_capture || capture->origin != state) {
-        refuse("end_capture", "this thread's capture did not begin on the stream");
-    }
-    for (StreamState* joined : capture->joined) {
-        if (live<StreamState>().count(joined) != 0 && joined->waited < joined->work &&
-            capture->invalid.empty()) {
-            capture->invalid = "another stream joined the capture and was not waited for at its end";
-        }
-    }
-    end_thread_capture(capture);
-    const std::string invalid = capture->invalid;
-    GraphState* graph = invalid.empty() ? new GraphState{std::move(capture->nodes)} : nullptr;
-    delete capture;
-    if (graph == nullptr) refuse("end_capture", "the capture is invalid: " + invalid);
-    live<GraphState>().insert(graph);
-    return {graph};
-}
-
-bool is_capturing(Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    if (stream.handle == nullptr) return false;
-    return checked<StreamState>("is_capturing", stream.handle, "the stream")->capture != nullptr;
-}
-
-int node_count(Graph graph) {
-    std::lock_guard lock(runtime_mutex());
-    return static_cast<int>(checked<GraphState>("node_count", graph.handle, "the graph")->nodes.size());
-}
-
-namespace {
-// An executable graph is a copy: the graph may be destroyed.
-struct ExecState {
-    std::vector<Node> nodes;
-};
-}  // namespace
-
-GraphExec instantiate(Graph graph) {
-    std::lock_guard lock(runtime_mutex());
-    enter("instantiate");
-    ExecState* exec = new ExecState{checked<GraphState>("instantiate", graph.handle, "the graph")->nodes};
-    live<ExecState>().insert(exec);
-    return {exec};
-}
-
-bool update(GraphExec exec, Graph graph) {
-    std::lock_guard lock(runtime_mutex());
-    enter("update");
-    ExecState* state = checked<ExecState>("update", exec.handle, "the executable graph");
-    const std::vector<Node>& nodes = checked<GraphState>("update", graph.handle, "the graph")->nodes;
-    if (nodes.size() != state->nodes.size()) return false;
-    for (size_t i = 0; i < nodes.size(); ++i) {
-        if (nodes[i].name != state->nodes[i].name) return false;
-    }
-    state->nodes = nodes;
-    return true;
-}
-
-void launch_graph(GraphExec exec, Stream stream) {
-    std::lock_guard lock(runtime_mutex());
-    enter("launch_graph");
-    // A copy: the graph may be destroyed while work of it is recorded in another.
-    const std::vector<Node> nodes =
-        checked<ExecState>("launch_graph", exec.handle, "the executable graph")->nodes;
-    submit("launch_graph", stream, "graph", [nodes] {
-        for (const Node& node : nodes) node.run();
-    });
-}
-
-void destroy(Graph graph) {
-    std::lock_guard lock(runtime_mutex());
-    if (graph.handle != nullptr) forget<GraphState>("destroy", graph.handle, "the graph");
-}
-void destroy(GraphExec exec) {
-    std::lock_guard lock(runtime_mutex());
-    if (exec.handle != nullptr) forget<ExecState>("destroy", exec.handle, "the executable graph");
 }
 
 }  // namespace nativegrad::cuda

@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
 import { loadAddon } from './loader.js';
 
 /** Names and orders of the native contract; `lib/native` looks its numbers up here, so neither side can drift. */
@@ -54,13 +52,22 @@ export interface LibraryFile {
     readonly path: string;
     /** As the library counts it: 130100 is 13.1.0. */
     readonly version: number;
-    /** How many fastest ways of products are known, and where they are kept. */
-    readonly choices: string;
 }
 
 declare const programBrand: unique symbol;
 
 /** A captured program; opaque, freed with the object. */
+/** What the process has asked of the devices of a kind so far. */
+export interface WorkCounts {
+    /** Times that a thread waited for a device. */
+    readonly hostWaits: number;
+    readonly copiesFromHost: number;
+    readonly copiesToHost: number;
+    /** Kernels given to queues one by one. */
+    readonly launches: number;
+    readonly graphLaunches: number;
+}
+
 export interface NativeProgram {
     readonly [programBrand]: true;
 }
@@ -100,6 +107,7 @@ export interface Addon {
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
+    programExecution(program: NativeProgram): string;
     programReordered(program: NativeProgram, tensors: Float64Array): boolean[];
     contract(): Contract;
     move(newTensor: object): void;
@@ -108,10 +116,10 @@ export interface Addon {
     deviceInfo(device: number): DeviceInfo;
     synchronize(device: number): void;
     nameLibrary(only: string, also: string): void;
-    configureProducts(file: string, deterministic: boolean): void;
     library(device: number): LibraryFile;
     memory(device: number): MemoryStatistics;
     deviceMemory(device: number): DeviceMemory;
+    workCounts(device: number): WorkCounts;
     sweep(): number;
     setMemoryLimit(bytes: number, device: number): void;
     emptyCache(device: number): number;
@@ -134,10 +142,6 @@ export const namedPlugin = process.env.NATIVEGRAD_CUDA ?? '';
 
 /** The file or folder of libcublasLt in place of the usual places; empty where none is named. */
 export const namedLibrary = process.env.NATIVEGRAD_CUBLASLT ?? '';
-
-/** The folder of what programs may keep between runs: `XDG_CACHE_HOME` where that is absolute, else `.cache` at home. */
-const namedCache = process.env.XDG_CACHE_HOME ?? '';
-export const cacheFolder = isAbsolute(namedCache) ? namedCache : join(homedir(), '.cache');
 
 /** The CUDA toolkit of the machine; empty where none is named. */
 export const cudaHome = process.env.CUDA_HOME ?? '';

@@ -133,6 +133,11 @@ export interface ProgramSize {
     readonly leastArenaBytes: number;
 }
 
+/** 'graph', or 'calls' with the reason why the device gets the calls of a step one by one. */
+export function programExecution(program: NativeProgram): string {
+    return native.programExecution(program);
+}
+
 export function programSize(program: NativeProgram): ProgramSize {
     native.programStats(program);
     const [calls = 0, buffers = 0, slots = 0, arenaBytes = 0, leastArenaBytes = 0] = block;

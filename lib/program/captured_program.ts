@@ -3,6 +3,7 @@ import { run } from '../native/call.js';
 import {
     checkReplay,
     programCalls,
+    programExecution,
     programSize,
     reorderedSums,
     timed,
@@ -113,6 +114,11 @@ export class CapturedProgram<Result> implements Replayable {
             written: marks.tensors.slice(0, written.length),
             gradients: marks.tensors.slice(written.length),
         };
+    }
+
+    /** How replays run on the device. */
+    get execution(): string {
+        return programExecution(this.native);
     }
 
     get size(): ProgramSize {

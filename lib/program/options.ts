@@ -8,6 +8,11 @@ export interface ProgramReport extends ProgramSize {
      * "BatchNorm2d 'features.1' is in eval mode now", "parameter 'weight' of Linear 'head' is another one now".
      */
     readonly reason: string;
+    /**
+     * How its steps run after the first one: 'graph' is one launch a step, on a GPU; 'calls' is op by op, on the CPU, and on a GPU
+     * with the reason: 'calls, until it has run once', 'calls, since no graph was made: ...'.
+     */
+    readonly execution: string;
     /** The number of the model in the list that `captureModels` got; undefined for `capture`. */
     readonly model?: number;
 }

@@ -122,7 +122,11 @@ export class ProgramCache<Inputs extends readonly Tensor[], Result> {
     }
 
     get reports(): ProgramReport[] {
-        return this.entries.map(({ program, reason }) => ({ ...program.size, reason }));
+        return this.entries.map(({ program, reason }) => ({
+            ...program.size,
+            reason,
+            execution: program.execution,
+        }));
     }
 }
 

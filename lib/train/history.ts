@@ -3,6 +3,8 @@ export interface Execution {
     readonly mode: 'captured' | 'eager';
     /** Why the steps are not captured. */
     readonly reason?: string;
+    /** On a GPU, how captured steps run: 'graph', or 'calls' with the reason (see `ProgramReport.execution`). */
+    readonly program?: string;
 }
 
 /** What one epoch gave. Validation figures are there when validation data was given, accuracy for classifications. */

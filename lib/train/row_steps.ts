@@ -60,6 +60,11 @@ export class RowSteps {
         });
     }
 
+    /** How the program that was used last runs. */
+    get execution(): string {
+        return this.captured.statistics.programs[0]?.execution ?? 'calls';
+    }
+
     /** Runs the first of the steps [steps, samples], at least one; says what they gave. */
     async run(rows: Tensor): Promise<StepFigures> {
         const [steps = 0, size = 0] = rows.shape;

@@ -93,7 +93,10 @@ export class TrainStep {
     }
 
     get execution(): Execution {
-        return this.captured ? { mode: 'captured' } : { mode: 'eager', reason: this.reason ?? '' };
+        if (!this.captured) return { mode: 'eager', reason: this.reason ?? '' };
+        const program =
+            this.rowSteps?.execution ?? this.captured.statistics.programs[0]?.execution ?? 'calls';
+        return program === 'calls' ? { mode: 'captured' } : { mode: 'captured', program };
     }
 
     /** Runs one step. Its tensors join `scope`; the event loop has its turn in between where the step is long. */

@@ -8,6 +8,7 @@ set(abi_text "")
 foreach(
   header
   backend/backend.h
+  backend/graphs.h
   backend/plugin.h
   ops/chain_steps.h
   ops/elementwise_table.def

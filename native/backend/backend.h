@@ -58,8 +58,13 @@ struct DeviceInfo {
 // A library that the backend opens at run time.
 struct LibraryInfo {
     char path[1024];
-    int64_t version;     // 130100 and the like
-    char choices[1280];  // what is known of the fastest ways to use it
+    int64_t version;  // 130100 and the like
+};
+
+// What the process has asked of the backend's devices so far: waits of a host thread, copies from and to the
+// host, kernels and graphs given to queues.
+struct WorkCounts {
+    int64_t host_waits, copies_from_host, copies_to_host, launches, graph_launches;
 };
 
 struct MemoryStats {
@@ -73,6 +78,8 @@ struct MemoryStats {
 // where nothing is left to try, as on another thread than the owner's.
 using MakeRoom = bool (*)(void* owner, int32_t attempt);
 
+struct GraphTable;
+
 // Functions that return int32_t give a Status, and a message where it is not `ok`.
 struct BackendTable {
     uint64_t abi_hash;
@@ -82,9 +89,6 @@ struct BackendTable {
     // Where the library of large products lies: `only`, a file or folder, or else `also` (a folder) among the
     // usual places. Empty strings name none. Before the first product.
     void (*name_library)(const char* only, const char* also);
-    // The file that keeps which way of making a product was the fastest, empty for none; `deterministic`:
-    // none is timed, and bits are those of every run. At any time.
-    void (*configure_products)(const char* file, int32_t deterministic);
     // Opens it; where that fails the message says what was tried, and products are the backend's own.
     int32_t (*describe_library)(LibraryInfo* info, ErrorMessage* error);
     int32_t (*open_queue)(int32_t ordinal, void** queue, ErrorMessage* error);
@@ -116,6 +120,9 @@ struct BackendTable {
     void (*set_memory_limit)(int32_t ordinal, int64_t bytes);
     void (*reset_peak)(int32_t ordinal);
     int64_t (*empty_cache)(int32_t ordinal);  // returns the bytes given back
+    WorkCounts (*work_counts)();
+    // Null where calls are run one by one.
+    const GraphTable* graphs;
     OpFunction ops[op_count];
 };
 

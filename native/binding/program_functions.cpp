@@ -184,6 +184,14 @@ napi_value program_stats(napi_env env, napi_callback_info info) {
     });
 }
 
+// programExecution(program): "graph", or why its calls run one by one
+napi_value program_execution(napi_env env, napi_callback_info info) {
+    return guarded(env, [&]() -> napi_value {
+        const Arguments arguments(env, info, 1, "programExecution takes a program");
+        return Napi::String::New(env, program_of(env, arguments.values[0])->execution());
+    });
+}
+
 // programReordered(program, tensors: Float64Array): for each result of the program and then for each of the
 // tensors, whose handles are given, whether fused calls add up in another order on the way to it
 napi_value program_reordered(napi_env env, napi_callback_info info) {
@@ -212,6 +220,7 @@ void define_program_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "captureEnd", &capture_end);
     define_function(env, exports, "programCalls", &program_calls);
     define_function(env, exports, "programStats", &program_stats);
+    define_function(env, exports, "programExecution", &program_execution);
     define_function(env, exports, "programReordered", &program_reordered);
 }
 

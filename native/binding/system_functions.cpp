@@ -122,15 +122,7 @@ Napi::Value name_library(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
 }
 
-// configureProducts(file, deterministic): where the fastest ways of products are kept; '' keeps none
-Napi::Value configure_products(const Napi::CallbackInfo& info) {
-    const std::string file = info[0].ToString();
-    const int32_t deterministic = info[1].ToBoolean().Value() ? 1 : 0;
-    if (device_count() > 1) device_at(1).backend->configure_products(file.c_str(), deterministic);
-    return info.Env().Undefined();
-}
-
-// library(device): { path, version, choices } of it, once it opened
+// library(device): { path, version } of it, once it opened
 Napi::Value library(const Napi::CallbackInfo& info) {
     const Device device = device_of(info[0]);
     LibraryInfo found{};
@@ -139,7 +131,6 @@ Napi::Value library(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("path", found.path);
     result.Set("version", static_cast<double>(found.version));
-    result.Set("choices", found.choices);
     return result;
 }
 
@@ -173,6 +164,18 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
     set("cachedBytes", allocator.cached_bytes);
     set("peakBytes", allocator.peak_bytes);
     set("limitBytes", allocator.limit_bytes);
+    return result;
+}
+
+// workCounts(device): what the process has asked of the devices of that kind so far
+Napi::Value work_counts(const Napi::CallbackInfo& info) {
+    const WorkCounts counts = device_of(info[0]).backend->work_counts();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("hostWaits", static_cast<double>(counts.host_waits));
+    result.Set("copiesFromHost", static_cast<double>(counts.copies_from_host));
+    result.Set("copiesToHost", static_cast<double>(counts.copies_to_host));
+    result.Set("launches", static_cast<double>(counts.launches));
+    result.Set("graphLaunches", static_cast<double>(counts.graph_launches));
     return result;
 }
 
@@ -269,10 +272,10 @@ void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "deviceInfo", &call<device_info>);
     define_function(env, exports, "synchronize", &call<synchronize>);
     define_function(env, exports, "nameLibrary", &call<name_library>);
-    define_function(env, exports, "configureProducts", &call<configure_products>);
     define_function(env, exports, "library", &call<library>);
     define_function(env, exports, "deviceMemory", &call<device_memory>);
     define_function(env, exports, "memory", &call<memory>);
+    define_function(env, exports, "workCounts", &call<work_counts>);
     define_function(env, exports, "sweep", &call<sweep>);
     define_function(env, exports, "setMemoryLimit", &call<set_memory_limit>);
     define_function(env, exports, "emptyCache", &call<empty_cache>);

@@ -105,7 +105,6 @@ const BackendTable& cpu_backend() {
         &count_devices,
         &describe,
         [](const char*, const char*) {},
-        [](const char*, int32_t) {},
         &describe_library,
         &open_queue,
         [](DeviceQueue) {},
@@ -123,6 +122,8 @@ const BackendTable& cpu_backend() {
         [](int32_t, int64_t bytes) { cpu::set_allocator_limit(bytes); },
         [](int32_t) { cpu::reset_allocator_peak(); },
         [](int32_t) { return cpu::empty_allocator_cache(); },
+        [] { return WorkCounts{}; },
+        nullptr,
         {
 #define X(name, Params, layout) &guarded<Params, OpCode::name, &cpu::name>,
 #include "ops/op_table.def"

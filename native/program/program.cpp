@@ -1,24 +1,12 @@
 #include "program/program.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <string>
 #include <utility>
 
-#include "backend/error.h"
+#include "program/program_graph.h"
 
 namespace nativegrad {
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-int64_t nanoseconds_since(Clock::time_point begin) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-}
-
-}  // namespace
 
 char* Program::base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const {
     switch (buffer.place) {
@@ -89,60 +77,19 @@ bool Program::share_arena(const Program& other) {
 
 void Program::use_arena(StorageRef memory) {
     arena = std::move(memory);
+    // It would still use the former one.
+    graph_.reset();
     point_at_buffers();
 }
 
-void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
-                     const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
-    const auto& [backend, where] = arena->placement();
-    const auto wait = [backend = backend, where = where] {
-        ErrorMessage error{};
-        require_ok(backend->synchronize(where, &error), error);
-    };
-    done = 0;
-    for (int64_t step = 0; step < steps; ++step, ++done) {
-        if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
-        for (size_t i = 0; i < changing_slots.size(); ++i)
-            slots[static_cast<size_t>(changing_slots[i])] = *rows++;
-        for (const InputPlace& place : input_places_) {
-            const Buffer& buffer = buffers[static_cast<size_t>(place.buffer)];
-            place.view->data = base_of(buffer, step, given) + place.byte_offset;
-        }
-        for (size_t i = 0; i < calls_.size(); ++i) {
-            const auto begin = nanoseconds.empty() ? Clock::time_point{} : Clock::now();
-            try {
-                run_op(*backend, calls_[i].op, calls_[i].call);
-                // A queue takes calls faster than it does them.
-                if (!nanoseconds.empty()) wait();
-            } catch (const Error& error) {
-                if (error.status == Status::device_lost) done = 0;
-                char text[1100];
-                std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)",
-                              error.what(), static_cast<long long>(step + 1), static_cast<long long>(steps));
-                throw Error(error.status, text);
-            }
-            if (!nanoseconds.empty()) nanoseconds[i] += nanoseconds_since(begin);
-        }
-        for (size_t i = 0; i < results.size(); ++i) {
-            const ProgramResult& result = results[i];
-            if (result.bytes == 0) continue;
-            const Buffer& buffer = buffers[static_cast<size_t>(result.buffer)];
-            ErrorMessage error{};
-            require_ok(backend->copy(where, wanted[i].data + step * result.bytes,
-                                     base_of(buffer, step, given) + result.byte_offset,
-                                     static_cast<size_t>(result.bytes), &error),
-                       error);
-        }
-    }
-    // Errors of a device come up here, and the caller may count on what it reads. After a wrong value all the
-    // steps were done, with a harmless one in its place; of a device that is lost, nothing is known.
-    try {
-        wait();
-    } catch (const Error& error) {
-        if (error.status == Status::device_lost) done = 0;
-        throw Error(error.status, std::string(error.what()) + " (in one of " + std::to_string(steps) +
-                                      " steps of a captured program)");
-    }
+std::string Program::execution() const {
+    const std::lock_guard<std::mutex> lock(execution_mutex_);
+    return execution_;
+}
+
+void Program::note_execution(const std::string& text) {
+    const std::lock_guard<std::mutex> lock(execution_mutex_);
+    execution_ = text;
 }
 
 void Program::begin_use() {

@@ -8,9 +8,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/graphs.h"
 #include "tensor/storage.h"
 
 namespace nativegrad {
@@ -69,6 +72,8 @@ struct ProgramOutput {
     StorageRef storage;
 };
 
+class ProgramGraph;
+
 class Program {
   public:
     std::vector<Buffer> buffers;
@@ -102,6 +107,13 @@ class Program {
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
     std::vector<int64_t> nanoseconds;
 
+    // "graph", or "calls" with the reason why they go to the backend one by one. On any thread.
+    std::string execution() const;
+    void note_execution(const std::string& text);
+
+    // First byte of a buffer that is no input.
+    char* address_of(const Buffer& buffer) const { return base_of(buffer, 0, {}); }
+
     // Marks the storages that the program itself holds as in use by a replay, or no longer.
     void begin_use();
     void end_use();
@@ -120,11 +132,46 @@ class Program {
     // First byte of the buffer; for inputs, of the first element in the given step.
     char* base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const;
 
+    // What a replay was asked for.
+    struct Run {
+        int64_t steps;
+        const double* rows;
+        const std::vector<ProgramInput>& given;
+        const std::vector<ProgramOutput>& wanted;
+    };
+
+    // The same from one of its steps on, for a backend.
+    struct GraphArguments {
+        std::vector<GraphSource> sources;
+        std::vector<void*> outputs;
+    };
+    GraphArguments graph_arguments(const Run& run, int64_t step) const;
+
     // Points operands in arena and storages at their elements.
     void point_at_buffers();
+    // Has the calls go to this queue.
+    void aim(DeviceQueue where);
+    void point_at_inputs(const Run& run, int64_t step);
+    void fill_slots(const Run& run, int64_t step);
+
+    // Steps from `step` on, one or more, in the way that is there; returns how many.
+    int64_t run_some(const Run& run, int64_t step, const std::atomic<bool>* stop);
+    // The calls with operands and slots as they are.
+    void run_calls();
+    void run_calls_in_graph();
+    void copy_results(const Run& run, int64_t step);
+    void run_step(const Run& run, int64_t step);
+    int64_t warm_step(const Run& run, int64_t step);
+    // False where the step cannot be a graph.
+    bool record_step();
+    int64_t run_graph(const Run& run, int64_t step, const std::atomic<bool>* stop);
+    void wait() const;
 
     std::vector<Call> calls_;
     std::vector<InputPlace> input_places_;
+    std::shared_ptr<ProgramGraph> graph_;
+    mutable std::mutex execution_mutex_;
+    std::string execution_ = "calls, until it has run once";
 };
 
 }  // namespace nativegrad

@@ -12,7 +12,9 @@ __host__ __device__ constexpr bool divides(BinaryFunction function) {
 
 // a, b [...] -> out [...] = f(a, b), constants p0 and p1
 template <class T>
-__global__ void binary_groups(Walk<2> walk, BinaryFunction function, T p0, T p1, FaultReport report) {
+__global__ void binary_groups(Walk<2> walk, BinaryFunction function, Live<Constants<T>> constants,
+                              FaultReport report) {
+    const Constants<T> c = constants.get();
     each_group<T>(walk, [&](Group<T>(&in)[2], const GroupPlace& place, Group<T>& out) {
         if constexpr (std::is_same_v<T, int64_t>) {
             if (divides(function)) {
@@ -24,7 +26,7 @@ __global__ void binary_groups(Walk<2> walk, BinaryFunction function, T p0, T p1,
                 }
             }
         }
-        apply_binary<T>(function, in[0], in[1], p0, p1, out);
+        apply_binary<T>(function, in[0], in[1], c.p0, c.p1, out);
     });
 }
 
@@ -67,7 +69,7 @@ void binary(const OpCall& call, const BinaryParams& params, Queue& queue) {
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
         launch<binary_groups<T>>(walk.grid(), queue.stream(), walk, function,
-                                 constant_of<T>(params.p0.values[0]), constant_of<T>(params.p1.values[0]),
+                                 queue.live(params, &constants_of<T, BinaryParams>),
                                  queue.fault_report(OpCode::binary));
     });
 }

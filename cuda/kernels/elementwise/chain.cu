@@ -65,13 +65,15 @@ __device__ __forceinline__ void run_steps(const Chain<T>& chain, const GroupPlac
     for (int32_t i = 0; i < chain.step_count; ++i) {
         const ChainStep<T>& step = chain.steps[i];
         Group<T> left, right;
+        T p0 = step.p0, p1 = step.p1;
+        if (chain.changing != nullptr) p0 = chain.changing->p0[i], p1 = chain.changing->p1[i];
         load_step_operand(chain, step.left, i, place, last, slots, left);
         if (step.right >= 0) {
             load_step_operand(chain, step.right, i, place, last, slots, right);
-            apply_binary<T>(static_cast<BinaryFunction>(step.function - chain_unary_count), left, right,
-                            step.p0, step.p1, last);
+            apply_binary<T>(static_cast<BinaryFunction>(step.function - chain_unary_count), left, right, p0,
+                            p1, last);
         } else {
-            apply_unary<T>(static_cast<UnaryFunction>(step.function), left, step.p0, step.p1, last);
+            apply_unary<T>(static_cast<UnaryFunction>(step.function), left, p0, p1, last);
         }
         if (step.slot >= 0) {
 #pragma unroll
@@ -97,7 +99,7 @@ __global__ void chain_groups(Chain<T> chain) {
 
 template <class T>
 void launch_chain(const OpCall& call, const ChainParams& params, Queue& queue) {
-    const Chain<T> chain(call, params);
+    const Chain<T> chain(call, params, queue);
     constexpr size_t enough_shared = 32 * 1024;
     Grid grid = elementwise_grid(chain.count, group);
     while (chain.slot_count * group * sizeof(T) * static_cast<size_t>(grid.threads) > enough_shared) {

@@ -2,6 +2,7 @@
 // for later ones.
 #pragma once
 
+#include "backend/queue.h"
 #include "kernels/elementwise/walk.h"
 #include "ops/chain_steps.h"
 
@@ -17,6 +18,22 @@ struct ChainStep {
     T p0, p1;
 };
 
+// Constants of the steps, where they change.
+template <class T>
+struct ChainConstants {
+    T p0[most_chain], p1[most_chain];
+};
+
+template <class T>
+ChainConstants<T> chain_constants_of(const ChainParams& params) {
+    ChainConstants<T> result{};
+    for (int32_t i = 0; i < params.functions.count; ++i) {
+        result.p0[i] = constant_of<T>(params.p0[i].values[0]);
+        result.p1[i] = constant_of<T>(params.p1[i].values[0]);
+    }
+    return result;
+}
+
 // Inputs of the call, then steps. The result of the step before is at hand; earlier ones lie in slots.
 template <class T>
 struct Chain {
@@ -26,9 +43,12 @@ struct Chain {
     Operand in[most_chain];
     ChainStep<T> steps[most_chain];
     void* out[most_chain];
+    const ChainConstants<T>* changing;  // null: those of the steps
 
-    Chain(const OpCall& call, const ChainParams& params)
+    Chain(const OpCall& call, const ChainParams& params, const Queue& queue)
         : input_count(call.input_count), step_count(params.functions.count), slot_count(0), is_packed(true) {
+        const Live<ChainConstants<T>> constants = queue.live(params, &chain_constants_of<T>);
+        changing = constants.place;
         const TensorView& result = call.outputs[0];
         count = element_count(result);
         period = result.rank == 0 ? 1 : result.shape[result.rank - 1];
@@ -43,8 +63,8 @@ struct Chain {
                         static_cast<int32_t>(right_of(params, i)),
                         -1,
                         output_of(params, i),
-                        constant_of<T>(params.p0[i].values[0]),
-                        constant_of<T>(params.p1[i].values[0])};
+                        constants.value.p0[i],
+                        constants.value.p1[i]};
         }
         set_slots();
     }

@@ -112,4 +112,14 @@ T constant_of(double value) {
     }
 }
 
+template <class T>
+struct Constants {
+    T p0, p1;
+};
+
+template <class T, class Params>
+Constants<T> constants_of(const Params& params) {
+    return {constant_of<T>(params.p0.values[0]), constant_of<T>(params.p1.values[0])};
+}
+
 }  // namespace nativegrad::cuda

@@ -8,9 +8,10 @@ namespace {
 
 // x [...] -> out [...] = f(x), constants p0 and p1
 template <class T>
-__global__ void unary_groups(Walk<1> walk, UnaryFunction function, T p0, T p1) {
+__global__ void unary_groups(Walk<1> walk, UnaryFunction function, Live<Constants<T>> constants) {
+    const Constants<T> c = constants.get();
     each_group<T>(walk, [&](const Group<T>(&in)[1], const GroupPlace&, Group<T>& out) {
-        apply_unary<T>(function, in[0], p0, p1, out);
+        apply_unary<T>(function, in[0], c.p0, c.p1, out);
     });
 }
 
@@ -45,7 +46,7 @@ void unary(const OpCall& call, const UnaryParams& params, Queue& queue) {
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
         launch<unary_groups<T>>(walk.grid(), queue.stream(), walk, function,
-                                constant_of<T>(params.p0.values[0]), constant_of<T>(params.p1.values[0]));
+                                queue.live(params, &constants_of<T, UnaryParams>));
     });
 }
 

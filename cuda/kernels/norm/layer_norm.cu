@@ -44,7 +44,8 @@ __device__ __forceinline__ void normalize_pack(const NormOperands& of, int64_t i
 
 // x [rows, n] (, weight, bias [n]) -> y [rows, n], mean, 1 / standard deviation [rows]; a group per row
 template <class T, bool held>
-__global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, int lanes, double epsilon) {
+__global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, int lanes,
+                                Live<double> epsilon) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -77,7 +78,7 @@ __global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, i
         for (int k = 0; k < row_pack; ++k) squares += i + k < n ? (x[k] - mean) * (x[k] - mean) : T(0);
     });
     const T variance = group.reduce(squares, AddOf(), T(0), parts) / static_cast<T>(length);
-    const T scale = T(1) / sqrt(variance + static_cast<T>(epsilon));
+    const T scale = T(1) / sqrt(variance + static_cast<T>(epsilon.get()));
     each(false, [&](T(&x)[row_pack], int64_t i) {
         normalize_pack(of, i, n, mean, scale, x);
         store_chunk(of.y, of.dtype, base, 1, i, n, of.packs, x);
@@ -86,6 +87,8 @@ __global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, i
     store_as(of.mean, of.mean_dtype, group.index, mean);
     store_as(of.inverse, of.inverse_dtype, group.index, scale);
 }
+
+double epsilon_of(const LayerNormParams& params) { return params.epsilon.values[0]; }
 
 // Dense operands of the gradient; a weight without data is 1.
 struct GradientOperands {
@@ -216,7 +219,7 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
                               affine};
         const int lanes = rows.lanes();
         const Grid grid = group_grid(rows.count, lanes, shared_bytes<T>(block_reduce_parts));
-        const double epsilon = params.epsilon.values[0];
+        const Live<double> epsilon = queue.live(params, &epsilon_of);
         // Sixteen doubles would not stay in registers.
         constexpr bool may_hold = std::is_same_v<T, float>;
         if (may_hold && rows.length <= int64_t{lanes} * row_pack * held_packs) {

@@ -6,11 +6,20 @@ namespace nativegrad::cuda {
 
 namespace {
 
+struct NormNumbers {
+    double epsilon, momentum;
+};
+
+NormNumbers numbers_of(const BatchNormParams& params) {
+    return {params.epsilon.values[0], params.momentum.values[0]};
+}
+
 struct StatisticsOperands {
     VectorIn weight, bias, mean, spread;  // the last two where they are given
     VectorOut to_mean, to_inverse, running_mean, running_variance;
     bool given, training, tracks;
-    double epsilon, momentum, rows;
+    Live<NormNumbers> numbers;
+    double rows;
 };
 
 // moments [C, pieces] or given ones -> mean, 1 / standard deviation [C] (, running ones), factors [3, C]; a
@@ -33,15 +42,16 @@ __global__ void norm_factors(StatisticsOperands of, const MomentState* moments, 
         spread = state.squares < 0 ? 0.0 : state.squares;
     }
     if (lane_index() != 0) return;
+    const NormNumbers numbers = of.numbers.get();
     const double variance = of.training ? spread / of.rows : spread;
-    const double inverse = 1.0 / sqrt(variance + of.epsilon);
+    const double inverse = 1.0 / sqrt(variance + numbers.epsilon);
     factors[j] = static_cast<T>(mean);
     factors[channels + j] = static_cast<T>(inverse * of.weight.at<double>(j));
     factors[2 * channels + j] = of.bias.at<T>(j);
     of.to_mean.set(j, mean);
     of.to_inverse.set(j, inverse);
     if (!of.tracks) return;
-    const double momentum = of.momentum;
+    const double momentum = numbers.momentum;
     of.running_mean.set(j, (1 - momentum) * of.running_mean.get(j) + momentum * mean);
     of.running_variance.set(
         j, (1 - momentum) * of.running_variance.get(j) + momentum * (spread / (of.rows - 1)));
@@ -100,8 +110,7 @@ void batch_statistics(const NormCall& norm, const TensorView& x, T* factors, Que
                                 norm.given,
                                 norm.training,
                                 norm.tracks && norm.rows > 0,
-                                norm.params.epsilon.values[0],
-                                norm.params.momentum.values[0],
+                                queue.live(norm.params, &numbers_of),
                                 static_cast<double>(norm.rows)};
     const ReducePlan plan = ReducePlan::of(x, axes_beside_channels(x), false);
     const FoldWay way = FoldWay::of<T>(x, plan);

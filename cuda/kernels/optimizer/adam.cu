@@ -18,10 +18,11 @@ __device__ __forceinline__ double power(double x, int64_t n) {
 struct AdamOptions {
     AdamStep step;
     double lr, count;
-
-    explicit AdamOptions(const AdamParams& params)
-        : step(adam_step_of(params)), lr(params.lr.values[0]), count(params.step.values[0]) {}
 };
+
+AdamOptions adam_options_of(const AdamParams& params) {
+    return {adam_step_of(params), params.lr.values[0], params.step.values[0]};
+}
 
 // (parameter, gradient, m, v[, largest v]); the formulas of cpu/kernels/optimizer/optimizer_loops.h
 template <class T, int tensors>
@@ -85,9 +86,8 @@ namespace ops {
 
 // groups of (parameter, gradient, m, v[, largest v]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params, Queue& queue) {
-    const AdamOptions options(params);
-    if (params.amsgrad != 0) return update_all<AdamUpdate, 5>(call, options, queue.stream());
-    update_all<AdamUpdate, 4>(call, options, queue.stream());
+    if (params.amsgrad != 0) return update_all<AdamUpdate, 5>(call, params, &adam_options_of, queue);
+    update_all<AdamUpdate, 4>(call, params, &adam_options_of, queue);
 }
 
 }  // namespace ops

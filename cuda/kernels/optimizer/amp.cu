@@ -91,12 +91,12 @@ __global__ void unscale_gradients(TensorList<T, 1> list, const float* inverse, i
 }
 
 // inverse [], squares [calls] -> multiplier [], norm []; one lane
-__global__ void factor_of_norm(const float* inverse, const double* squares, int64_t calls, double max_norm,
-                               float* multiplier, float* norm) {
+__global__ void factor_of_norm(const float* inverse, const double* squares, int64_t calls,
+                               Live<double> max_norm, float* multiplier, float* norm) {
     if (thread_index() != 0) return;
     double total = 0;
     for (int64_t i = 0; i < calls; ++i) total += squares[i];
-    write_factor(max_norm, total, *inverse, multiplier, norm);
+    write_factor(max_norm.get(), total, *inverse, multiplier, norm);
 }
 
 struct FoundFlags {
@@ -105,7 +105,7 @@ struct FoundFlags {
 };
 
 // -> scale [], inverse [], counts [3], found []...; one lane
-__global__ void update_scale(ScaleChange change, float* scale, float* inverse, int32_t* counts,
+__global__ void update_scale(Live<ScaleChange> change, float* scale, float* inverse, int32_t* counts,
                              FoundFlags flags) {
     if (thread_index() != 0) return;
     bool found = false;
@@ -113,8 +113,10 @@ __global__ void update_scale(ScaleChange change, float* scale, float* inverse, i
         found = found || *flags.at[i] != 0;
         *flags.at[i] = 0;
     }
-    change_scale(change, found, scale, inverse, counts);
+    change_scale(change.get(), found, scale, inverse, counts);
 }
+
+double max_norm_of(const AmpFactorParams& params) { return params.max_norm.values[0]; }
 
 constexpr int64_t one_warp = 32;
 
@@ -192,7 +194,7 @@ void amp_factor(const OpCall& call, const AmpFactorParams& params, Queue& queue)
     check_amp_factor(call);
     launch<factor_of_norm>(Grid{1, one_warp}, queue.stream(), element<float>(call.inputs[0]),
                            element<double>(call.inputs[1]), element_count(call.inputs[1]),
-                           params.max_norm.values[0], element<float>(call.outputs[0]),
+                           queue.live(params, &max_norm_of), element<float>(call.outputs[0]),
                            element<float>(call.outputs[1]));
 }
 
@@ -221,7 +223,7 @@ void amp_update(const OpCall& call, const AmpUpdateParams& params, Queue& queue)
     FoundFlags flags;
     flags.count = call.output_count - 3;
     for (int32_t i = 0; i < flags.count; ++i) flags.at[i] = element<int32_t>(call.outputs[3 + i]);
-    launch<update_scale>(Grid{1, one_warp}, queue.stream(), scale_change_of(params),
+    launch<update_scale>(Grid{1, one_warp}, queue.stream(), queue.live(params, &scale_change_of),
                          element<float>(call.outputs[0]), element<float>(call.outputs[1]),
                          element<int32_t>(call.outputs[2]), flags);
 }

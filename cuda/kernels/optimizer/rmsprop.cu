@@ -11,6 +11,10 @@ struct RmspropOptions {
     bool centered;
 };
 
+RmspropOptions rmsprop_options_of(const RmspropParams& params) {
+    return {rmsprop_step_of(params), params.centered != 0};
+}
+
 // (parameter, gradient, mean square[, mean][, velocity])
 template <class T, int tensors>
 struct RmspropUpdate {
@@ -59,11 +63,10 @@ namespace ops {
 
 // groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
 void rmsprop_step(const OpCall& call, const RmspropParams& params, Queue& queue) {
-    const RmspropOptions options{rmsprop_step_of(params), params.centered != 0};
-    const int32_t state = 1 + (options.centered ? 1 : 0) + (params.has_velocity != 0 ? 1 : 0);
-    if (state == 1) return update_all<RmspropUpdate, 3>(call, options, queue.stream());
-    if (state == 2) return update_all<RmspropUpdate, 4>(call, options, queue.stream());
-    update_all<RmspropUpdate, 5>(call, options, queue.stream());
+    const int32_t state = 1 + (params.centered != 0 ? 1 : 0) + (params.has_velocity != 0 ? 1 : 0);
+    if (state == 1) return update_all<RmspropUpdate, 3>(call, params, &rmsprop_options_of, queue);
+    if (state == 2) return update_all<RmspropUpdate, 4>(call, params, &rmsprop_options_of, queue);
+    update_all<RmspropUpdate, 5>(call, params, &rmsprop_options_of, queue);
 }
 
 }  // namespace ops

@@ -11,6 +11,8 @@ struct SgdOptions {
     double age;
 };
 
+SgdOptions sgd_options_of(const SgdParams& params) { return {sgd_step_of(params), params.first.values[0]}; }
+
 // (parameter, gradient[, velocity])
 template <class T, int tensors>
 struct SgdUpdate {
@@ -47,9 +49,8 @@ namespace ops {
 
 // groups of (parameter, gradient[, velocity]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params, Queue& queue) {
-    const SgdOptions options{sgd_step_of(params), params.first.values[0]};
-    if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, options, queue.stream());
-    update_all<SgdUpdate, 2>(call, options, queue.stream());
+    if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, params, &sgd_options_of, queue);
+    update_all<SgdUpdate, 2>(call, params, &sgd_options_of, queue);
 }
 
 }  // namespace ops

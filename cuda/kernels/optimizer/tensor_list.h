@@ -2,6 +2,7 @@
 // tensor that it works on.
 #pragma once
 
+#include "backend/queue.h"
 #include "device/device.h"
 #include "ops/loss_scale.h"
 
@@ -116,7 +117,8 @@ struct Scaled {
 
 // groups of [n] tensors, updated in place; a block takes elements_per_block of one group
 template <class T, int tensors, class Step>
-__global__ void update_tensors(TensorList<T, tensors> list, Step plain, LossScale scale) {
+__global__ void update_tensors(TensorList<T, tensors> list, Live<Step> changing, LossScale scale) {
+    Step plain = changing.get();
     const int32_t low = group_of_block(list);
     T multiplier = 1;
     if (scale.found != nullptr) {
@@ -170,8 +172,9 @@ inline int32_t checked_groups(const OpCall& call, int32_t size, int32_t tensors)
     return groups;
 }
 
-template <class T, int tensors, class Step>
-void launch_updates(const OpCall& call, int32_t size, DType dtype, const Step& step, Stream stream) {
+template <class T, int tensors, class Step, class Params, class Options>
+void launch_updates(const OpCall& call, int32_t size, DType dtype, const Params& params,
+                    Options (*options_of)(const Params&), Queue& queue) {
     TensorList<T, tensors> list;
     for (int32_t i = 0; i < call.output_count; i += size) {
         const TensorView* group = call.outputs + i;
@@ -180,16 +183,20 @@ void launch_updates(const OpCall& call, int32_t size, DType dtype, const Step& s
     }
     if (list.blocks() == 0) return;
     const Grid grid{list.blocks(), optimizer_threads, shared_bytes<double>(2)};
-    launch<update_tensors<T, tensors, Step>>(grid, stream, list, step, LossScale(call));
+    const auto step = queue.live(params, [options_of](const Params& of) { return Step(options_of(of)); });
+    launch<update_tensors<T, tensors, Step>>(grid, queue.stream(), list, step, LossScale(call));
 }
 
-// One launch for the parameters of float32, one for those of float64: Step<T, tensors>(options)
-template <template <class, int> class Step, int tensors, class Options>
-void update_all(const OpCall& call, const Options& options, Stream stream) {
+// One launch for the parameters of float32, one for those of float64: Step<T, tensors>(options_of(params))
+template <template <class, int> class Step, int tensors, class Params, class Options>
+void update_all(const OpCall& call, const Params& params, Options (*options_of)(const Params&),
+                Queue& queue) {
     const int32_t size = update_group_size(call, tensors);
     if (checked_groups(call, size, tensors) == 0) return;
-    launch_updates<float, tensors>(call, size, DType::float32, Step<float, tensors>(options), stream);
-    launch_updates<double, tensors>(call, size, DType::float64, Step<double, tensors>(options), stream);
+    launch_updates<float, tensors, Step<float, tensors>>(call, size, DType::float32, params, options_of,
+                                                         queue);
+    launch_updates<double, tensors, Step<double, tensors>>(call, size, DType::float64, params, options_of,
+                                                           queue);
 }
 
 // One rounding for float, two for double, as the CPU's vector loops and its loops of float64 have it.

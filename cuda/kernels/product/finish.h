@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "device/live.h"
 #include "device/maths.h"
 #include "kernels/values.h"
 
@@ -11,10 +12,16 @@ namespace nativegrad::cuda {
 enum class FinishKind : int32_t { store, relu, add, relu_backward, adam, sgd };
 
 // The numbers of an optimizer's step, folded as on the CPU: adam takes beta1, 1 - beta1, beta2, 1 - beta2,
-// epsilon, step size, root scale, decay, shrink; sgd takes lr, momentum, 1 - dampening, decay.
-struct UpdateStep {
+// epsilon, step size, root scale, decay, shrink; sgd takes lr, momentum, 1 - dampening, decay. first: 1 = the
+// velocity takes the gradient itself.
+struct UpdateNumbers {
     float values[9];
-    bool nesterov, first;
+    bool first;
+};
+
+struct UpdateStep {
+    Live<UpdateNumbers> numbers;
+    bool nesterov;
     // m, v and the largest v (or null); or the velocity (or null)
     float* state[3];
 };
@@ -51,7 +58,8 @@ __device__ __forceinline__ T rounded_to(DType dtype, T value) {
 
 // Kingma and Ba, "Adam" (2015); the bits of optimizer/adam.cu, whatever nvcc would join here
 __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, int64_t at, float gradient) {
-    const float* c = update.values;
+    const UpdateNumbers numbers = update.numbers.get();
+    const float(&c)[9] = numbers.values;
     const float weight = rounded_product(p[at], c[8]);
     const float g = fma(c[7], weight, gradient);
     float* m = update.state[0] + at;
@@ -69,12 +77,13 @@ __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, 
 }
 
 __device__ __forceinline__ void update_sgd(const UpdateStep& update, float* p, int64_t at, float gradient) {
-    const float* c = update.values;
+    const UpdateNumbers numbers = update.numbers.get();
+    const float(&c)[9] = numbers.values;
     const float g = fma(c[3], p[at], gradient);
     float step = g;
     if (update.state[0] != nullptr) {
         float* velocity = update.state[0] + at;
-        const float v = update.first ? g : fma(c[1], *velocity, c[2] * g);
+        const float v = numbers.first ? g : fma(c[1], *velocity, c[2] * g);
         *velocity = v;
         step = update.nesterov ? fma(c[1], v, g) : v;
     }

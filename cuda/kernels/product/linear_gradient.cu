@@ -1,10 +1,9 @@
 // The gradients of a linear layer's weight and bias, and the optimizer's step with them in one go.
-#include <cmath>
-
 #include "backend/ops.h"
 #include "kernels/product/column_sums.h"
 #include "kernels/product/linear_checks.h"
 #include "kernels/product/product.h"
+#include "ops/optimizer_params.h"
 
 namespace nativegrad::cuda {
 
@@ -44,6 +43,24 @@ void multiply_gradient(const TensorView& dy, const TensorView& x, const Finish& 
                   operand_of(x, k, x.strides[1], m, x.strides[0]), single_product(), finish, sums},
                  queue);
     if (sums != nullptr && !has_sums) sum_columns(dy, *sums, queue);
+}
+
+UpdateNumbers adam_numbers_of(const AdamParams& params) {
+    const AdamStep s = adam_step_of(params);
+    const double numbers[9] = {s.beta1,     1 - s.beta1,  s.beta2, 1 - s.beta2, s.epsilon,
+                               s.step_size, s.root_scale, s.decay, s.shrink};
+    UpdateNumbers result{};
+    for (int i = 0; i < 9; ++i) result.values[i] = static_cast<float>(numbers[i]);
+    return result;
+}
+
+UpdateNumbers sgd_numbers_of(const SgdParams& params) {
+    const SgdStep s = sgd_step_of(params);
+    const double numbers[4] = {s.lr, s.momentum, 1 - s.dampening, s.decay};
+    UpdateNumbers result{};
+    for (int i = 0; i < 4; ++i) result.values[i] = static_cast<float>(numbers[i]);
+    result.first = s.first != 0;
+    return result;
 }
 
 // dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
@@ -98,31 +115,16 @@ void linear_backward_weight(const OpCall& call, const NoParams&, Queue& queue) {
 // dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
 // with dw = dy^T x (and db = sums of dy's columns)
 void linear_backward_weight_adam(const OpCall& call, const AdamParams& params, Queue& queue) {
-    const double beta1 = params.beta1.values[0], beta2 = params.beta2.values[0], lr = params.lr.values[0];
-    const double count = params.step.values[0], decay = params.weight_decay.values[0];
-    const bool decoupled = params.decoupled != 0;
-    const double numbers[9] = {beta1,
-                               1 - beta1,
-                               beta2,
-                               1 - beta2,
-                               params.epsilon.values[0],
-                               lr / (1 - std::pow(beta1, count)),
-                               1 / std::sqrt(1 - std::pow(beta2, count)),
-                               decoupled ? 0 : decay,
-                               decoupled ? 1 - lr * decay : 1};
     UpdateStep step{};
-    for (int i = 0; i < 9; ++i) step.values[i] = static_cast<float>(numbers[i]);
+    step.numbers = queue.live(params, &adam_numbers_of);
     update_group(call, params.amsgrad != 0 ? 4 : 3, FinishKind::adam, step, queue);
 }
 
 // dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
 void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params, Queue& queue) {
-    const double numbers[4] = {params.lr.values[0], params.momentum.values[0], 1 - params.dampening.values[0],
-                               params.weight_decay.values[0]};
     UpdateStep step{};
-    for (int i = 0; i < 4; ++i) step.values[i] = static_cast<float>(numbers[i]);
+    step.numbers = queue.live(params, &sgd_numbers_of);
     step.nesterov = params.nesterov != 0;
-    step.first = params.first.values[0] != 0;
     update_group(call, params.has_velocity != 0 ? 2 : 1, FinishKind::sgd, step, queue);
 }
 

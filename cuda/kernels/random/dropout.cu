@@ -7,6 +7,17 @@ namespace nativegrad::cuda {
 
 namespace {
 
+struct DropoutNumbers {
+    double probability, scale;
+    uint64_t seed, offset;
+};
+
+DropoutNumbers numbers_of(const DropoutParams& params) {
+    const double probability = params.probability.values[0];
+    return {probability, probability < 1 ? 1.0 / (1.0 - probability) : 0.0,
+            static_cast<uint64_t>(params.seed.values[0]), static_cast<uint64_t>(params.offset.values[0])};
+}
+
 // What is dropped depends on the place in logical order, so the axes are walked in that order: operand 0 is a
 // row-major tensor that nobody has.
 struct DropoutPlan {
@@ -16,8 +27,7 @@ struct DropoutPlan {
     bool is_packed;  // x and y are row-major
     int64_t count;
     StridedAxes<3> axes;
-    double probability;
-    uint64_t seed, offset;
+    Live<DropoutNumbers> numbers;
 };
 
 TensorView logical_order(const TensorView& y) {
@@ -37,15 +47,17 @@ __device__ __forceinline__ void drop_packed(const DropoutPlan& plan, int64_t fir
 
 // x [...] -> y [...] = x * scale where kept, x * 0 elsewhere; one block of random words for each group
 template <class T>
-__global__ void drop_groups(DropoutPlan plan, T scale) {
+__global__ void drop_groups(DropoutPlan plan) {
+    const DropoutNumbers numbers = plan.numbers.get();
+    const T scale = static_cast<T>(numbers.scale);
     const int64_t groups = (plan.count + group - 1) / group;
     for (int64_t g = grid_thread_index(); g < groups; g += grid_thread_count()) {
-        const PhiloxBlock block = philox(plan.seed, plan.offset + static_cast<uint64_t>(g), 0);
+        const PhiloxBlock block = philox(numbers.seed, numbers.offset + static_cast<uint64_t>(g), 0);
         Group<T> factors;
 #pragma unroll
         for (int i = 0; i < group; ++i) {
             const double number = static_cast<double>(uniform_float(block.values[i]));
-            factors[i] = number >= plan.probability ? scale : T(0);
+            factors[i] = number >= numbers.probability ? scale : T(0);
         }
         if (plan.is_packed && (g + 1) * group <= plan.count) {
             drop_packed(plan, g * group, factors);
@@ -70,7 +82,6 @@ void dropout(const OpCall& call, const DropoutParams& params, Queue& queue) {
     expect_operands(call, 1, 1);
     const TensorView& y = call.outputs[0];
     const TensorView x = broadcast_to(call.inputs[0], y), order = logical_order(y);
-    const double probability = params.probability.values[0];
     const int64_t count = element_count(y);
     if (count == 0) return;
     const bool is_packed = is_row_major(x) && is_row_major(y) && is_group_aligned(x.data, x.dtype) &&
@@ -81,13 +92,10 @@ void dropout(const OpCall& call, const DropoutParams& params, Queue& queue) {
                            is_packed,
                            count,
                            StridedAxes<3>({&order, &y, &x}),
-                           probability,
-                           static_cast<uint64_t>(params.seed.values[0]),
-                           static_cast<uint64_t>(params.offset.values[0])};
+                           queue.live(params, &numbers_of)};
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        const T scale = probability < 1 ? static_cast<T>(1.0 / (1.0 - probability)) : T(0);
-        launch<drop_groups<T>>(elementwise_grid(count, group), queue.stream(), plan, scale);
+        launch<drop_groups<T>>(elementwise_grid(count, group), queue.stream(), plan);
     });
 }
 

@@ -93,7 +93,9 @@ __device__ __forceinline__ void draw_values(const Draw& draw, const PhiloxBlock&
 }
 
 // -> out [count], row-major; a lane draws all the values of a counter
-__global__ void random_values(Draw draw, void* out, int64_t count, int per_counter, bool is_packed) {
+__global__ void random_values(Live<Draw> changing, void* out, int64_t count, int per_counter,
+                              bool is_packed) {
+    const Draw draw = changing.get();
     const int64_t counters = (count + per_counter - 1) / per_counter;
     for (int64_t i = grid_thread_index(); i < counters; i += grid_thread_count()) {
         double values[4] = {0, 0, 0, 0};
@@ -135,16 +137,19 @@ void random(const OpCall& call, const RandomParams& params, Queue& queue) {
         fail("no distribution %d", params.distribution);
     const TensorView& out = call.outputs[0];
     if (!is_row_major(out)) fail("writes row-major tensors only");
-    const Draw draw{static_cast<Distribution>(params.distribution),
-                    out.dtype,
-                    params.low.values[0],
-                    params.high.values[0],
-                    counter_value(params.seed, "seed"),
-                    counter_value(params.offset, "offset")};
-    expect_range(draw);
+    const auto draw = queue.live(params, [dtype = out.dtype](const RandomParams& of) {
+        const Draw draw{static_cast<Distribution>(of.distribution),
+                        dtype,
+                        of.low.values[0],
+                        of.high.values[0],
+                        counter_value(of.seed, "seed"),
+                        counter_value(of.offset, "offset")};
+        expect_range(draw);
+        return draw;
+    });
     const int64_t count = element_count(out);
     if (count == 0) return;
-    const int per_counter = values_per_counter(draw.distribution, out.dtype);
+    const int per_counter = values_per_counter(draw.value.distribution, out.dtype);
     const bool is_packed = per_counter == group && is_group_aligned(out.data, out.dtype);
     launch<random_values>(elementwise_grid(count, per_counter), queue.stream(), draw, out.data, count,
                           per_counter, is_packed);

@@ -12,7 +12,7 @@ struct ScoreRows {
     Source scores, labels, weights;
     int64_t rows, classes, row_stride, class_stride, label_stride, weight_stride;
     int64_t ignored;
-    double smoothing;
+    Live<double> smoothing;
 
     template <class T>
     __device__ __forceinline__ T score(int64_t row, int64_t c) const {
@@ -63,8 +63,9 @@ __global__ void cross_entropy_rows(ScoreRows of, void* losses, DType dtype, int6
     const int64_t n = label >= 0 ? of.classes : 0;
     const RowTotal<T> made(of, row, n, group, parts);
     const T log_total = log(made.total);
+    const double smoothed = of.smoothing.get();
     T spread = 0;
-    if (of.smoothing != 0) {
+    if (smoothed != 0) {
         for (int64_t c = group.member; c < n; c += group.lanes)
             spread += of.weight<T>(c) * (made.shift - of.score<T>(row, c) + log_total);
         spread = group.reduce(spread, AddOf(), T(0), parts);
@@ -72,7 +73,7 @@ __global__ void cross_entropy_rows(ScoreRows of, void* losses, DType dtype, int6
     if (!is_first) return;
     T loss = 0;
     if (label >= 0) {
-        const T smoothing = static_cast<T>(of.smoothing);
+        const T smoothing = static_cast<T>(smoothed);
         loss = (T(1) - smoothing) * of.weight<T>(label) * (made.shift - of.score<T>(row, label) + log_total);
         if (smoothing != T(0)) loss += smoothing / static_cast<T>(of.classes) * spread;
     }
@@ -91,14 +92,15 @@ __global__ void cross_entropy_backward_rows(ScoreRows of, Source upstream, int64
     const int64_t label = valid ? of.label(row, group.member == 0, report) : -1;
     const int64_t n = label >= 0 ? of.classes : 0;
     const RowTotal<T> made(of, row, n, group, parts);
+    const double smoothed = of.smoothing.get();
     T weight_sum = static_cast<T>(of.classes);
-    if (of.weights.data != nullptr && of.smoothing != 0) {
+    if (of.weights.data != nullptr && smoothed != 0) {
         weight_sum = 0;
         for (int64_t c = group.member; c < n; c += group.lanes) weight_sum += of.weight<T>(c);
         weight_sum = group.reduce(weight_sum, AddOf(), T(0), parts);
     }
     if (!valid) return;
-    const T smoothing = static_cast<T>(of.smoothing), share = smoothing / static_cast<T>(of.classes);
+    const T smoothing = static_cast<T>(smoothed), share = smoothing / static_cast<T>(of.classes);
     const T on_target = label >= 0 ? (T(1) - smoothing) * of.weight<T>(label) : T(0);
     const T scale = label >= 0 ? load_as<T>(upstream, row * upstream_stride) : T(0);
     for (int64_t c = group.member; c < of.classes; c += group.lanes) {
@@ -113,8 +115,10 @@ __global__ void cross_entropy_backward_rows(ScoreRows of, Source upstream, int64
     }
 }
 
+double smoothing_of(const CrossEntropyParams& params) { return params.label_smoothing.values[0]; }
+
 ScoreRows score_rows(const TensorView& x, const TensorView& labels, const TensorView* weight,
-                     const CrossEntropyParams& params) {
+                     const CrossEntropyParams& params, const Queue& queue) {
     if (x.rank != 2 || labels.rank != 1 || labels.shape[0] != x.shape[0] || is_float(labels.dtype) ||
         (weight != nullptr && (weight->rank != 1 || weight->shape[0] != x.shape[1]))) {
         fail("needs scores [N, C], integer labels [N] and weights [C]");
@@ -130,7 +134,7 @@ ScoreRows score_rows(const TensorView& x, const TensorView& labels, const Tensor
             labels.strides[0],
             weight == nullptr ? 0 : weight->strides[0],
             params.ignore_index,
-            params.label_smoothing.values[0]};
+            queue.live(params, &smoothing_of)};
 }
 
 int lanes_for(int64_t classes) { return classes <= 2048 ? warp_size : group_threads; }
@@ -146,7 +150,7 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params, Queue& 
     expect_operands(call, call.input_count == 3 ? 3 : 2, 1);
     const TensorView &x = call.inputs[0], &losses = call.outputs[0];
     const ScoreRows rows =
-        score_rows(x, call.inputs[1], call.input_count == 3 ? &call.inputs[2] : nullptr, params);
+        score_rows(x, call.inputs[1], call.input_count == 3 ? &call.inputs[2] : nullptr, params, queue);
     with_float_compute(x.dtype, [&](auto type) {
         using T = decltype(type);
         if (rows.rows == 0) return;
@@ -162,7 +166,7 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
     expect_operands(call, call.input_count == 4 ? 4 : 3, 1);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1], &dx = call.outputs[0];
     const ScoreRows rows =
-        score_rows(x, call.inputs[2], call.input_count == 4 ? &call.inputs[3] : nullptr, params);
+        score_rows(x, call.inputs[2], call.input_count == 4 ? &call.inputs[3] : nullptr, params, queue);
     if (!is_row_major(dx)) fail("needs a dense output");
     with_float_compute(x.dtype, [&](auto type) {
         using T = decltype(type);

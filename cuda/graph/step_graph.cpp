@@ -1,0 +1,192 @@
+#include "graph/step_graph.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backend/error.h"
+
+namespace nativegrad::cuda {
+
+namespace {
+
+constexpr size_t input_alignment = 512, list_alignment = 16;
+
+// Rows that the device holds at a time: a longer run sends its numbers in several parts.
+constexpr size_t rows_bytes = size_t{64} << 10;
+constexpr int64_t least_rows = 64, most_rows = 4096;
+
+size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+
+}  // namespace
+
+StepGraph::StepGraph(Queue& root, const GraphPlan& plan)
+    : root_(root),
+      input_spans_(plan.inputs, plan.inputs + plan.input_count),
+      results_(plan.results, plan.results + plan.result_count),
+      live_(plan),
+      work_(root),
+      queue_(root, work_, live_) {
+    size_t bytes = 0;
+    for (const GraphInput& input : input_spans_) {
+        places_.push_back(bytes);
+        bytes += rounded(static_cast<size_t>(input.bytes), input_alignment);
+    }
+    inputs_ = std::make_unique<Block>(root, bytes);
+}
+
+StepGraph::~StepGraph() {
+    try {
+        forget_capture();
+        destroy(exec_);
+    } catch (const Error&) {
+        // The device is lost, and the graph with it.
+    }
+}
+
+StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, char* lists) const {
+    std::vector<StepCopy> parts[4];  // small ones in, small ones out, large ones in, large ones out
+    const auto add = [&](bool out, const StepCopy& copy) {
+        if (copy.bytes > 0) parts[(copy.bytes > most_small_bytes ? 2 : 0) + (out ? 1 : 0)].push_back(copy);
+    };
+    const auto source_of = [&](size_t input, int64_t offset) {
+        const GraphSource from = run != nullptr ? run->sources[input] : GraphSource{nullptr, 0};
+        return GraphSource{static_cast<const char*>(from.data) + offset + first * from.step_bytes,
+                           from.step_bytes};
+    };
+    if (row_bytes_ > 0) {
+        const auto bytes = static_cast<int64_t>(row_bytes_);
+        // A row is copied by one warp, however long it is.
+        parts[0].push_back({lists + rows_offset(), live_block_->data(), bytes, 0, bytes});
+    }
+    for (size_t i = 0; i < input_spans_.size(); ++i) {
+        const GraphSource from = source_of(i, input_spans_[i].first);
+        add(false, {static_cast<const char*>(from.data), inputs_->data() + places_[i], from.step_bytes, 0,
+                    input_spans_[i].bytes});
+    }
+    for (size_t i = 0; i < results_.size(); ++i) {
+        const GraphResult& result = results_[i];
+        const GraphSource from = result.input < 0
+                                     ? GraphSource{result.from, 0}
+                                     : source_of(static_cast<size_t>(result.input), result.offset);
+        char* const to =
+            run != nullptr ? static_cast<char*>(run->outputs[i]) + first * result.bytes : nullptr;
+        add(true, {static_cast<const char*>(from.data), to, from.step_bytes, result.bytes, result.bytes});
+    }
+    Copies copies;
+    const auto range_of = [&](const std::vector<StepCopy>& in, const std::vector<StepCopy>& out) {
+        const auto* at = reinterpret_cast<const StepCopy*>(lists + copies_offset) + copies.list.size();
+        CopyRange range{at, static_cast<int32_t>(in.size()), static_cast<int32_t>(out.size()), 0};
+        for (const std::vector<StepCopy>* part : {&in, &out}) {
+            for (const StepCopy& copy : *part) {
+                range.most_bytes = std::max(range.most_bytes, copy.bytes);
+                copies.list.push_back(copy);
+            }
+        }
+        return range;
+    };
+    const CopyRange small = range_of(parts[0], parts[1]);
+    copies.at = {reinterpret_cast<StepCounter*>(lists), small, range_of(parts[2], parts[3])};
+    return copies;
+}
+
+size_t StepGraph::rows_offset() const {
+    const size_t most_copies = 1 + input_spans_.size() + results_.size();
+    return rounded(copies_offset + most_copies * sizeof(StepCopy), list_alignment);
+}
+
+void StepGraph::write_head(char* to, const GraphRun& run, int64_t first, char* lists) const {
+    const StepCounter counter{0, 0};
+    std::memcpy(to, &counter, sizeof counter);
+    const Copies copies = copies_of(&run, first, lists);
+    if (!copies.list.empty())
+        std::memcpy(to + copies_offset, copies.list.data(), copies.list.size() * sizeof(StepCopy));
+}
+
+void StepGraph::warm(const GraphRun& first) {
+    queue_.set_stream(root_.stream());
+    live_.measure();
+    work_.measure();
+    const Block lists(root_, rows_offset());
+    write_head(upload_.room(rows_offset()), first, 0, lists.data());
+    upload_.send(lists.data(), 0, rows_offset(), root_.stream());
+    // Their kernels are loaded now, too; results go out by the program's own copies.
+    begin_step(copies_of(&first, 0, lists.data()).at, root_.stream());
+}
+
+void StepGraph::record() {
+    row_bytes_ = live_.row_bytes();
+    const size_t work_bytes = work_.measured_bytes();
+    most_rows_ = row_bytes_ == 0
+                     ? most_rows
+                     : std::clamp(static_cast<int64_t>(rows_bytes / row_bytes_), least_rows, most_rows);
+    live_block_ = std::make_unique<Block>(root_, row_bytes_);
+    lists_ = std::make_unique<Block>(root_, rows_offset() + static_cast<size_t>(most_rows_) * row_bytes_);
+    work_block_ = std::make_unique<Block>(root_, work_bytes);
+    live_.record(live_block_->data(), row_bytes_);
+    work_.record(work_block_->data(), work_bytes);
+    // Not the root's stream: others may give it work meanwhile.
+    capturing_ = create_stream();
+    begin_capture(capturing_);
+    queue_.set_stream(capturing_);
+    begin_step(copies_of(nullptr, 0, lists_->data()).at, capturing_);
+}
+
+void StepGraph::finish() {
+    live_.end();
+    const Graph graph = end_capture(capturing_);
+    try {
+        exec_ = instantiate(graph);
+    } catch (const Error&) {
+        destroy(graph);
+        throw;
+    }
+    destroy(graph);
+    forget_capture();
+}
+
+// Ends what was begun and not finished; after a failed call the runtime says so once more, which is no news.
+void StepGraph::forget_capture() {
+    if (capturing_.handle == nullptr) return;
+    const Stream stream = capturing_;
+    capturing_ = {};
+    try {
+        if (is_capturing(stream)) destroy(end_capture(stream));
+    } catch (const Error&) {
+    }
+    destroy(stream);
+}
+
+int64_t StepGraph::launch_steps(int64_t count, bool (*stop)(const void*), const void* owner) {
+    int64_t given = 0;
+    for (; given < count && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_, root_.stream());
+    end_steps(copies_of(nullptr, 0, lists_->data()).at, root_.stream());
+    return given;
+}
+
+int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const void* owner) {
+    const int64_t parts = (run.steps + most_rows_ - 1) / most_rows_;
+    const size_t head = rows_offset();
+    char* const room =
+        upload_.room(static_cast<size_t>(parts) * head + static_cast<size_t>(run.steps) * row_bytes_);
+    const double* values = run.rows;
+    size_t offset = 0;
+    int64_t given = 0;
+    for (int64_t first = 0; first < run.steps; first += most_rows_) {
+        const int64_t count = std::min(most_rows_, run.steps - first);
+        write_head(room + offset, run, first, lists_->data());
+        char* row = room + offset + head;
+        for (int64_t step = 0; step < count; ++step, row += row_bytes_) {
+            live_.write_row(values, row);
+            values += live_.value_count();
+        }
+        const size_t bytes = head + static_cast<size_t>(count) * row_bytes_;
+        upload_.send(lists_->data(), offset, bytes, root_.stream());
+        offset += bytes;
+        const int64_t launched = launch_steps(count, stop, owner);
+        given += launched;
+        if (launched < count) break;
+    }
+    return given;
+}
+
+}  // namespace nativegrad::cuda
