@@ -85,5 +85,6 @@ Case draw_copy(Workbench& bench);
 Case draw_move(Workbench& bench);
 Case draw_batch(Workbench& bench);
 Case draw_optimizer(Workbench& bench);
+Case draw_loss_scaling(Workbench& bench);
 
 }  // namespace nativegrad::fuzz

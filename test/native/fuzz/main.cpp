@@ -35,12 +35,13 @@ const std::vector<Family> families = {
     {"softmax", draw_softmax, 0.08, 0.06},
     {"cross entropy", draw_cross_entropy, 0.07, 0.02},
     {"reductions", draw_reduction, 0.08, 0.05},
-    {"elementwise", draw_elementwise, 0.09, 0.06},
+    {"elementwise", draw_elementwise, 0.07, 0.06},
     {"chains", draw_chain, 0.03, 0.05},
     {"copies", draw_copy, 0.03, 0.01},
     {"moves", draw_move, 0.03, 0.05},
     {"batches", draw_batch, 0.03, 0.15},
     {"optimizers", draw_optimizer, 0.04, 0.04},
+    {"loss scaling", draw_loss_scaling, 0.02, 0.05},
 };
 
 namespace {

@@ -7,9 +7,22 @@ namespace nativegrad::fuzz {
 
 namespace {
 
-std::vector<Check> check_update(const Case& made, int32_t size, const std::function<void(Element&)>& update) {
+// What a loss scaler says; without one there is no count of skipped steps behind each group.
+struct Scaling {
+    bool is_used, found;
+    double multiplier;
+};
+
+Scaling draw_scaling(Random& random) {
+    if (random.chance(0.6)) return {false, false, 1};
+    return {true, random.chance(0.2), random.pick({1.0, 0.25, 0x1p-10})};
+}
+
+std::vector<Check> check_update(const Case& made, int32_t size, const Scaling& scaling,
+                                const std::function<void(Element&)>& update) {
     std::vector<Check> checks;
-    for (size_t group = 0; group < made.outputs.size(); group += static_cast<size_t>(size)) {
+    const size_t step = static_cast<size_t>(size) + (scaling.is_used ? 1 : 0);
+    for (size_t group = 0; group < made.outputs.size(); group += step) {
         const size_t count = made.outputs[group].values.size();
         std::vector<std::vector<Expected>> expected(static_cast<size_t>(size));
         for (size_t i = 0; i < count; ++i) {
@@ -17,16 +30,21 @@ std::vector<Check> check_update(const Case& made, int32_t size, const std::funct
             for (int32_t k = 0; k < size; ++k)
                 before.push_back(made.outputs[group + static_cast<size_t>(k)].values[i]);
             Element after = before;
-            update(after);
+            after[1] *= scaling.multiplier;
+            if (!scaling.found) update(after);
+            after[1] = before[1];
             const double u = unit_roundoff(made.outputs[group].view.dtype);
             for (size_t k = 0; k < after.size(); ++k) {
                 const double scale = std::fabs(before[k]) + std::fabs(before[1]) + std::fabs(after[k]) + 1;
-                expected[k].push_back({after[k], 40 * u * scale});
+                expected[k].push_back({after[k], scaling.found ? 0 : 40 * u * scale});
             }
         }
         for (size_t k = 0; k < expected.size(); ++k)
             checks.push_back(
                 {&made.outputs[group + k], "operand " + std::to_string(k), std::move(expected[k])});
+        if (scaling.is_used)
+            checks.push_back(
+                {&made.outputs[group + expected.size()], "skipped", {{scaling.found ? 1.0 : 0.0, 0}}});
     }
     return checks;
 }
@@ -37,17 +55,27 @@ Case draw_groups(Workbench& bench, OpCode op, const Settings& settings, int32_t 
                  const std::function<double(int32_t)>& low) {
     Random& random = bench.random();
     const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64});
+    const Scaling scaling = draw_scaling(random);
+    const auto number = [&](DType of, double value) {
+        return bench.input({1}, of, Layout::row_major, [value] { return value; });
+    };
     Case made;
+    if (scaling.is_used) {
+        made.inputs.push_back(number(DType::int32, scaling.found ? 1 : 0));
+        if (scaling.multiplier != 1) made.inputs.push_back(number(DType::float32, scaling.multiplier));
+    }
     for (int64_t groups = random.integer(1, 4); groups > 0; --groups) {
         Shape shape{random.size(bench.large() ? 3000 : 300)};
         if (random.chance(0.5)) shape.push_back(random.integer(1, 20));
         for (int32_t k = 0; k < size; ++k)
             made.outputs.push_back(bench.in_place(shape, dtype, Layout::row_major,
                                                   [&] { return random.uniform(low(k), low(k) + 2); }));
+        if (scaling.is_used)
+            made.outputs.push_back(bench.in_place({1}, DType::int32, Layout::row_major, [] { return 0.0; }));
     }
     call_with(made, op, params_of(bench, settings));
-    made.checks = [settings, size](const Case& ran) {
-        return check_update(ran, size, [settings](Element& e) { settings.update(e); });
+    made.checks = [settings, size, scaling](const Case& ran) {
+        return check_update(ran, size, scaling, [settings](Element& e) { settings.update(e); });
     };
     return made;
 }
