@@ -12,31 +12,17 @@ import { keep } from '../tensor/lifetime.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 import { clipGradNorm } from './clip.js';
-import { alignGradient, Optimizer, requireOption } from './optimizer.js';
+import {
+    requireFactors,
+    requireScale,
+    scalerStateNames,
+    type GradScalerOptions,
+    type GradScalerState,
+} from './grad_scaler_options.js';
+import { Optimizer, requireOption } from './optimizer.js';
+import { eachCall, scaledGradients } from './scaled_gradients.js';
 
-export interface GradScalerOptions {
-    /** The first scale. Default: 65536. */
-    initScale?: number;
-    /** The scale grows by this factor after `growthInterval` steps without overflow. Default: 2. */
-    growthFactor?: number;
-    /** It shrinks by this factor after a step with overflow. Default: 0.5. */
-    backoffFactor?: number;
-    /** Default: 2000. */
-    growthInterval?: number;
-    /** False makes `scale` and `step` do nothing of their own. Default: true. */
-    enabled?: boolean;
-}
-
-/** State of a scaler. */
-export interface GradScalerState {
-    readonly scale: number;
-    readonly growthFactor: number;
-    readonly backoffFactor: number;
-    readonly growthInterval: number;
-    /** Steps since the scale was changed. */
-    readonly growthTracker: number;
-    readonly skippedSteps: number;
-}
+export type { GradScalerOptions, GradScalerState } from './grad_scaler_options.js';
 
 export interface ScaledStepOptions {
     /** Scale all gradients so that their norm is at most this, as `clipGradNorm`, within the update. Default: no limit. */
@@ -58,22 +44,6 @@ interface OptimizerStage {
     /** int32 []: 1 where a gradient of this optimizer is not finite. */
     readonly found: Tensor;
     stage: Stage;
-}
-
-/** Operands of a call are at most 128: gradients, and what stands beside them. */
-const gradientsPerCall = 120;
-
-function requireFactors(options: Required<GradScalerOptions>): void {
-    const { initScale, growthFactor, backoffFactor, growthInterval, enabled } = options;
-    const isScale = initScale > 0 && Number.isFinite(Math.fround(initScale));
-    requireOption('GradScaler', 'initScale', initScale, isScale, 'above 0 and finite in float32');
-    requireOption('GradScaler', 'growthFactor', growthFactor, growthFactor > 1, 'above 1');
-    const shrinks = backoffFactor > 0 && backoffFactor < 1;
-    requireOption('GradScaler', 'backoffFactor', backoffFactor, shrinks, 'in (0, 1)');
-    const isCount = Number.isSafeInteger(growthInterval) && growthInterval > 0;
-    requireOption('GradScaler', 'growthInterval', growthInterval, isCount, 'a positive integer');
-    if (typeof enabled !== 'boolean')
-        throw new TypeError(`[GradScaler] enabled must be true or false, got ${describeValue(enabled)}`);
 }
 
 /**
@@ -117,6 +87,7 @@ export class GradScaler {
         };
         requireOptionNames('[GradScaler]', options, Object.keys(defaults));
         this.options = { ...defaults, ...options };
+        requireScale('initScale', this.options.initScale);
         requireFactors(this.options);
         this.initial = { scale: this.options.initScale, growthTracker: 0, skippedSteps: 0 };
     }
@@ -146,7 +117,7 @@ export class GradScaler {
                 '[GradScaler] unscale_() was called for this optimizer already; call update() first',
             );
         const { inverse } = this.started('unscale_');
-        const gradients = gradientsOf('unscale_', optimizer);
+        const gradients = scaledGradients('unscale_', optimizer);
         eachCall(gradients, (share) => {
             run('amp_unscale', [inverse], [own.found, ...share], [], 'GradScaler');
             for (const gradient of share) gradient.version.value++;
@@ -182,7 +153,7 @@ export class GradScaler {
         inverse: Tensor,
         maxNorm: number | undefined,
     ): Tensor | undefined {
-        const gradients = gradientsOf('step', optimizer);
+        const gradients = scaledGradients('step', optimizer);
         if (maxNorm === undefined) {
             if (stage === 'ready')
                 eachCall(gradients, (share) =>
@@ -228,7 +199,7 @@ export class GradScaler {
         run('amp_update', [], [scale, inverse, counts, ...found], factors, 'GradScaler');
         for (const own of used) own.stage = 'ready';
         if (newScale !== undefined) {
-            requireFactors({ ...options, initScale: newScale });
+            requireScale('newScale', newScale);
             noGrad(() => {
                 scale.fill_(newScale);
                 inverse.fill_(1 / Math.fround(newScale));
@@ -279,9 +250,10 @@ export class GradScaler {
      * @throws RangeError, before anything is changed, for numbers out of range.
      */
     loadStateDict(state: GradScalerState): void {
-        requireOptionNames('[GradScaler]', state, stateNames);
+        requireOptionNames('[GradScaler]', state, scalerStateNames);
         const { scale, growthFactor, backoffFactor, growthInterval, growthTracker, skippedSteps } = state;
-        requireFactors({ ...this.options, initScale: scale, growthFactor, backoffFactor, growthInterval });
+        requireScale('scale', scale);
+        requireFactors({ ...this.options, growthFactor, backoffFactor, growthInterval });
         for (const [name, value] of Object.entries({ growthTracker, skippedSteps })) {
             const isCount = Number.isSafeInteger(value) && value >= 0;
             requireOption('GradScaler', name, value, isCount, 'an integer of at least 0');
@@ -334,15 +306,6 @@ export class GradScaler {
     }
 }
 
-const stateNames = Object.keys({
-    scale: true,
-    growthFactor: true,
-    backoffFactor: true,
-    growthInterval: true,
-    growthTracker: true,
-    skippedSteps: true,
-} satisfies Record<keyof GradScalerState, true>);
-
 function newDeviceState(
     { scale, growthTracker, skippedSteps }: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>,
     device: Device,
@@ -358,23 +321,4 @@ function stepUnscaled(optimizer: Optimizer, maxNorm: number | undefined): Tensor
     const norm = maxNorm === undefined ? undefined : clipGradNorm(optimizer.parameters, maxNorm);
     optimizer.step();
     return norm;
-}
-
-/** Gradients as the kernels walk them, without gaps; those that are not are laid out anew. */
-function gradientsOf(method: string, optimizer: Optimizer): Tensor[] {
-    const gradients: Tensor[] = [];
-    for (const parameter of optimizer.parameters) {
-        const { grad } = parameter;
-        if (!grad || grad.size === 0) continue;
-        const aligned = alignGradient(grad, parameter);
-        if (aligned !== grad) parameter.grad = keep(aligned);
-        gradients.push(aligned);
-    }
-    if (gradients.length > 0) return gradients;
-    throw new Error(`[GradScaler] ${method}() found no gradients; call scaler.scale(loss).backward() first`);
-}
-
-function eachCall(gradients: readonly Tensor[], body: (share: readonly Tensor[]) => void): void {
-    for (let first = 0; first < gradients.length; first += gradientsPerCall)
-        body(gradients.slice(first, first + gradientsPerCall));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { capture, nn, optim, tensor, type Tensor } from '../../lib/index.js';
+import { capture, captureModels, nn, optim, tensor, type Tensor } from '../../lib/index.js';
 
 interface GoldenCase {
     readonly optimizer: 'Adam' | 'AdamW' | 'SGD' | 'RMSprop';
@@ -274,6 +274,26 @@ describe('GradScaler', () => {
         });
     }
 
+    it('scales several models side by side as each one alone', async () => {
+        const make = (i: number): { state: () => unknown; step: (x: Tensor) => void } => {
+            const weights = new nn.Parameter(tensor([...golden.weights]));
+            const optimizer = new optim.Adam([weights], { lr: 0.01 * (i + 1) });
+            const scaler = new optim.GradScaler({ initScale: 2 ** i, growthInterval: i + 1 });
+            return {
+                state: () => [stateOf([weights], optimizer), scaler.stateDict()],
+                step: makeIteration(weights, optimizer, scaler, null, 'fused'),
+            };
+        };
+        const states = async (together: boolean): Promise<unknown[]> => {
+            const models = [0, 2, 3].map(make);
+            const steps = models.map(({ step }) => step);
+            if (together) await captureModels(steps).run(inputs.length, [tensor(inputs)]);
+            else for (const step of steps) for (const x of inputs) step(tensor(x));
+            return models.map(({ state }) => state());
+        };
+        assert.deepEqual(await states(true), await states(false));
+    });
+
     it('does nothing where it is off, and takes a scale of the caller', () => {
         const weights = new nn.Parameter(tensor([3, 4]));
         const optimizer = new optim.SGD([weights], { lr: 1 });
@@ -298,8 +318,9 @@ describe('GradScaler', () => {
         const weights = new nn.Parameter(tensor([1]));
         const optimizer = new optim.SGD([weights], { lr: 1 });
         const wrong: [object, RegExp][] = [
-            [{ initScale: 0 }, /\[GradScaler\] initScale must be above 0 and finite in float32, got 0/],
+            [{ initScale: 0 }, /\[GradScaler\] initScale must be above 0 and finite in float32.*got 0/],
             [{ initScale: 1e39 }, /initScale.*got 1e\+39/],
+            [{ initScale: 1e-45 }, /initScale.*as its inverse, got 1e-45/],
             [{ growthFactor: 1 }, /growthFactor must be above 1, got 1/],
             [{ backoffFactor: 1 }, /backoffFactor must be in \(0, 1\), got 1/],
             [{ growthInterval: 2.5 }, /growthInterval must be a positive integer, got 2.5/],
@@ -330,7 +351,10 @@ describe('GradScaler', () => {
         scaler.update();
         const state = scaler.stateDict();
         assert.throws(() => scaler.loadStateDict({ ...state, skippedSteps: -1 }), /skippedSteps/);
-        assert.throws(() => scaler.loadStateDict({ ...state, scale: NaN }), /initScale/);
+        assert.throws(
+            () => scaler.loadStateDict({ ...state, scale: NaN }),
+            /\[GradScaler\] scale must be above 0/,
+        );
         assert.deepEqual(scaler.stateDict(), state);
     });
 });
