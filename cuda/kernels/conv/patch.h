@@ -46,13 +46,14 @@ __device__ __forceinline__ PatchPlaces places_of(const PatchGeometry& geometry, 
     return {first, geometry.place_of(geometry.clamp(pixel + pixels - 1)) + geometry.reach + 1 - first};
 }
 
-// image from (place, channel) -> patch [count, patch_pitch]
-template <int threads, class Half>
-__device__ __forceinline__ void load_patch(Half* patch, const PatchGeometry& geometry, const Half* image,
+// image from (place, channel) -> patch [count, pitch]: channels, and 16 bytes
+template <int threads, class T>
+__device__ __forceinline__ void load_patch(T* patch, const PatchGeometry& geometry, const T* image,
                                            const PatchPlaces& places, int first_channel) {
-    constexpr int chunks = patch_channels / 8;
+    constexpr int width = static_cast<int>(16 / sizeof(T)), pitch = patch_channels + width;
+    constexpr int chunks = patch_channels / width;
     for (int i = thread_index(); i < places.count * chunks; i += threads) {
-        const int place = places.first + i / chunks, channel = first_channel + i % chunks * 8;
+        const int place = places.first + i / chunks, channel = first_channel + i % chunks * width;
         const int line = geometry.padded_columns.small_quotient(place);
         const int picture = geometry.padded_rows.small_quotient(line);
         const int x = place - line * static_cast<int>(geometry.padded_columns.divisor) - geometry.before[1];
@@ -62,7 +63,7 @@ __device__ __forceinline__ void load_patch(Half* patch, const PatchGeometry& geo
                            channel < geometry.channels;
         const int64_t offset =
             picture * geometry.strides[0] + y * geometry.strides[1] + x * geometry.strides[2] + channel;
-        async_copy_or_zero<16>(patch + i / chunks * patch_pitch + i % chunks * 8,
+        async_copy_or_zero<16>(patch + i / chunks * pitch + i % chunks * width,
                                valid ? image + offset : image, valid);
     }
 }

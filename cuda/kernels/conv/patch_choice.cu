@@ -6,9 +6,6 @@ namespace {
 
 Divisor at_least_one(int64_t number) { return Divisor(number > 0 ? number : 1); }
 
-// Shared memory of one of an H100's multiprocessors, and what the system takes of it for each block.
-constexpr int64_t processor_bytes = 228 << 10, block_bytes = 1 << 10;
-
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -53,8 +50,9 @@ PatchGeometry patch_geometry(const ConvShape& shape, const TensorView& image, bo
 }
 
 bool reads_in_chunks(const TensorView& image, int64_t group_channels) {
-    bool fits = image.strides[1] == 1 && group_channels % 8 == 0 && is_aligned(image.data, 16);
-    for (const int axis : {0, 2, 3}) fits = fits && image.strides[axis] % 8 == 0;
+    const int64_t width = 16 / static_cast<int64_t>(item_size(image.dtype));
+    bool fits = image.strides[1] == 1 && group_channels % width == 0 && is_aligned(image.data, 16);
+    for (const int axis : {0, 2, 3}) fits = fits && image.strides[axis] % width == 0;
     return fits;
 }
 

@@ -13,6 +13,9 @@ PatchGeometry patch_geometry(const ConvShape& shape, const TensorView& image, bo
 // Whether 16-byte pieces of channels can be read.
 bool reads_in_chunks(const TensorView& image, int64_t group_channels);
 
+// Bytes of a multiprocessor of an H100, and what the system takes of it for each block.
+constexpr int64_t processor_bytes = 228 << 10, block_bytes = 1 << 10;
+
 // Blocks that an H100 runs at once, one on each of its multiprocessors.
 constexpr int64_t patch_processors = 132;
 
