@@ -1,5 +1,5 @@
 import { native, type DeviceInfo, type DeviceMemory, type LibraryFile } from './native/addon.js';
-import { cudaDevices, CudaError } from './native/cuda_plugin.js';
+import { configureProducts, cudaDevices, CudaError } from './native/cuda_plugin.js';
 import { describeValue } from './support/describe_value.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
@@ -83,6 +83,20 @@ export function productLibrary(): LibraryFile | { readonly reason: string } {
         if (!isMissing) throw error;
         return { reason: error.message };
     }
+}
+
+/**
+ * Which way of making a product is the fastest (an algorithm of cuBLASLt, or an own kernel) is measured at its first call and kept in
+ * `nativegrad/products.txt` of the user's cache folder, so a shape's sums may be added in another order on another machine, or after
+ * that file is deleted. With `true` nothing is measured, and what was is not used: all runs give the same bits. As
+ * torch.use_deterministic_algorithms; no kernel's bits depend on the run otherwise.
+ *
+ * @example
+ * import { cuda } from 'nativegrad';
+ * cuda.setDeterministic(true);
+ */
+export function setDeterministic(deterministic: boolean): void {
+    configureProducts(deterministic);
 }
 
 /**

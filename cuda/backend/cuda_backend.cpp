@@ -6,6 +6,7 @@
 #include "backend/guarded.h"
 #include "backend/ops.h"
 #include "backend/plugin.h"
+#include "gemm/choices.h"
 #include "gemm/cublaslt.h"
 #include "graph/graph_table.h"
 #include "runtime/counts.h"
@@ -56,12 +57,18 @@ void name_library(const char* only, const char* also) {
     guarded(&ignored, "cuda", [&] { name_cublaslt(only, also); });
 }
 
+void configure_products(const char* file, int32_t deterministic) {
+    ErrorMessage ignored;
+    guarded(&ignored, "cuda", [&] { configure_choices(file, deterministic != 0); });
+}
+
 int32_t describe_library(LibraryInfo* info, ErrorMessage* error) {
     return guarded(error, "cuda", [&] {
         const LibraryState state = load_cublaslt();
         if (!state.ready) throw Error(Status::invalid_argument, state.message);
         *info = {};
         std::snprintf(info->path, sizeof info->path, "%s", state.path.c_str());
+        std::snprintf(info->choices, sizeof info->choices, "%s", describe_choices().c_str());
         info->version = static_cast<int64_t>(state.version);
     });
 }
@@ -163,6 +170,7 @@ const BackendTable& table() {
         &count_devices,
         &describe,
         &name_library,
+        &configure_products,
         &describe_library,
         &open,
         &close,

@@ -2,11 +2,14 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "backend/error.h"
+#include "gemm/choices.h"
 #include "gemm/cublaslt.h"
 #include "gemm/library_cuda.h"
 #include "runtime/check_cuda.h"
@@ -78,20 +81,21 @@ class Description {
         set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
         set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
         set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p.epilogue));
-        if (uses_bias(p.epilogue)) {
-            set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+        if (uses_bias(p.epilogue))
             set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<int32_t>(data_type(p.output)));
-        }
-        if (uses_auxiliary(p.epilogue)) {
-            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.auxiliary);
-            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.auxiliary_row);
-        }
+        if (uses_auxiliary(p.epilogue)) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.auxiliary_row);
+        point_to(p);
         if (uses_auxiliary(p.epilogue) && !uses_mask(p.epilogue)) {
             set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, static_cast<int32_t>(data_type(p.output)));
         }
     }
     ~Description() {
         if (handle != nullptr) cublaslt().cublasLtMatmulDescDestroy(handle);
+    }
+    // The vectors of this call.
+    void point_to(const Product& p) {
+        if (uses_bias(p.epilogue)) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+        if (uses_auxiliary(p.epilogue)) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.auxiliary);
     }
     Description(const Description&) = delete;
     Description& operator=(const Description&) = delete;
@@ -194,11 +198,12 @@ struct Operands {
           c(p.output, p.m, p.n, p.row_c, p.batch, p.stride_c) {}
 };
 
-// Empty: cuBLASLt has no algorithm for it on this device.
-using Choice = std::optional<cublasLtMatmulAlgo_t>;
+using Alignments = std::array<uint32_t, 3>;
 
-Choice choose(const Product& p, const Description& description, const Operands& operands,
-              const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
+// The heuristic's best first; empty where cuBLASLt has none for it on this device.
+std::vector<cublasLtMatmulAlgo_t> candidates(const Product& p, const Description& description,
+                                             const Operands& operands, const Alignments& alignments,
+                                             size_t workspace_bytes) {
     Preference preference;
     preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(workspace_bytes));
     // In place would add by atomics, in an order that changes from run to run.
@@ -209,66 +214,139 @@ Choice choose(const Product& p, const Description& description, const Operands& 
     preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments[2]);
     // There is no preference for the bias, which is read as wide as D is written.
     preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, std::min(alignments[2], alignment_of(p.bias)));
-    cublasLtMatmulHeuristicResult_t result{};
+    constexpr int most = 8;
+    cublasLtMatmulHeuristicResult_t results[most] = {};
     int found = 0;
     const cublasStatus_t status = cublaslt().cublasLtMatmulAlgoGetHeuristic(
         cublaslt_handle(), description.handle, operands.b.handle, operands.a.handle, operands.c.handle,
-        operands.c.handle, preference.handle, 1, &result, &found);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0))
-        return std::nullopt;
+        operands.c.handle, preference.handle, most, results, &found);
+    std::vector<cublasLtMatmulAlgo_t> algorithms;
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return algorithms;
     check(status, "cublasLtMatmulAlgoGetHeuristic");
-    return result.algo;
+    for (int i = 0; i < found; ++i) {
+        if (results[i].state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(results[i].algo);
+    }
+    return algorithms;
 }
 
-// Never destroyed: threads may multiply while the process ends.
-struct Choices {
+// All of a shape that is the same in each call. Its descriptions point to the vectors of one call at a time,
+// so calls hold the lock.
+struct Plan {
+    Plan(const Product& p, const Alignments& alignments, size_t workspace_bytes)
+        : description(p),
+          operands(p),
+          algorithms(candidates(p, description, operands, alignments, workspace_bytes)) {}
     std::mutex mutex;
-    std::map<Key, Choice> of;
+    Description description;
+    Operands operands;
+    std::vector<cublasLtMatmulAlgo_t> algorithms;
+    std::optional<size_t> chosen;  // by time, or by the first call where that captures
 };
-Choices& choices() {
-    static Choices* const instance = new Choices;
+
+// Never destroyed: threads may multiply while the process ends.
+struct Plans {
+    std::mutex mutex;
+    std::map<Key, std::shared_ptr<Plan>> of;
+};
+Plans& plans() {
+    static Plans* const instance = new Plans;
     return *instance;
 }
 // Shapes without end must not fill the memory.
-constexpr size_t most_chosen = 4096;
+constexpr size_t most_plans = 4096;
 
-Choice algorithm(const Product& p, const Description& description, const Operands& operands,
-                 const std::array<uint32_t, 3>& alignments, size_t workspace_bytes) {
-    const Key key = key_of(p, alignments, workspace_bytes);
-    Choices& chosen = choices();
+std::shared_ptr<Plan> plan_of(const Key& key, const Product& p, const Alignments& alignments,
+                              size_t workspace_bytes) {
+    Plans& all = plans();
     {
-        std::lock_guard lock(chosen.mutex);
-        const auto known = chosen.of.find(key);
-        if (known != chosen.of.end()) return known->second;
+        const std::lock_guard lock(all.mutex);
+        const auto known = all.of.find(key);
+        if (known != all.of.end()) return known->second;
     }
-    const Choice choice = choose(p, description, operands, alignments, workspace_bytes);
-    std::lock_guard lock(chosen.mutex);
-    if (chosen.of.size() >= most_chosen) chosen.of.clear();
-    chosen.of[key] = choice;
-    return choice;
+    auto made = std::make_shared<Plan>(p, alignments, workspace_bytes);
+    const std::lock_guard lock(all.mutex);
+    if (all.of.size() >= most_plans) all.of.clear();
+    // Another thread's, where it was faster: it may have chosen already.
+    return all.of.emplace(key, std::move(made)).first->second;
+}
+
+// The algorithm's own bytes, as cuBLASLt documents them to be kept for the same version of it.
+std::string text_of(const cublasLtMatmulAlgo_t& algorithm) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(&algorithm);
+    std::string text;
+    for (size_t i = 0; i < sizeof algorithm; ++i) {
+        constexpr const char* digits = "0123456789abcdef";
+        text += digits[bytes[i] / 16];
+        text += digits[bytes[i] % 16];
+    }
+    return text;
+}
+
+std::string text_of(const Key& key) {
+    std::string text = choice_place() + " product";
+    // The device's number says nothing to another process.
+    for (size_t i = 1; i < key.size(); ++i) text += " " + std::to_string(key[i]);
+    return text;
+}
+
+// start(algorithm) -> whether cuBLASLt took it. Which of the plan's algorithms is fastest, or what was found
+// to be in an earlier process; the first one where nothing may be timed.
+template <class Start>
+size_t choose(const Plan& plan, const Key& key, const Product& p, Stream stream, const Start& start) {
+    if (plan.algorithms.size() < 2 || !can_time_products()) return 0;
+    const std::string text = text_of(key);
+    if (const std::optional<std::string> known = known_choice(text)) {
+        for (size_t i = 0; i < plan.algorithms.size(); ++i) {
+            if (text_of(plan.algorithms[i]) == *known) return i;
+        }
+    }
+    // A product that adds to its output comes to another end each time.
+    if (p.beta != 0 || is_capturing(stream)) return 0;
+    size_t best = 0;
+    double least = 0;
+    for (size_t i = 0; i < plan.algorithms.size(); ++i) {
+        bool taken = true;
+        const double time = milliseconds_of(stream, [&] { taken = taken && start(plan.algorithms[i]); });
+        if (!taken || (i > 0 && least > 0 && time >= least)) continue;
+        best = i;
+        least = time;
+    }
+    keep_choice(text, text_of(plan.algorithms[best]));
+    return best;
 }
 
 }  // namespace
+
+bool can_time_products() { return true; }
 
 bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
     check_product(p);
     const CublasLt& lt = cublaslt();
     if (p.m == 0 || p.n == 0 || p.batch == 0) return true;
-    const Description description(p);
-    const Operands operands(p);
-    const std::array<uint32_t, 3> alignments = {alignment_of(a), alignment_of(b), alignment_of(c)};
-    const Choice algo = algorithm(p, description, operands, alignments, workspace.bytes);
-    if (!algo.has_value()) return false;
+    const Alignments alignments = {alignment_of(a), alignment_of(b), alignment_of(c)};
+    const Key key = key_of(p, alignments, workspace.bytes);
+    const std::shared_ptr<Plan> plan = plan_of(key, p, alignments, workspace.bytes);
+    if (plan->algorithms.empty()) return false;
     const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
     const bool wide = p.type == DType::float64;
     const void* scales[] = {wide ? static_cast<const void*>(&p.alpha) : &alpha,
                             wide ? static_cast<const void*>(&p.beta) : &beta};
-    with_room([&] {
-        check(lt.cublasLtMatmul(cublaslt_handle(), description.handle, scales[0], b, operands.b.handle, a,
-                                operands.a.handle, scales[1], c, operands.c.handle, c, operands.c.handle,
-                                &*algo, workspace.data, workspace.bytes, native(stream.handle)),
-              "cublasLtMatmul");
-    });
+    const std::lock_guard lock(plan->mutex);
+    plan->description.point_to(p);
+    const Operands& operands = plan->operands;
+    const auto start = [&](const cublasLtMatmulAlgo_t& algorithm) {
+        return lt.cublasLtMatmul(cublaslt_handle(), plan->description.handle, scales[0], b, operands.b.handle,
+                                 a, operands.a.handle, scales[1], c, operands.c.handle, c, operands.c.handle,
+                                 &algorithm, workspace.data, workspace.bytes, native(stream.handle));
+    };
+    const bool deterministic = is_deterministic();
+    if (!deterministic && !plan->chosen.has_value()) {
+        plan->chosen = choose(*plan, key, p, stream, [&](const cublasLtMatmulAlgo_t& algorithm) {
+            return start(algorithm) == CUBLAS_STATUS_SUCCESS;
+        });
+    }
+    const cublasLtMatmulAlgo_t& algorithm = plan->algorithms[deterministic ? 0 : *plan->chosen];
+    with_room([&] { check(start(algorithm), "cublasLtMatmul"); });
     return true;
 }
 

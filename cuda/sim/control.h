@@ -19,6 +19,7 @@ struct Setup {
     size_t code_bytes = 0;  // free memory that the first launch of each kernel wants for its code
     Availability fault = Availability::ready;
     bool cublaslt_missing = false;
+    bool timed = false;           // products are timed, as if that meant something
     bool no_algorithm = false;    // cuBLASLt has none for any product
     double slow_ms = 0;           // what each piece of work on a stream takes
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none

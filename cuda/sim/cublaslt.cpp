@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/error.h"
+#include "gemm/choices.h"
 #include "sim/control.h"
 #include "sim/device_state.h"
 #include "sim/heap.h"
@@ -214,6 +215,8 @@ LibraryState load_cublaslt() {
     }
     return {true, "simulated", 130000, ""};
 }
+
+bool can_time_products() { return sim::setup().timed; }
 
 bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace workspace, Stream stream) {
     check_product(p);

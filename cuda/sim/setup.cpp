@@ -49,6 +49,8 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         setup.capability = std::atoi(value.c_str());
     } else if (name == "block_races") {
         setup.block_races = value != "0";
+    } else if (name == "timed") {
+        setup.timed = value != "0";
     } else if (name == "patience") {
         setup.patience = std::strtoull(value.c_str(), nullptr, 10);
         if (setup.patience == 0) fail("[cuda_sim] patience takes a number of accesses and meetings");

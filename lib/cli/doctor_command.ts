@@ -94,8 +94,9 @@ function describeLibrary(library: LibraryFile | { readonly reason: string }): st
     if ('reason' in library) {
         return `not there, large products are slower: ${library.reason.replace(/^\[cuda\] /, '').replaceAll('\n', '\n' + ' '.repeat(14))}`;
     }
-    const { path, version } = library;
-    return `${Math.floor(version / 10_000)}.${Math.floor(version / 100) % 100}.${version % 100}, ${path}`;
+    const { path, version, choices } = library;
+    const number = `${Math.floor(version / 10_000)}.${Math.floor(version / 100) % 100}.${version % 100}`;
+    return `${number}, ${path}; fastest products: ${choices}`;
 }
 
 async function examineAddon(): Promise<AddonState> {

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { loadAddon } from './loader.js';
 
 /** Names and orders of the native contract; `lib/native` looks its numbers up here, so neither side can drift. */
@@ -52,6 +54,8 @@ export interface LibraryFile {
     readonly path: string;
     /** As the library counts it: 130100 is 13.1.0. */
     readonly version: number;
+    /** How many fastest ways of products are known, and where they are kept. */
+    readonly choices: string;
 }
 
 declare const programBrand: unique symbol;
@@ -116,6 +120,7 @@ export interface Addon {
     deviceInfo(device: number): DeviceInfo;
     synchronize(device: number): void;
     nameLibrary(only: string, also: string): void;
+    configureProducts(file: string, deterministic: boolean): void;
     library(device: number): LibraryFile;
     memory(device: number): MemoryStatistics;
     deviceMemory(device: number): DeviceMemory;
@@ -142,6 +147,10 @@ export const namedPlugin = process.env.NATIVEGRAD_CUDA ?? '';
 
 /** The file or folder of libcublasLt in place of the usual places; empty where none is named. */
 export const namedLibrary = process.env.NATIVEGRAD_CUBLASLT ?? '';
+
+/** The folder of what programs may keep between runs: `XDG_CACHE_HOME` where that is absolute, else `.cache` at home. */
+const namedCache = process.env.XDG_CACHE_HOME ?? '';
+export const cacheFolder = isAbsolute(namedCache) ? namedCache : join(homedir(), '.cache');
 
 /** The CUDA toolkit of the machine; empty where none is named. */
 export const cudaHome = process.env.CUDA_HOME ?? '';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { cudaHome, namedLibrary, namedPlugin, native } from './addon.js';
+import { cacheFolder, cudaHome, namedLibrary, namedPlugin, native } from './addon.js';
 import { addonPath } from './loader.js';
 import { runningBuild } from './running_build.js';
 
@@ -61,6 +61,15 @@ function remedy(paths: readonly string[]): string {
         : '. Build it in a clone of nativegrad (npm run build:cuda), and let NATIVEGRAD_CUDA name the file';
 }
 
+/** Whether products are made the same way in every run, as told before the plugin was there. */
+const products = { deterministic: false };
+
+/** Before the plugin is there, this is only noted. */
+export function configureProducts(deterministic: boolean): void {
+    products.deterministic = deterministic;
+    native.configureProducts(join(cacheFolder, 'nativegrad', 'products.txt'), deterministic);
+}
+
 /**
  * Loads the plugin, once per process; returns how many GPUs it sees, at least one. `op` begins the message.
  *
@@ -76,6 +85,7 @@ export function cudaDevices(op: string): number {
             namedLibrary === '' ? '' : resolve(namedLibrary),
             cudaHome === '' ? '' : join(cudaHome, 'lib64'),
         );
+        configureProducts(products.deterministic);
     } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         throw new CudaError(op, text.replace(/^\[cuda\] /, ''), { cause: error });

@@ -58,7 +58,8 @@ struct DeviceInfo {
 // A library that the backend opens at run time.
 struct LibraryInfo {
     char path[1024];
-    int64_t version;  // 130100 and the like
+    int64_t version;     // 130100 and the like
+    char choices[1280];  // what is known of the fastest ways to use it
 };
 
 // What the process has asked of the backend's devices so far: waits of a host thread, copies from and to the
@@ -89,6 +90,9 @@ struct BackendTable {
     // Where the library of large products lies: `only`, a file or folder, or else `also` (a folder) among the
     // usual places. Empty strings name none. Before the first product.
     void (*name_library)(const char* only, const char* also);
+    // The file that keeps which way of making a product was the fastest, empty for none; `deterministic`:
+    // none is timed, and bits are those of every run. At any time.
+    void (*configure_products)(const char* file, int32_t deterministic);
     // Opens it; where that fails the message says what was tried, and products are the backend's own.
     int32_t (*describe_library)(LibraryInfo* info, ErrorMessage* error);
     int32_t (*open_queue)(int32_t ordinal, void** queue, ErrorMessage* error);

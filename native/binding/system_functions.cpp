@@ -122,7 +122,15 @@ Napi::Value name_library(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
 }
 
-// library(device): { path, version } of it, once it opened
+// configureProducts(file, deterministic): where the fastest ways of products are kept; '' keeps none
+Napi::Value configure_products(const Napi::CallbackInfo& info) {
+    const std::string file = info[0].ToString();
+    const int32_t deterministic = info[1].ToBoolean().Value() ? 1 : 0;
+    if (device_count() > 1) device_at(1).backend->configure_products(file.c_str(), deterministic);
+    return info.Env().Undefined();
+}
+
+// library(device): { path, version, choices } of it, once it opened
 Napi::Value library(const Napi::CallbackInfo& info) {
     const Device device = device_of(info[0]);
     LibraryInfo found{};
@@ -131,6 +139,7 @@ Napi::Value library(const Napi::CallbackInfo& info) {
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("path", found.path);
     result.Set("version", static_cast<double>(found.version));
+    result.Set("choices", found.choices);
     return result;
 }
 
@@ -272,6 +281,7 @@ void define_system_functions(napi_env env, napi_value exports) {
     define_function(env, exports, "deviceInfo", &call<device_info>);
     define_function(env, exports, "synchronize", &call<synchronize>);
     define_function(env, exports, "nameLibrary", &call<name_library>);
+    define_function(env, exports, "configureProducts", &call<configure_products>);
     define_function(env, exports, "library", &call<library>);
     define_function(env, exports, "deviceMemory", &call<device_memory>);
     define_function(env, exports, "memory", &call<memory>);

@@ -105,6 +105,7 @@ const BackendTable& cpu_backend() {
         &count_devices,
         &describe,
         [](const char*, const char*) {},
+        [](const char*, int32_t) {},
         &describe_library,
         &open_queue,
         [](DeviceQueue) {},

@@ -8,9 +8,6 @@ namespace nativegrad::cuda {
 
 namespace {
 
-// Multiplications from which on the library's larger tiles are worth its call.
-constexpr double least_work = 1 << 28;
-
 // Asked once: a library that turns up later would change the bits of products in the middle of a training.
 bool is_library_there() {
     static const bool ready = load_cublaslt().ready;
@@ -63,17 +60,31 @@ bool ends_in_library(const Finish& finish, DType type, int64_t n) {
            finish.bias_batch == 0 && (finish.dtype == type || (is_half && finish.dtype == DType::float32));
 }
 
+// Whether the library can also write the sums of a's rows.
+bool sums_in_library(const TiledProduct& product) {
+    const Finish* sums = product.row_sums;
+    return sums != nullptr && sums->kind == FinishKind::store && sums->dtype == product.finish.dtype &&
+           sums->rounds == sums->dtype && sums->column_stride == 1 && !sums->has_bias &&
+           sums->dtype != DType::float64 && product.batches.count() == 1 && is_aligned(sums->out, 16);
+}
+
 }  // namespace
 
-bool multiply_by_library(const TiledProduct& product, Queue& queue) {
-    const double work = static_cast<double>(product.m) * static_cast<double>(product.n) *
-                        static_cast<double>(product.k) * static_cast<double>(product.batches.count());
+bool library_takes(const TiledProduct& product) {
     const StridedOperand &a = product.a, &b = product.b;
-    if (work < least_work || a.dtype != b.dtype || !is_float(a.dtype)) return false;
+    if (a.dtype != b.dtype || !is_float(a.dtype) || product.k == 0) return false;
     const bool is_double = compute_class(product.finish.dtype) == ComputeClass::f64;
     if (!is_float(product.finish.dtype) || is_double != (a.dtype == DType::float64)) return false;
     Product p;
-    if (!describe(product, p) || !is_library_there()) return false;
+    return describe(product, p) && is_library_there();
+}
+
+bool multiply_by_library(const TiledProduct& product, Queue& queue, bool& has_row_sums) {
+    has_row_sums = false;
+    const StridedOperand &a = product.a, &b = product.b;
+    Product p;
+    if (!library_takes(product) || !describe(product, p)) return false;
+    const bool is_double = p.type == DType::float64;
     const Scratch workspace(queue, product_workspace_bytes);
     const Workspace room{workspace.as<void>(), product_workspace_bytes};
     const Finish& finish = product.finish;
@@ -83,6 +94,13 @@ bool multiply_by_library(const TiledProduct& product, Queue& queue) {
         if (finish.has_bias) {
             p.epilogue = Epilogue::bias;
             p.bias = const_cast<void*>(finish.bias.data);
+        } else if (sums_in_library(product)) {
+            p.epilogue = Epilogue::sum_a;
+            p.bias = product.row_sums->out;
+            has_row_sums = multiply(p, a.data, b.data, finish.out, room, queue.stream());
+            if (has_row_sums) return true;
+            p.epilogue = Epilogue::none;
+            p.bias = nullptr;
         }
         return multiply(p, a.data, b.data, finish.out, room, queue.stream());
     }

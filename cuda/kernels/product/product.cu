@@ -4,6 +4,8 @@
 #include "kernels/product/device_limits.h"
 #include "kernels/product/half_choice.h"
 #include "kernels/product/library_product.h"
+#include "kernels/product/maker.h"
+#include "kernels/product/own_product.h"
 #include "kernels/product/split_choice.h"
 #include "ops/operands.h"
 
@@ -98,9 +100,7 @@ bool multiply_in_one(const TiledProduct& product, Queue& queue) {
 
 }  // namespace
 
-bool multiply(const TiledProduct& product, Queue& queue) {
-    if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return false;
-    if (multiply_by_library(product, queue)) return false;
+bool multiply_by_own_kernels(const TiledProduct& product, Queue& queue) {
     if (multiply_in_one(product, queue)) return true;
     StridedOperand a = product.a, b = product.b;
     a.access = access_of(a, a.dtype, product.batches, 1);
@@ -115,6 +115,14 @@ bool multiply(const TiledProduct& product, Queue& queue) {
         multiply_in_tiles<T>(a, b, product.m, product.n, product.k, product.batches, product.finish, queue);
     });
     return false;
+}
+
+bool multiply(const TiledProduct& product, Queue& queue) {
+    if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return false;
+    bool has_row_sums = false;
+    if (goes_to_library(product, queue) && multiply_by_library(product, queue, has_row_sums))
+        return has_row_sums;
+    return multiply_by_own_kernels(product, queue);
 }
 
 }  // namespace nativegrad::cuda

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { reportOfChild } from '../support/child.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+interface Report {
+    readonly bits: string;
+    readonly choices: string;
+}
+
+describe('the fastest way of a product', function () {
+    this.timeout(180_000);
+    const temporaryFolder = useTemporaryFolder();
+
+    /** A product of 2^24 multiplications, which cuBLASLt of the simulator sums in another order than own kernels do. */
+    const reportWith = (folder: string, { setup = 'timed=1', before = '' } = {}): Report =>
+        reportOfChild(
+            `${before}
+            const uniform = (i) => Math.fround(Math.sin(i * 12.9898) * 43758.5453 % 1);
+            const matrix = (seed, rows, columns) => library.fromTypedArray(
+                Float32Array.from({ length: rows * columns }, (_, i) => uniform(i + seed)), [rows, columns]).to('float16').to('cuda');
+            const [x, w] = [matrix(1, 64, 4096), matrix(2, 4096, 64)];
+            const first = Buffer.from(x.matmul(w).dataSync().buffer).toString('hex');
+            const second = Buffer.from(x.matmul(w).dataSync().buffer).toString('hex');
+            if (first !== second) throw new Error('the second product has other bits');
+            report({ bits: first, choices: library.cuda.productLibrary().choices });`,
+            { XDG_CACHE_HOME: folder, NATIVEGRAD_CUDA_SIM_SETUP: setup },
+        ) as Report;
+    const fileIn = (folder: string): string => join(folder, 'nativegrad', 'products.txt');
+
+    it('is measured once and kept in a file, which later processes follow', () => {
+        const folder = temporaryFolder();
+        const { choices } = reportWith(folder);
+        assert.equal(choices, `1 by time, kept in ${fileIn(folder)}`);
+        assert.deepEqual(readdirSync(join(folder, 'nativegrad')), ['products.txt']);
+        const text = readFileSync(fileIn(folder), 'utf8');
+        assert.match(
+            text,
+            /^nativegrad products 1\n.* driver \d+ cublaslt 130000 plugin \d+ maker .*\t(own|library)\nend\n$/,
+        );
+        const bits = ['own', 'library'].map((maker) => {
+            const chosen = text.replace(/\t.*/, `\t${maker}`);
+            writeFileSync(fileIn(folder), chosen);
+            const found = reportWith(folder).bits;
+            assert.equal(readFileSync(fileIn(folder), 'utf8'), chosen);
+            return found;
+        });
+        assert.notEqual(bits[0], bits[1]);
+        const deterministic = reportWith(folder, { before: 'library.cuda.setDeterministic(true);' });
+        assert.equal(deterministic.bits, bits[0]);
+        assert.equal(deterministic.choices, 'not by time: deterministic');
+    });
+
+    it('is measured anew where the file is broken or cut off', () => {
+        const folder = temporaryFolder();
+        mkdirSync(join(folder, 'nativegrad'));
+        for (const [text, line] of [
+            ['rubbish', 1],
+            ['nativegrad products 1\nkey and no value\nend\n', 2],
+            ['nativegrad products 1\nkey\tvalue\n', 2],
+        ] as const) {
+            writeFileSync(fileIn(folder), text);
+            const idle = reportOfChild('library.cuda.isAvailable(); report(library.cuda.productLibrary());', {
+                XDG_CACHE_HOME: folder,
+            }) as Report;
+            const ignored = `whose content was ignored: line ${line} is not what this program wrote`;
+            assert.equal(idle.choices, `0 by time, kept in ${fileIn(folder)}, ${ignored}`);
+            assert.equal(reportWith(folder).choices, `1 by time, kept in ${fileIn(folder)}`);
+            assert.match(readFileSync(fileIn(folder), 'utf8'), /^nativegrad products 1\n.*\tend\n|\nend\n$/);
+        }
+    });
+
+    it('is kept for the process where the file cannot be written, and not at all where nothing is timed', () => {
+        const folder = temporaryFolder();
+        writeFileSync(join(folder, 'nativegrad'), 'a file in the place of the folder');
+        assert.match(
+            reportWith(folder).choices,
+            /^1 by time, kept in .*, whose content was ignored: it cannot be written$/,
+        );
+        const other = join(folder, 'other');
+        assert.match(reportWith(other, { setup: 'timed=0' }).choices, /^0 by time/);
+        assert.ok(!existsSync(join(other, 'nativegrad')));
+    });
+});
