@@ -21,6 +21,7 @@ struct Setup {
     bool cublaslt_missing = false;
     bool timed = false;           // products are timed, as if that meant something
     bool no_algorithm = false;    // cuBLASLt has none for any product
+    bool no_graph = false;        // none can be instantiated
     double slow_ms = 0;           // what each piece of work on a stream takes
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
     bool block_races = true;      // whether they are looked for

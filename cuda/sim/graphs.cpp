@@ -93,6 +93,7 @@ struct ExecState {
 GraphExec instantiate(Graph graph) {
     std::lock_guard lock(runtime_mutex());
     enter("instantiate");
+    if (setup().no_graph) refuse("instantiate", "out of memory", Status::out_of_memory);
     ExecState* exec = new ExecState{checked<GraphState>("instantiate", graph.handle, "the graph")->nodes};
     live<ExecState>().insert(exec);
     return {exec};

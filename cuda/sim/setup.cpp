@@ -58,6 +58,8 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         setup.cublaslt_missing = true;
     } else if (name == "fault" && value == "no_algorithm") {
         setup.no_algorithm = true;
+    } else if (name == "fault" && value == "no_graph") {
+        setup.no_graph = true;
     } else if (name == "fault") {
         setup.fault = parse_fault(value);
     } else {
