@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { readMnist } from '../../lib/data/mnist_files.js';
 import { compareMixed, MIXED, mixedText, type MixedRow } from './accuracy_mixed.js';
@@ -22,6 +22,7 @@ interface Flags {
     readonly best: string;
     readonly seeds: string;
     readonly threads: string;
+    readonly device: 'cpu' | 'cuda';
     readonly python: string;
     readonly data?: string;
     readonly save?: string;
@@ -38,10 +39,16 @@ const TARGETS = [
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 async function timed(program: Program): Promise<Run> {
     const { seconds, line } = await runProgram(program);
-    const said = JSON.parse(line) as { accuracy?: number; test_accuracy?: number; import_seconds?: number };
+    const said = JSON.parse(line) as Partial<Record<string, number>>;
     const accuracy = said.accuracy ?? said.test_accuracy;
     if (accuracy === undefined) throw new Error(`[bench] no accuracy in ${line}`);
-    return { seconds, withoutImport: seconds - (said.import_seconds ?? 0), accuracy };
+    const { seconds: training, import_seconds: imported = 0 } = said;
+    return {
+        seconds,
+        withoutImport: seconds - imported,
+        accuracy,
+        ...(training === undefined ? {} : { training }),
+    };
 }
 
 class Comparison {
@@ -52,7 +59,8 @@ class Comparison {
 
     pytorch(recipe: Timed, seed: number): Promise<Run> {
         const script = join(HERE, 'fresh', 'accuracy.py');
-        const words = [script, this.flags.threads, this.data, String(seed), JSON.stringify(recipe)];
+        const { threads, device } = this.flags;
+        const words = [script, threads, this.data, String(seed), JSON.stringify(recipe), device];
         return timed({ program: this.flags.python, words });
     }
 
@@ -62,25 +70,46 @@ class Comparison {
             'train',
             ...flags,
         ];
-        words.push('--seed', String(seed), '--threads', this.flags.threads, '--data', this.data, '--json');
+        const { threads, device } = this.flags;
+        words.push(
+            '--seed',
+            String(seed),
+            '--threads',
+            threads,
+            '--device',
+            device,
+            '--data',
+            this.data,
+            '--json',
+        );
         return timed({ program: process.execPath, words: [...words, '--output_dir', join(project, 'runs')] });
     }
+}
+
+interface Side extends Summary {
+    readonly accuracy: number;
+    /** Seconds of the training itself, once everything is set up. */
+    readonly training: Summary | null;
 }
 
 interface Row {
     readonly name: string;
     readonly unit: 's';
-    readonly ours: Summary & { readonly accuracy: number };
-    readonly peers: Readonly<Record<string, Summary & { readonly accuracy: number }>>;
+    readonly ours: Side;
+    readonly peers: Readonly<Record<string, Side>>;
     /** The peer's mean without its import over our mean with everything. */
     readonly ratio: number;
 }
 
 function row(name: string, ours: readonly Run[], theirs: readonly Run[]): Row {
-    const side = (runs: readonly Run[], seconds: readonly number[]): Row['ours'] => ({
-        ...summarize(seconds),
-        accuracy: mean(runs.map((run) => run.accuracy)),
-    });
+    const side = (runs: readonly Run[], seconds: readonly number[]): Side => {
+        const training = runs.flatMap((run) => run.training ?? []);
+        return {
+            ...summarize(seconds),
+            accuracy: mean(runs.map((run) => run.accuracy)),
+            training: training.length > 0 ? summarize(training) : null,
+        };
+    };
     const all = (runs: readonly Run[]): number[] => runs.map((run) => run.seconds);
     const withoutImport = theirs.map((run) => run.withoutImport);
     return {
@@ -137,7 +166,8 @@ async function compareRow(
     );
     for (const [key, side] of Object.entries({ nativegrad: result.ours, ...result.peers }))
         print(
-            `  ${key.padEnd(24)} ${side.median.toFixed(2)} s (at least ${side.min.toFixed(2)})  ${percent(side.accuracy)}`,
+            `  ${key.padEnd(24)} ${side.median.toFixed(2)} s (at least ${side.min.toFixed(2)})  ${percent(side.accuracy)}` +
+                (side.training ? `  training ${side.training.median.toFixed(3)} s` : ''),
         );
     print(`  PyTorch without its import over ours: ${result.ratio.toFixed(2)}\n`);
     return result;
@@ -162,7 +192,7 @@ async function compare(
     return rows;
 }
 
-const ALL = [...TARGETS, ...MIXED].map(({ name }) => name as string);
+const ALL = [...TARGETS, ...MIXED].map(({ name }) => name);
 
 /** The rows that are named, or those against PyTorch. */
 function chosen(names: readonly string[]): readonly string[] {
@@ -180,7 +210,7 @@ function positive(text: string): string {
 const command = new Command('bench:accuracy')
     .description(
         'Times runs from the start of the process to 98.2 % and 99.0 % of test accuracy, next to PyTorch; compares the accuracy ' +
-            'of bfloat16 with that of float32.',
+            'of mixed precision with that of float32.',
     )
     .argument('[rows...]', `of ${ALL.join(', ')} (default: those against PyTorch)`)
     .option('--search', "find PyTorch's best recipes in the grid first (an hour), and keep them")
@@ -188,6 +218,9 @@ const command = new Command('bench:accuracy')
     .option('--best <file>', 'recipes that were found', join(HERE, 'accuracy_best.json'))
     .option('--seeds <n>', 'seeds on each side', positive, '5')
     .option('--threads <n>', 'threads on both sides', positive, String(availableParallelism()))
+    .addOption(
+        new Option('--device <name>', 'where both sides compute').choices(['cpu', 'cuda']).default('cpu'),
+    )
     .option('--python <path>', 'a Python that has torch', 'python3')
     .option('--data <folder>', 'folder of the MNIST files')
     .option('--save <file>', 'write the rows to a JSON file')

@@ -1,13 +1,19 @@
 import { mean, type Run } from './accuracy_search.js';
 import { summarize, type Summary } from './statistics.js';
 
-/** Networks that are trained in float32 and with `--mixed_precision bf16`, seed by seed. */
-export const MIXED = [
-    { name: 'accuracy_bf16_mlp', flags: ['--architecture', 'mlp', '--epochs', '6'] },
-    { name: 'accuracy_bf16_cnn', flags: ['--preset', 'fast'] },
-] as const;
+export interface MixedTarget {
+    readonly name: string;
+    readonly precision: 'bf16' | 'fp16';
+    readonly flags: readonly string[];
+}
 
-/** Points of accuracy that bfloat16 may cost. */
+/** Networks that are trained in float32 and with `--mixed_precision`, seed by seed. */
+export const MIXED: readonly MixedTarget[] = (['bf16', 'fp16'] as const).flatMap((precision) => [
+    { name: `accuracy_${precision}_mlp`, precision, flags: ['--architecture', 'mlp', '--epochs', '6'] },
+    { name: `accuracy_${precision}_cnn`, precision, flags: ['--preset', 'fast'] },
+]);
+
+/** Points of accuracy that a low precision may cost. */
 export const allowedPoints = 0.1;
 
 /** Test accuracy in percent. */
@@ -16,7 +22,7 @@ export interface MixedRow {
     readonly unit: '%';
     readonly ours: Summary & { readonly mean: number; readonly seeds: readonly number[] };
     readonly peers: { readonly nativegrad_f32: MixedRow['ours'] };
-    /** bfloat16's mean less float32's, in points. */
+    /** The low precision's mean less float32's, in points. */
     readonly difference: number;
     readonly ratio: null;
 }
@@ -27,24 +33,24 @@ function side(runs: readonly Run[]): MixedRow['ours'] {
 }
 
 /** Runs of the same seeds in both precisions as a row. */
-export function mixedRow(name: string, bf16: readonly Run[], f32: readonly Run[]): MixedRow {
-    const [ours, theirs] = [side(bf16), side(f32)];
+export function mixedRow(name: string, low: readonly Run[], f32: readonly Run[]): MixedRow {
+    const [ours, theirs] = [side(low), side(f32)];
     const difference = ours.mean - theirs.mean;
     return { name, unit: '%', ours, peers: { nativegrad_f32: theirs }, difference, ratio: null };
 }
 
 /** Trains each seed in both precisions, in turn. */
 export async function compareMixed(
-    { name, flags }: { readonly name: string; readonly flags: readonly string[] },
+    { name, precision, flags }: MixedTarget,
     seeds: number,
     run: (flags: readonly string[], seed: number) => Promise<Run>,
 ): Promise<MixedRow> {
-    const [bf16, f32]: [Run[], Run[]] = [[], []];
+    const [low, f32]: [Run[], Run[]] = [[], []];
     for (let seed = 1; seed <= seeds; seed++) {
         f32.push(await run(flags, seed));
-        bf16.push(await run([...flags, '--mixed_precision', 'bf16'], seed));
+        low.push(await run([...flags, '--mixed_precision', precision], seed));
     }
-    return mixedRow(name, bf16, f32);
+    return mixedRow(name, low, f32);
 }
 
 /** A row in words. */
@@ -54,7 +60,7 @@ export function mixedText({ name, ours, peers, difference }: MixedRow): string {
     const isMissed = difference < -allowedPoints;
     return [
         `${name}, ${ours.seeds.length} seeds`,
-        line('bfloat16', ours),
+        line('mixed precision', ours),
         line('float32', peers.nativegrad_f32),
         `  difference ${difference.toFixed(3)} points${isMissed ? `: MISSED, ${allowedPoints} are allowed` : ''}`,
         '',

@@ -20,6 +20,8 @@ export type Timed = Recipe & { readonly epochs: number };
 export interface Run {
     readonly seconds: number;
     readonly withoutImport: number;
+    /** Seconds of the training itself, from the first step to the last. */
+    readonly training?: number;
     readonly accuracy: number;
 }
 

@@ -13,6 +13,7 @@ import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { Peers } from './peers.js';
 import { currentCommit, saveRun } from './save.js';
+import type { Row } from './statistics.js';
 
 interface Flags {
     readonly list?: true;
@@ -44,21 +45,24 @@ async function measureAll(
     try {
         const machine = [gpu, describeHost(), `Node ${process.version}`, ...peers.versions].join(', ');
         print(machine);
+        // After each row: a machine may be taken away. The clocks are those of work.
+        const save = (rows: readonly Row[]): void => {
+            if (flags.save === undefined) return;
+            const clocks = [idle, currentClocks()].filter((text) => text !== null).join('; at work ');
+            const words = process.argv.slice(2);
+            const facts = { script: 'bench:gpu', words, commit };
+            saveRun(flags.save, rows, {
+                ...facts,
+                machine: clocks === '' ? machine : `${machine}; clocks ${clocks}`,
+            });
+        };
         const { rows } = await measureRows(benchmarks, peers, context, {
             rounds: isTried ? 1 : flags.rounds,
             peak: null,
+            onRow: save,
+            isSaved: flags.save !== undefined,
             ...(isTried ? { turn: 1 } : {}),
         });
-        // Right behind the last row, while the clocks are those of work.
-        const clocks = [idle, currentClocks()].filter((text) => text !== null).join('; at the end ');
-        if (clocks !== '') print(`clocks: ${clocks}`);
-        if (flags.save !== undefined)
-            saveRun(flags.save, rows, {
-                script: 'bench:gpu',
-                words: process.argv.slice(2),
-                machine: clocks === '' ? machine : `${machine}; clocks ${clocks}`,
-                commit,
-            });
         if (flags.json) print(JSON.stringify(rows));
     } finally {
         peers.close();

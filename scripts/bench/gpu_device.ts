@@ -7,19 +7,25 @@ export class NoGpuError extends Error {
     override name = 'NoGpuError';
 }
 
-/** "1980 MHz, memory 3201 MHz, 245.10 W, 41 C" at this moment; null where nvidia-smi does not say. */
-export function currentClocks(): string | null {
+/** Fields of nvidia-smi for the GPU that this process sees first; null where it does not say. */
+function query(...fields: readonly string[]): string[] | null {
+    const [first = ''] = (process.env.CUDA_VISIBLE_DEVICES ?? '').split(',');
+    const words = [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader'];
     try {
-        const fields = 'clocks.sm,clocks.mem,power.draw,temperature.gpu';
-        const line = execFileSync('nvidia-smi', [`--query-gpu=${fields}`, '--format=csv,noheader'], {
+        const line = execFileSync('nvidia-smi', [...(first === '' ? [] : ['-i', first]), ...words], {
             encoding: 'utf8',
             stdio: ['ignore', 'pipe', 'ignore'],
         });
-        const [sm, memory, power, celsius] = line.split('\n')[0].split(', ');
-        return `${sm}, memory ${memory}, ${power}, ${celsius} C`;
+        return line.split('\n')[0].split(', ');
     } catch {
         return null;
     }
+}
+
+/** "1980 MHz, memory 3201 MHz, 245.10 W, 41 C" at this moment; null where nvidia-smi does not say. */
+export function currentClocks(): string | null {
+    const found = query('clocks.sm', 'clocks.mem', 'power.draw', 'temperature.gpu');
+    return found && `${found[0]}, memory ${found[1]}, ${found[2]}, ${found[3]} C`;
 }
 
 const versionText = (version: number): string =>

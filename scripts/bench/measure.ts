@@ -28,6 +28,8 @@ export interface MeasureOptions {
     readonly turn?: number;
     /** The rows are wanted even where nobody reads what is printed. */
     readonly isSaved?: boolean;
+    /** Gets all rows so far after each one. */
+    readonly onRow?: (rows: readonly Row[]) => void;
 }
 
 /** Rows that were measured, and the peaks beside them. */
@@ -58,7 +60,9 @@ async function measureRow(
     }
 }
 
-/** Measures row after row and prints each. */
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Measures row after row and prints each. One that fails is told, the others are measured, and the process ends with 1. */
 export async function measureRows(
     benchmarks: readonly Benchmark[],
     peers: Peers,
@@ -69,9 +73,15 @@ export async function measureRows(
     for (const [index, benchmark] of benchmarks.entries()) {
         if (!options.isSaved && !output?.hasReader()) break;
         say(`bench: ${benchmark.name} (${index + 1} of ${benchmarks.length})`);
-        const { rows, peaks } = await measureRow(benchmark, peers, context, options);
-        all.rows.push(...rows);
-        all.peaks.push(...peaks);
+        try {
+            const { rows, peaks } = await measureRow(benchmark, peers, context, options);
+            all.rows.push(...rows);
+            all.peaks.push(...peaks);
+            options.onRow?.(all.rows);
+        } catch (error) {
+            say(`bench: ${benchmark.name}: FAILED: ${messageOf(error)}`);
+            process.exitCode = 1;
+        }
     }
     return all;
 }

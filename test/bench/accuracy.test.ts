@@ -57,7 +57,7 @@ describe('search for a recipe', () => {
     });
 });
 
-describe('accuracy in bfloat16', () => {
+describe('accuracy in mixed precision', () => {
     const run =
         (loss: number) =>
         (flags: readonly string[], seed: number): Promise<Run> => {
@@ -66,7 +66,11 @@ describe('accuracy in bfloat16', () => {
         };
 
     it('is compared seed by seed', async () => {
-        const row = await compareMixed({ name: 'row', flags: ['--epochs', '1'] }, 3, run(0.0005));
+        const row = await compareMixed(
+            { name: 'row', precision: 'bf16', flags: ['--epochs', '1'] },
+            3,
+            run(0.0005),
+        );
         assert.deepEqual(row.ours.seeds, [98.05, 98.15, 98.25]);
         assert.deepEqual(row.peers.nativegrad_f32.seeds, [98.1, 98.2, 98.3]);
         assert.ok(Math.abs(row.difference + 0.05) < 1e-9);
@@ -77,7 +81,7 @@ describe('accuracy in bfloat16', () => {
     });
 
     it('says where it is missed', async () => {
-        const row = await compareMixed({ name: 'row', flags: [] }, 2, run(0.002));
+        const row = await compareMixed({ name: 'row', precision: 'bf16', flags: [] }, 2, run(0.002));
         assert.match(mixedText(row), /difference -0\.200 points: MISSED, 0\.1 are allowed/);
     });
 });

@@ -44,15 +44,26 @@ function capturedRun(
     const { device } = dataset;
     const rows = tensor(order.slice(0, steps * batch), { device }).reshape([steps, batch]);
     let position = 0;
-    return async (count) => {
-        if (position + count > steps) position = 0;
-        const part = rows.slice(0, position, position + count);
-        position += count;
-        const { result: losses } = await step.run(count, [part]);
-        const last = losses.select(0, count - 1);
+    /** At most so many as are left of the epoch. */
+    const runSome = async (count: number): Promise<{ done: number; last: number }> => {
+        if (position === steps) position = 0;
+        const part = rows.slice(0, position, Math.min(position + count, steps));
+        const done = part.shape[0];
+        position += done;
+        const { result: losses } = await step.run(done, [part]);
+        const last = losses.select(0, done - 1);
         const value = last.item();
         disposeAll([part, losses, last]);
-        return value;
+        return { done, last: value };
+    };
+    return async (count) => {
+        let last = Number.NaN;
+        for (let left = count; left > 0;) {
+            const some = await runSome(left);
+            left -= some.done;
+            last = some.last;
+        }
+        return last;
     };
 }
 

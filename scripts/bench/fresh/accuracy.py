@@ -1,6 +1,6 @@
-"""One run of PyTorch to an accuracy: `accuracy.py THREADS DATA SEED RECIPE`, RECIPE as in accuracy_grid.json with `epochs`.
+"""One run of PyTorch to an accuracy: `accuracy.py THREADS DATA SEED RECIPE [DEVICE]`, RECIPE as in accuracy_grid.json with `epochs`.
 
-Prints {"accuracy": on the test set, "import_seconds": of torch}.
+Prints {"accuracy": on the test set, "import_seconds": of torch, "seconds": of the training itself}.
 """
 
 import gzip
@@ -25,9 +25,9 @@ def read(name, header):
 
 
 def digits(part):
-    images = read(f"{part}-images-idx3-ubyte", 16).view(-1, 1, 28, 28)
+    images = read(f"{part}-images-idx3-ubyte", 16).view(-1, 1, 28, 28).to(device)
     x = images.float().div_(255).sub_(MEAN).div_(STD)
-    return x, read(f"{part}-labels-idx1-ubyte", 8).long()
+    return x, read(f"{part}-labels-idx1-ubyte", 8).long().to(device)
 
 
 def network(recipe):
@@ -52,8 +52,9 @@ def network(recipe):
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(int(sys.argv[3]))
 recipe = json.loads(sys.argv[4])
+device = sys.argv[5] if len(sys.argv) > 5 else "cpu"
 x, y = digits("train")
-model = network(recipe)
+model = network(recipe).to(device)
 if recipe.get("channels_last"):
     model = model.to(memory_format=torch.channels_last)
     x = x.contiguous(memory_format=torch.channels_last)
@@ -63,9 +64,12 @@ steps = max(1, round(recipe["epochs"] * per_epoch))
 schedule = None
 if recipe["schedule"] == "one_cycle":
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe["rate"], total_steps=steps)
+if device == "cuda":
+    torch.cuda.synchronize()
+start = time.perf_counter()
 done = 0
 for _ in range(math.ceil(steps / per_epoch)):
-    for rows in torch.randperm(len(x)).split(batch)[: min(per_epoch, steps - done)]:
+    for rows in torch.randperm(len(x), device=device).split(batch)[: min(per_epoch, steps - done)]:
         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()
         loss.backward()
@@ -73,8 +77,11 @@ for _ in range(math.ceil(steps / per_epoch)):
         if schedule:
             schedule.step()
         done += 1
+if device == "cuda":
+    torch.cuda.synchronize()
+seconds = time.perf_counter() - start
 model.eval()
 x, y = digits("t10k")
 with torch.inference_mode():
     right = sum((model(part).argmax(1) == truth).sum().item() for part, truth in zip(x.split(500), y.split(500)))
-print(json.dumps({"accuracy": right / len(y), "import_seconds": import_seconds}))
+print(json.dumps({"accuracy": right / len(y), "import_seconds": import_seconds, "seconds": seconds}))

@@ -1,4 +1,4 @@
-import { randn, Tensor, type DType } from '../../../lib/index.js';
+import { randn, zeros, type DType, type Tensor } from '../../../lib/index.js';
 import { run } from '../../../lib/native/call.js';
 import { convFlops, type BenchContext, type Benchmark, type Subject } from '../benchmark.js';
 import { REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
@@ -26,7 +26,7 @@ function ours(direction: Direction, layer: Layer, dtype: DType, context: BenchCo
     const make: Record<Direction, () => Tensor> = {
         fwd: () => images(BATCH, outputs),
         bwd_data: () => images(BATCH, inputs),
-        bwd_weight: () => new Tensor([outputs, inputs, 3, 3], dtype),
+        bwd_weight: () => zeros([outputs, inputs, 3, 3], { dtype, device }),
     };
     const [x, dy, w] = [images(BATCH, inputs), images(BATCH, outputs), images(outputs, inputs, 3)];
     const outs = Array.from({ length: REPEATED }, make[direction]);

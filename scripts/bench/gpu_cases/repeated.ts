@@ -24,6 +24,8 @@ export function repeatedSubject(
             const { result } = await step.run(count, [steps]);
             const seconds = (performance.now() - start) / 1000;
             disposeAll([steps, result]);
+            const { calls } = step.statistics.programs[0];
+            if (calls !== times) throw new Error(`[bench] the program has ${calls} calls, not ${times}`);
             return seconds;
         },
     };

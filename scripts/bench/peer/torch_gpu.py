@@ -14,6 +14,15 @@ SHAPE = {"mlp": (-1, 784), "cnn": (-1, 1, 28, 28)}
 DTYPE = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 
 
+def use_best(library="default"):
+    """Settings of the process, which every work makes its own: true float32, as ours is, and the fastest algorithms."""
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if torch.cuda.is_available():
+        torch.backends.cuda.preferred_blas_library(library)
+
+
 def wait(device):
     if device == "cuda":
         torch.cuda.synchronize()
@@ -40,12 +49,15 @@ def digits(folder, device):
 
 
 class Training:
-    """Steps of one network on MNIST that lies on the device: gather, forward, backward, fused Adam."""
+    """Steps of one network on MNIST that lies on the device: gather, forward, backward, fused Adam.
+
+    A graph gets the numbers of its samples by a copy before it: that takes the GPU less than to count steps inside.
+    """
 
     def __init__(self, network, folder, batch, precision="f32", mode="eager", device="cuda"):
         if mode == "graph" and device != "cuda":
             raise RuntimeError("a graph needs a GPU")
-        torch.backends.cudnn.benchmark = True
+        use_best()
         self.device, self.batch, self.dtype = device, batch, DTYPE[precision]
         x, self.y = digits(folder, device)
         self.x = x.view(SHAPE[network])
@@ -57,21 +69,24 @@ class Training:
             self.model.parameters(), lr=1e-3, fused=True, capturable=device == "cuda"
         )
         self.scaler = torch.amp.GradScaler(device, enabled=precision == "f16")
-        self.forward = self.model
+        self.loss_of = self.forward
         if mode == "compile":
-            self.forward = torch.compile(self.model, mode="reduce-overhead")
+            self.loss_of = torch.compile(self.forward, mode="reduce-overhead")
         generator = torch.Generator().manual_seed(1)
         self.order = torch.randperm(len(self.x), generator=generator).to(device)
         self.rows = self.order[:batch].clone()
         self.position = 0
         self.graph = captured(self.body) if mode == "graph" else None
 
+    def forward(self, x, y):
+        return torch.nn.functional.cross_entropy(self.model(x), y)
+
     def body(self):
         x, y = self.x[self.rows], self.y[self.rows]
         if self.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, self.dtype, enabled=self.dtype != torch.float32):
-            self.loss = torch.nn.functional.cross_entropy(self.forward(x), y)
+            self.loss = self.loss_of(x, y)
         self.optimizer.zero_grad()
         self.scaler.scale(self.loss).backward()
         self.scaler.step(self.optimizer)
@@ -115,10 +130,9 @@ class Repeated:
         wait(self.device)
 
 
-def product(m, n, k, kind, precision, times, device="cuda", library=None):
+def product(m, n, k, kind, precision, times, device="cuda", library="default"):
     """a [m, k] or, transposed, [k, m] times b [k, n] or [n, k]; `library` as torch names it."""
-    if library is not None and device == "cuda":
-        torch.backends.cuda.preferred_blas_library(library)
+    use_best(library)
     options = {"dtype": DTYPE[precision], "device": device}
     a = torch.randn(k, m, **options).t() if kind[0] == "t" else torch.randn(m, k, **options)
     b = torch.randn(n, k, **options).t() if kind[1] == "t" else torch.randn(k, n, **options)
@@ -127,8 +141,7 @@ def product(m, n, k, kind, precision, times, device="cuda", library=None):
 
 def convolution(direction, batch, inputs, outputs, side, precision, times, device="cuda"):
     """3x3 with padding 1, channels last, by the algorithm that cuDNN finds fastest."""
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False
+    use_best()
 
     def images(*shape):
         values = torch.randn(*shape, dtype=DTYPE[precision], device=device)
