@@ -46,6 +46,10 @@ int32_t run(void* graph, const GraphRun* steps, bool (*stop)(const void* owner),
     return with_graph(graph, error, [&](StepGraph& of) { *given = of.run(*steps, stop, owner); });
 }
 
+int32_t join(void* graph, ErrorMessage* error) {
+    return with_graph(graph, error, [](StepGraph& of) { of.join(); });
+}
+
 void free_graph(void* graph) {
     ErrorMessage ignored;
     with_graph(graph, &ignored, [](StepGraph& of) { delete &of; });
@@ -54,7 +58,7 @@ void free_graph(void* graph) {
 }  // namespace
 
 const GraphTable& graph_table() {
-    static const GraphTable table = {&make, &warm, &start_record, &finish, &run, &free_graph};
+    static const GraphTable table = {&make, &warm, &start_record, &finish, &run, &join, &free_graph};
     return table;
 }
 

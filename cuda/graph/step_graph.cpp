@@ -37,7 +37,12 @@ StepGraph::StepGraph(Queue& root, const GraphPlan& plan)
 StepGraph::~StepGraph() {
     try {
         forget_capture();
+        // The memory goes back in the order of the queue.
+        join();
         destroy(exec_);
+        destroy(forked_);
+        destroy(ended_);
+        destroy(own_);
     } catch (const Error&) {
         // The device is lost, and the graph with it.
     }
@@ -156,16 +161,36 @@ void StepGraph::forget_capture() {
     destroy(stream);
 }
 
-int64_t StepGraph::launch_steps(int64_t count, bool (*stop)(const void*), const void* owner) {
+Stream StepGraph::fork() {
+    if (own_.handle == nullptr) {
+        own_ = create_stream();
+        forked_ = create_event();
+        ended_ = create_event();
+    }
+    nativegrad::cuda::record(forked_, root_.stream());
+    wait_event(own_, forked_);
+    is_apart_ = true;
+    return own_;
+}
+
+void StepGraph::join() {
+    if (!is_apart_) return;
+    is_apart_ = false;
+    nativegrad::cuda::record(ended_, own_);
+    wait_event(root_.stream(), ended_);
+}
+
+int64_t StepGraph::launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner) {
     int64_t given = 0;
-    for (; given < count && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_, root_.stream());
-    end_steps(copies_of(nullptr, 0, lists_->data()).at, root_.stream());
+    for (; given < count && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_, stream);
+    end_steps(copies_of(nullptr, 0, lists_->data()).at, stream);
     return given;
 }
 
 int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const void* owner) {
     const int64_t parts = (run.steps + most_rows_ - 1) / most_rows_;
     const size_t head = rows_offset();
+    const Stream stream = run.beside ? fork() : root_.stream();
     char* const room =
         upload_.room(static_cast<size_t>(parts) * head + static_cast<size_t>(run.steps) * row_bytes_);
     const double* values = run.rows;
@@ -180,9 +205,9 @@ int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const voi
             values += live_.value_count();
         }
         const size_t bytes = head + static_cast<size_t>(count) * row_bytes_;
-        upload_.send(lists_->data(), offset, bytes, root_.stream());
+        upload_.send(lists_->data(), offset, bytes, stream);
         offset += bytes;
-        const int64_t launched = launch_steps(count, stop, owner);
+        const int64_t launched = launch_steps(count, stream, stop, owner);
         given += launched;
         if (launched < count) break;
     }

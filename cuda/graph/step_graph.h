@@ -32,8 +32,11 @@ class StepGraph {
     void record();
     void finish();
     int64_t run(const GraphRun& run, bool (*stop)(const void*), const void* owner);
+    void join();
 
   private:
+    // A stream that goes on from where the queue is now.
+    Stream fork();
     // Copies of steps first, first + 1, ... of a run, and where their list is told to lie. Without a run,
     // only numbers and sizes are right.
     struct Copies {
@@ -47,7 +50,7 @@ class StepGraph {
     // Counter and copies, as they shall lie at `lists`.
     void write_head(char* to, const GraphRun& run, int64_t first, char* lists) const;
     // Steps whose rows are on the device; returns how many were given.
-    int64_t launch_steps(int64_t count, bool (*stop)(const void*), const void* owner);
+    int64_t launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner);
     void forget_capture();
 
     Queue& root_;
@@ -65,6 +68,11 @@ class StepGraph {
     Stream capturing_;
     GraphExec exec_;
     Upload upload_;
+
+    // Of steps beside those of other graphs.
+    Stream own_;
+    Event forked_, ended_;
+    bool is_apart_ = false;
 };
 
 }  // namespace nativegrad::cuda

@@ -43,12 +43,14 @@ struct GraphSource {
     int64_t step_bytes;
 };
 
-// rows: the values of the changing slots, step by step. outputs: of step i, `bytes * i` further.
+// rows: the values of the changing slots, step by step. outputs: of step i, `bytes * i` further. beside: the
+// steps may run at the same time as those of other graphs; `join` must follow.
 struct GraphRun {
     int64_t steps;
     const double* rows;
     const GraphSource* sources;
     void* const* outputs;
+    bool beside;
 };
 
 struct GraphTable {
@@ -66,6 +68,8 @@ struct GraphTable {
     // steps, and ends the run when it says so. `given` is the number of steps that the queue got.
     int32_t (*run)(void* graph, const GraphRun* run, bool (*stop)(const void* owner), const void* owner,
                    int64_t* given, ErrorMessage* error);
+    // What the queue gets from now on comes after the steps that were given beside others.
+    int32_t (*join)(void* graph, ErrorMessage* error);
     // At any time; work that was given goes on to its end.
     void (*free)(void* graph);
 };

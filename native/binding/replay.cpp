@@ -17,6 +17,23 @@ void Replay::run(const std::atomic<bool>* stop) noexcept {
     }
 }
 
+void Replay::start(bool beside, const std::atomic<bool>* stop) noexcept {
+    try {
+        program->start(steps, rows.data(), inputs, outputs, beside, steps_done, stop);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+}
+
+void Replay::finish() noexcept {
+    try {
+        program->finish(steps, steps_done);
+    } catch (...) {
+        // What failed before says more.
+        if (failure == nullptr) failure = std::current_exception();
+    }
+}
+
 void Replay::begin_use() {
     program->begin_use();
     for (const ProgramInput& input : inputs) input.storage->begin_use(false);
@@ -123,13 +140,17 @@ std::vector<std::vector<size_t>> groups_apart(const std::vector<const Program*>&
 
 void run_replays(Replays& replays, const std::atomic<bool>* stop) {
     const auto is_elsewhere = [](const Replay& replay) { return replay.program->device != 0; };
-    if (replays.size() == 1 || std::any_of(replays.begin(), replays.end(), is_elsewhere)) {
-        // A device's queue takes one call after the other anyway.
-        for (Replay& replay : replays) replay.run(stop);
+    std::vector<const Program*> programs;
+    for (const Replay& replay : replays) programs.push_back(replay.program.get());
+    const std::vector<std::vector<size_t>> groups = groups_apart(programs);
+    if (replays.size() == 1) {
+        replays.front().run(stop);
+    } else if (std::any_of(replays.begin(), replays.end(), is_elsewhere)) {
+        // A device's queue takes one call after the other; graphs of different memory run beside each other.
+        const bool are_apart = groups.size() == replays.size();
+        for (Replay& replay : replays) replay.start(are_apart, stop);
+        for (Replay& replay : replays) replay.finish();
     } else {
-        std::vector<const Program*> programs;
-        for (const Replay& replay : replays) programs.push_back(replay.program.get());
-        const std::vector<std::vector<size_t>> groups = groups_apart(programs);
         cpu::parallel_for(static_cast<int64_t>(groups.size()), [&](int64_t group) {
             for (const size_t i : groups[static_cast<size_t>(group)]) replays[i].run(stop);
         });

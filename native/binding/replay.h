@@ -20,6 +20,9 @@ struct Replay {
 
     // Keeps what was thrown in `failure`. Ends after the running step once `stop` is set.
     void run(const std::atomic<bool>* stop = nullptr) noexcept;
+    // The same in two parts, for programs that run beside each other on a device.
+    void start(bool beside, const std::atomic<bool>* stop) noexcept;
+    void finish() noexcept;
     // While in use, access to the tensors from elsewhere waits or is refused.
     void begin_use();
     void end_use();

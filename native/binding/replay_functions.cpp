@@ -97,9 +97,13 @@ napi_value join_programs(napi_env env, napi_callback_info info) {
         const Arguments arguments(env, info, 1, "joinPrograms takes a list of programs");
         const std::vector<ProgramRef> programs = programs_of(env, arguments.values[0]);
         require_apart(programs);
+        // On another device than the CPU all of them run at once.
+        const bool is_on_cpu = std::all_of(programs.begin(), programs.end(),
+                                           [](const ProgramRef& program) { return program->device == 0; });
         const size_t threads =
             static_cast<size_t>(std::max(cpu::thread_count(), cpu::default_thread_count()));
-        share_arenas(environment_of(env), programs, std::min(programs.size(), threads));
+        share_arenas(environment_of(env), programs,
+                     is_on_cpu ? std::min(programs.size(), threads) : programs.size());
         std::vector<const Program*> joined;
         for (const ProgramRef& program : programs) joined.push_back(program.get());
         napi_value groups;

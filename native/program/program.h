@@ -101,6 +101,13 @@ class Program {
     void replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                 const std::vector<ProgramOutput>& wanted, int64_t& done,
                 const std::atomic<bool>* stop = nullptr);
+    // The same in two parts, so that programs on one device can run beside each other (those that share no
+    // memory that one of them writes): `start` gives the steps to the device, `finish` follows whatever came
+    // of it, and waits.
+    void start(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
+               const std::vector<ProgramOutput>& wanted, bool beside, int64_t& done,
+               const std::atomic<bool>* stop = nullptr);
+    void finish(int64_t steps, int64_t& done);
 
     // While set, replays add up what each call takes, in nanoseconds, and wait for the device after each; off
     // is free.
@@ -138,6 +145,7 @@ class Program {
         const double* rows;
         const std::vector<ProgramInput>& given;
         const std::vector<ProgramOutput>& wanted;
+        bool beside;
     };
 
     // The same from one of its steps on, for a backend.

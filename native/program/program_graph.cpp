@@ -114,6 +114,11 @@ bool ProgramGraph::end_record() {
     return false;
 }
 
+void ProgramGraph::join() {
+    ErrorMessage error{};
+    if (graph_ != nullptr) require_ok(table_->join(graph_, &error), error);
+}
+
 int64_t ProgramGraph::run(const GraphRun& run, const std::atomic<bool>* stop) {
     const auto is_stopped = [](const void* owner) {
         return static_cast<const std::atomic<bool>*>(owner)->load(std::memory_order_relaxed);

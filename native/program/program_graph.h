@@ -37,6 +37,8 @@ class ProgramGraph {
 
     // Throws Error. Returns the number of steps given, which still run.
     int64_t run(const GraphRun& run, const std::atomic<bool>* stop);
+    // After steps that were given beside those of others.
+    void join();
 
   private:
     void make();

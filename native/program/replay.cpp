@@ -21,7 +21,14 @@ int64_t nanoseconds_since(Clock::time_point begin) {
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                      const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
-    const Run run{steps, rows, given, wanted};
+    start(steps, rows, given, wanted, false, done, stop);
+    if (done == steps) finish(steps, done);
+}
+
+void Program::start(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
+                    const std::vector<ProgramOutput>& wanted, bool beside, int64_t& done,
+                    const std::atomic<bool>* stop) {
+    const Run run{steps, rows, given, wanted, beside};
     done = 0;
     try {
         while (done < steps) {
@@ -36,9 +43,13 @@ void Program::replay(int64_t steps, const double* rows, const std::vector<Progra
                       static_cast<long long>(failed), static_cast<long long>(steps));
         throw Error(error.status, text);
     }
-    // Errors of a device come up here, and the caller may count on what it reads. After a wrong value all the
-    // steps were done, with a harmless one in its place; of a device that is lost, nothing is known.
+}
+
+// Errors of a device come up here, and the caller may count on what it reads. After a wrong value all the
+// steps were done, with a harmless one in its place; of a device that is lost, nothing is known.
+void Program::finish(int64_t steps, int64_t& done) {
     try {
+        if (graph_ != nullptr) graph_->join();
         wait();
     } catch (const Error& error) {
         if (error.status == Status::device_lost) done = 0;
@@ -145,7 +156,7 @@ void Program::run_calls_in_graph() {
 int64_t Program::warm_step(const Run& run, int64_t step) {
     fill_slots(run, step);
     const GraphArguments arguments = graph_arguments(run, step);
-    if (!graph_->begin_warm({1, run.rows, arguments.sources.data(), arguments.outputs.data()})) {
+    if (!graph_->begin_warm({1, run.rows, arguments.sources.data(), arguments.outputs.data(), false})) {
         run_step(run, step);
         return 1;
     }
@@ -175,7 +186,8 @@ bool Program::record_step() {
 int64_t Program::run_graph(const Run& run, int64_t step, const std::atomic<bool>* stop) {
     const GraphArguments arguments = graph_arguments(run, step);
     const double* rows = run.rows + step * static_cast<int64_t>(changing_slots.size());
-    return graph_->run({run.steps - step, rows, arguments.sources.data(), arguments.outputs.data()}, stop);
+    return graph_->run(
+        {run.steps - step, rows, arguments.sources.data(), arguments.outputs.data(), run.beside}, stop);
 }
 
 }  // namespace nativegrad

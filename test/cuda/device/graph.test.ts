@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
     capture,
+    captureModels,
     cuda,
     data,
     emptyCache,
@@ -272,6 +273,49 @@ describe('captured steps as graphs', function () {
         assert.deepEqual(expected.shape, [steps]);
         assert.ok(others > 0);
         assert.deepEqual(executions(run), ['graph']);
+    });
+
+    it('of several models run beside each other, with the bits of each alone', async () => {
+        const [xs, ys] = batches([20]);
+        const rates = [0.05, 0.02, 0.01];
+        const stepAt = (lr: number): { step: Step; model: nn.Sequential } => {
+            const { model } = networks[0].build();
+            const optimizer = new optim.Adam(model.parameters(), { lr });
+            return {
+                model,
+                step: (x, y) => {
+                    optimizer.zeroGrad();
+                    const loss = nn.crossEntropy(model.forward(x), y);
+                    loss.backward();
+                    optimizer.step();
+                    return loss;
+                },
+            };
+        };
+        const eachAlone: unknown[] = [];
+        for (const lr of rates) {
+            manualSeed(8);
+            const { step, model } = stepAt(lr);
+            model.eval();
+            await capture(step).run(steps, [xs, ys], { chunk: 5 });
+            eachAlone.push(weightsOf(model));
+        }
+        const together = rates.map((lr) => {
+            manualSeed(8);
+            const made = stepAt(lr);
+            made.model.eval();
+            return made;
+        });
+        const run = captureModels(together.map(({ step }) => step));
+        await run.run(steps, [xs, ys], { chunk: 5 });
+        assert.deepEqual(
+            run.statistics.programs.map(({ execution }) => execution),
+            rates.map(() => 'graph'),
+        );
+        assert.deepEqual(
+            together.map(({ model }) => weightsOf(model)),
+            eachAlone,
+        );
     });
 
     it('hold no memory once they are gone', async () => {
