@@ -4,10 +4,12 @@ import {
     capture,
     manualSeed,
     nn,
+    noGrad,
     optim,
     randint,
     randn,
     setDefaultDevice,
+    tensor,
     type CapturedStep,
     type Device,
     type Tensor,
@@ -91,5 +93,32 @@ describe('loss scaling in a captured step', function () {
         await graph.step.run(steps, [xs, ys], { chunk: 7 });
         for (let i = 0; i < steps; i++) calls.step.profile(1, xs.select(0, i), ys.select(0, i));
         assert.deepEqual(graph.state(), calls.state());
+    });
+
+    it('goes on where the model moves, scale, counts and skipped steps with it', () => {
+        const train = (moves: boolean): unknown => {
+            const weights = tensor([0.5, -1, 2], { device: 'cpu' });
+            const model = new nn.Sequential(new nn.Linear(3, 1).to('cpu'));
+            noGrad(() => model.parameters()[0]?.copy_(weights.reshape([1, 3])));
+            const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 });
+            const scaler = new optim.GradScaler({ initScale: 8, growthInterval: 2 });
+            for (let i = 0; i < 6; i++) {
+                if (moves && i === 3) model.to('cuda');
+                const device = moves && i >= 3 ? 'cuda' : 'cpu';
+                const x = tensor([[1, 2, i === 1 || i === 4 ? NaN : 3]], { device });
+                optimizer.zeroGrad();
+                scaler.scale(model.forward(x).sum()).backward();
+                scaler.step(optimizer);
+                scaler.update();
+            }
+            const steps = Object.values(optimizer.stateDict().state).map(({ step }) => step);
+            return [model.parameters()[0]?.to('cpu').toArray(), scaler.stateDict(), steps];
+        };
+        const [[weights, ...counts], [expected, ...expectedCounts]] = [true, false].map(train) as [
+            [number[][], ...unknown[]],
+            [number[][], ...unknown[]],
+        ];
+        assert.deepEqual(counts, expectedCounts);
+        weights.flat().forEach((w, i) => assert.ok(Math.abs(w - (expected.flat()[i] ?? NaN)) < 1e-6));
     });
 });
