@@ -2,6 +2,7 @@
 #include "backend/ops.h"
 #include "kernels/conv/conv_product.h"
 #include "kernels/conv/conv_shape.h"
+#include "kernels/conv/depthwise.h"
 #include "kernels/conv/images.h"
 #include "kernels/conv/moments.h"
 #include "kernels/conv/narrow_conv.h"
@@ -41,7 +42,9 @@ bool forward(const OpCall& call, const ConvShape& shape, FinishKind kind, const 
     if (convolve_by_patches(shape, x, false, weight, finish, moments, queue) ||
         convolve_narrow(shape, x, weight, finish, moments, queue))
         return true;
-    if (convolve_floats(shape, x, false, weight, finish, queue)) return false;
+    if (convolve_floats(shape, x, false, weight, finish, queue) ||
+        convolve_depthwise(shape, x, false, weight, finish, queue))
+        return false;
     const int64_t depth = shape.taps() * shape.group_channels(), columns = shape.group_out_channels();
     const TapWeights weights(weight, shape.groups, false, queue);
     const StridedOperand w{weights.data(), weight.dtype, Access::converted, columns, depth, depth, 1};
@@ -54,7 +57,8 @@ bool forward(const OpCall& call, const ConvShape& shape, FinishKind kind, const 
 void backward_input(const OpCall& call, const ConvShape& shape, const Finish& finish, Queue& queue) {
     const TensorView& dy = call.inputs[0];
     if (convolve_by_patches(shape, dy, true, call.inputs[1], finish, nullptr, queue) ||
-        convolve_floats(shape, dy, true, call.inputs[1], finish, queue))
+        convolve_floats(shape, dy, true, call.inputs[1], finish, queue) ||
+        convolve_depthwise(shape, dy, true, call.inputs[1], finish, queue))
         return;
     const int64_t depth = shape.taps() * shape.group_out_channels(), columns = shape.group_channels();
     const TapWeights weights(call.inputs[1], shape.groups, true, queue);

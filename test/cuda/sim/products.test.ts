@@ -203,6 +203,14 @@ const images = [
 // By patches: several tiles, pictures in a tile, blocks of channels, chunks of them, groups, odd steps.
 const patches = [
     {
+        x: [2, 16, 7, 6],
+        w: [16, 1, 3, 2],
+        groups: 16,
+        stride: [2, 1],
+        padding: [1, 2, 0, 1],
+        dilation: [1, 2],
+    },
+    {
         x: [3, 40, 9, 7],
         w: [72, 40, 3, 3],
         groups: 1,
