@@ -8,7 +8,7 @@ import { scope } from '../autograd/scope.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { promote, type DType } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 
 export interface ClipGradNormOptions {
     /** Order of the norm, Infinity for the largest magnitude. Default: 2. */
@@ -20,7 +20,9 @@ export interface ClipGradNormOptions {
 function gradientsOf(op: string, parameters: Iterable<Tensor> | Tensor): Tensor[] {
     if (typeof parameters !== 'object' || parameters === null)
         throw new TypeError(`[${op}] expected model.parameters(), got ${describeValue(parameters)}`);
-    const list = Symbol.iterator in parameters ? [...parameters] : [parameters];
+    // A tensor can be iterated over, too: its entries are no parameters.
+    const list =
+        parameters instanceof Tensor || !(Symbol.iterator in parameters) ? [parameters] : [...parameters];
     for (const parameter of list) requireTensor(op, parameter, 'a parameter');
     const gradients = list.map((parameter) => parameter.grad).filter((gradient) => gradient !== null);
     if (gradients.some((gradient) => gradient.isDisposed)) throw new Error(`[${op}] a gradient was disposed`);
