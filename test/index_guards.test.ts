@@ -140,6 +140,10 @@ describe('values of the wrong kind', () => {
             };
             assert.throws(() => make(model), /got a Linear; pass model\.parameters\(\)/);
             assert.throws(() => make(), /expected a list of parameters, got undefined/);
+            assert.throws(
+                () => make(model.weight),
+                /expected a list of parameters, got a Tensor of shape \[\d, \d\]; write \[parameter\]/,
+            );
             assert.throws(() => make([[1, 2]]), /parameters must be Tensors, got an array/);
             assert.throws(
                 () => make(model.parameters(), { learningRate: 1 }),

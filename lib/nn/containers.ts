@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { describeValue } from '../support/describe_value.js';
 import { Module, type Layer } from './module.js';
 
@@ -65,7 +65,8 @@ export class ModuleList<M extends Module = Layer> extends Module {
 
     constructor(modules: Iterable<M> = []) {
         super();
-        if (typeof modules !== 'object' || modules === null || !(Symbol.iterator in modules))
+        const isObject = typeof modules === 'object' && modules !== null;
+        if (!isObject || !(Symbol.iterator in modules) || modules instanceof Tensor)
             throw new TypeError(`[ModuleList] expected a list of modules, got ${describeValue(modules)}`);
         this.append(...modules);
     }
@@ -109,6 +110,8 @@ export class ModuleDict<M extends Module = Layer> extends Module {
 
     constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
         super();
+        if (typeof modules !== 'object' || modules === null || modules instanceof Tensor)
+            throw new TypeError(`[ModuleDict] expected modules by name, got ${describeValue(modules)}`);
         const entries: Iterable<readonly [string, M]> =
             Symbol.iterator in modules ? modules : Object.entries(modules);
         for (const [name, module] of entries) this.set(name, module);

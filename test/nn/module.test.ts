@@ -294,5 +294,11 @@ describe('containers', () => {
         assert.throws(() => list.at(2), /no module 2 among 2/);
         assert.throws(() => void Reflect.construct(nn.Sequential, [nn.ReLU]), /is `new` missing/);
         assert.equal([...new nn.Sequential(new nn.ReLU())].length, 1);
+        const made = (type: new () => nn.Module, value: unknown) => () =>
+            void Reflect.construct(type, [value]);
+        for (const value of [ones([0, 2]), null]) {
+            assert.throws(made(nn.ModuleList, value), /\[ModuleList\] expected a list of modules, got/);
+            assert.throws(made(nn.ModuleDict, value), /\[ModuleDict\] expected modules by name, got/);
+        }
     });
 });

@@ -16,6 +16,16 @@ describe('clipping', () => {
         assert.equal(optim.clipGradNorm([none], 1).item(), 0);
     });
 
+    it('takes one parameter, whose gradient it clips as a whole', () => {
+        const parameter = new nn.Parameter(tensor([[3, 4], [0, 0]])); // prettier-ignore
+        parameter.square().sum().backward();
+        assert.equal(optim.clipGradNorm(parameter, 5).item(), 10);
+        const [first] = Array.from(parameter.grad!.dataSync(), Number);
+        assert.ok(Math.abs(first - 3) < 1e-5, String(first));
+        optim.clipGradValue(parameter, 0.5);
+        assert.deepEqual(parameter.grad!.toArray(), [[0.5, 0.5], [0, 0]]); // prettier-ignore
+    });
+
     it('refuses a norm that is not finite before anything is changed, where asked', () => {
         const parameter = withGradient([1, Number.NaN]);
         assert.throws(
