@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rand, randn, tensor, zeros, type DType, type Tensor } from '../../lib/index.js';
+import { full, rand, randn, tensor, zeros, type DType, type Tensor } from '../../lib/index.js';
 import { run } from '../../lib/native/call.js';
 import { Tensor as TensorClass } from '../../lib/tensor/tensor.js';
 
@@ -42,6 +42,14 @@ describe('loss scaling ops', () => {
                 }
             }
         }
+    });
+
+    it('squares gradients of 1e20, whose squares are infinite in float32', () => {
+        const list = [full([5000], 1e20), full([3], 1e20)];
+        const found = count(0);
+        const expected = 5003 * Number(Math.fround(1e20)) ** 2;
+        assert.ok(Math.abs(check(1, list, found) / expected - 1) < 1e-12);
+        assert.equal(found.item(), 0);
     });
 
     it('leaves a flag raised, and takes the largest finite numbers and no gradient at all', () => {

@@ -32,15 +32,17 @@ __device__ __forceinline__ void raise(bool bad, int32_t* found) {
     if (any(bad) && lane_index() == 0) atomic_or(found, int32_t{1});
 }
 
-// gradients [n]... -> found [](, parts [blocks]: sums of (gradient * inverse)^2)
+// gradients [n]... -> found [](, parts [blocks]: sums of (gradient * inverse)^2). In double: squares of
+// finite gradients may be infinite in float.
 template <class T>
 __global__ void check_gradients(TensorList<T, 1> list, const float* inverse, int32_t* found, double* parts) {
-    const T factor = static_cast<T>(*inverse);
-    T sum = 0;
+    const double factor = static_cast<double>(*inverse);
+    double sum = 0;
     bool bad = false;
     const auto take = [&](T x) {
         bad = bad || !is_finite(x);
-        sum += (x * factor) * (x * factor);
+        const double value = static_cast<double>(x) * factor;
+        sum += value * value;
     };
     walk_block<T>(
         list,
@@ -53,8 +55,7 @@ __global__ void check_gradients(TensorList<T, 1> list, const float* inverse, int
     raise(bad, found);
     if (parts == nullptr) return;
     SharedArena arena;
-    const double total =
-        block_reduce(static_cast<double>(sum), AddOf(), 0.0, arena.take<double>(block_reduce_parts));
+    const double total = block_reduce(sum, AddOf(), 0.0, arena.take<double>(block_reduce_parts));
     if (thread_index() == 0) parts[block_index()] = total;
 }
 
