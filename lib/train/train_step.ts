@@ -31,7 +31,7 @@ export interface StepParts {
     readonly precision?: Precision;
     /** Scales the loss, and leaves out steps with overflow. */
     readonly scaler?: GradScaler;
-    /** Largest norm of all gradients. */
+    /** Largest norm of the gradients of the optimizer's parameters. */
     readonly gradientClip?: number;
     /** Leave gradients in `.grad` after a captured step. */
     readonly gradients?: boolean;
@@ -199,7 +199,8 @@ export class TrainStep {
             return;
         }
         beforeStep?.();
-        if (maxNorm !== undefined) clipGradNorm(this.parts.model.parameters(), maxNorm);
+        const parameters = isOptimizer(optimizer) ? optimizer.parameters : this.parts.model.parameters();
+        if (maxNorm !== undefined) clipGradNorm(parameters, maxNorm);
         optimizer.step();
     }
 

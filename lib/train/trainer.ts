@@ -64,10 +64,13 @@ export interface TrainerOptions {
     /**
      * Scales the loss with precision 'float16'; default: `new optim.GradScaler()`. Steps with infinite or NaN gradients are
      * left out and counted in the history; their loss, where it is no number, enters no mean and ends nothing. After 50 in a
-     * row the fit ends as 'diverged'. `beforeStep` sees unscaled gradients.
+     * row the fit ends as 'diverged'. `beforeStep` sees unscaled gradients. One that is not enabled is as none.
      */
     scaler?: GradScaler;
-    /** Scales all gradients so that their norm is at most this, after `beforeStep` (see `clipGradNorm`). Default: no limit. */
+    /**
+     * Scales the gradients of the optimizer's parameters (the model's, with an optimizer that is none of `optim`) so that their
+     * norm is at most this, after `beforeStep` (see `clipGradNorm`). Default: no limit.
+     */
     gradientClip?: number;
     /**
      * Run steps as captured programs (see `capture`): 'auto' (default) does where that is possible and checks the first
@@ -140,8 +143,10 @@ export class Trainer {
 
     constructor(options: TrainerOptions) {
         checkTrainerOptions(options);
-        const scaler = options.precision === 'float16' ? (options.scaler ?? new GradScaler()) : undefined;
-        this.options = { scheduleInterval: 'epoch', ...options, ...(scaler ? { scaler } : {}) };
+        const { scaler: given, ...others } = options;
+        const scaler = options.precision === 'float16' ? (given ?? new GradScaler()) : undefined;
+        // One that is not enabled leaves no step out: a loss that is no number ends the fit.
+        this.options = { scheduleInterval: 'epoch', ...others, ...(scaler?.isEnabled ? { scaler } : {}) };
     }
 
     /**

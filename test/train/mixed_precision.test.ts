@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
-import { data, manualSeed, nn, optim, rand, randn, tensor, train, type Tensor } from '../../lib/index.js';
+import {
+    data,
+    manualSeed,
+    nn,
+    ones,
+    optim,
+    rand,
+    randn,
+    tensor,
+    train,
+    zeros,
+    type Tensor,
+} from '../../lib/index.js';
 import { onSimulator } from '../support/simulator.js';
 
 const { Trainer, buildClassifier } = train;
@@ -169,6 +181,39 @@ describe('training in mixed precision', () => {
         assert.equal(history.epochs[0].skippedSteps, 1);
         assert.ok(Number.isFinite(history.epochs[0].loss));
         assert.equal((await run('float32')).stopReason, 'diverged');
+    });
+
+    it('ends at a loss that is no number where the scaler is not enabled', async () => {
+        const loss = (outputs: Tensor, targets: Tensor): Tensor => nn.crossEntropy(outputs, targets).mul(NaN);
+        const scaler = new optim.GradScaler({ enabled: false });
+        for (const capture of [true, false]) {
+            const { history } = await fit({ precision: 'float16', scaler, options: { loss, capture } });
+            assert.deepEqual([history.stopReason, history.steps], ['diverged', 1]);
+            assert.ok(history.epochs.every(({ lossScale }) => lossScale === undefined));
+        }
+    });
+
+    it('clips the gradients that the optimizer uses, with a scaler and without', async () => {
+        class Pair extends nn.Module {
+            readonly trained = new nn.Parameter(zeros([1]));
+            readonly other = new nn.Parameter(zeros([1]));
+
+            override forward(x: Tensor): Tensor {
+                return x.mul(this.trained).add(x.mul(1000).mul(this.other));
+            }
+        }
+        for (const precision of ['float32', 'float16'] as const) {
+            const model = new Pair();
+            const trainer = new Trainer({
+                model,
+                optimizer: new optim.SGD([model.trained], { lr: 1 }),
+                loss: (outputs) => outputs.sum(),
+                precision,
+                gradientClip: 4,
+            });
+            await trainer.fit([[ones([2, 1]), zeros([2])]], { epochs: 1 });
+            assert.equal(model.trained.item(), -2, precision);
+        }
     });
 
     it('clips within the update as beforeStep does', async () => {
