@@ -1,10 +1,12 @@
 import { clearGradient } from '../autograd/gradients.js';
 import { nodeOf } from '../autograd/node.js';
 import { noGrad } from '../autograd/grad_mode.js';
+import { scope } from '../autograd/scope.js';
 import { run, untraced } from '../native/call.js';
 import { activeTracer, eachStep, guard, type Scalar } from '../native/tracer.js';
 import { contiguous, move } from '../ops/convert.js';
 import { zeros, zerosLike } from '../ops/create.js';
+import { concat } from '../ops/join.js';
 import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
 import { describeValue } from '../support/describe_value.js';
@@ -101,7 +103,8 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
         if (typeof group !== 'object' || group === null || Array.isArray(group))
             throw new TypeError(`[${this.label}] parameters must be Tensors, got ${describeValue(group)}`);
         requireOptionNames(`[${this.label}]`, group, ['params', ...Object.keys(this.defaults)]);
-        this.addGroup(parameterList(this.label, group.params), group);
+        const { params } = group;
+        this.addGroup(params instanceof Tensor ? [params] : parameterList(this.label, params), group);
     }
 
     private addGroup(params: Tensor[], group: object): void {
@@ -156,6 +159,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     step<T>(closure?: () => T): T | undefined {
         const result = closure?.();
         this.guardGroups();
+        if (!this.scale) settle([...this.state.values()]);
         for (const group of this.paramGroups) {
             const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
             if (updates.length === 0) continue;
@@ -184,10 +188,11 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
      */
     stateDict(): OptimizerState {
         const state: Record<string, { step: number; tensors: Record<string, Tensor> }> = {};
+        const skips = countsOf([...this.state.values()]);
         this.parameters.forEach((parameter, index) => {
             const own = this.state.get(parameter);
             if (!own) return;
-            const step = own.step - (own.skipped?.item() ?? 0);
+            const step = own.step - (skips.get(own) ?? 0);
             state[index] = { step, tensors: Object.fromEntries(own.tensors) };
         });
         let next = 0;
@@ -350,7 +355,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             this.state.set(parameter, state);
         }
         const missing = this.stateNames(group).filter((name) => !state.tensors.has(name));
-        if (missing.length > 0 || !this.scale) settle(state);
+        if (missing.length > 0) settle([state]);
         for (const name of missing) {
             state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
             state.fresh = true;
@@ -393,14 +398,35 @@ function newCount(parameter: Tensor): Tensor {
     return keep(untraced(() => zeros([], { dtype: 'int32', device: parameter.device })));
 }
 
-/** Takes the steps that a loss scaler left out off the count, which is a number again: waits for the device. */
-function settle(state: ParameterState): void {
-    const { skipped } = state;
-    if (!skipped) return;
-    state.step -= untraced(() => skipped.item());
-    if (state.madeAt >= 0) state.fresh = state.step === state.madeAt;
-    skipped.dispose();
-    state.skipped = null;
+/** How many steps a loss scaler has left out, of the states that count them: one wait for each device. */
+function countsOf(states: readonly ParameterState[]): Map<ParameterState, number> {
+    const counts = new Map<ParameterState, number>();
+    const byDevice = new Map<number, [ParameterState, Tensor][]>();
+    for (const state of states) {
+        const { skipped } = state;
+        if (!skipped) continue;
+        const list = byDevice.get(skipped.deviceCode);
+        if (list) list.push([state, skipped]);
+        else byDevice.set(skipped.deviceCode, [[state, skipped]]);
+    }
+    for (const list of byDevice.values()) {
+        const joined = scope(() => noGrad(() => concat(list.map(([, skipped]) => skipped.reshape([1])))));
+        const values = joined.dataSync();
+        list.forEach(([state], i) => counts.set(state, Number(values[i])));
+        joined.dispose();
+    }
+    return counts;
+}
+
+/** Takes the steps that a loss scaler left out off the counts, which are numbers again: waits for the device. */
+function settle(states: readonly ParameterState[]): void {
+    const counts = untraced(() => countsOf(states));
+    for (const [state, count] of counts) {
+        state.step -= count;
+        if (state.madeAt >= 0) state.fresh = state.step === state.madeAt;
+        state.skipped?.dispose();
+        state.skipped = null;
+    }
 }
 
 /** Brings the state to the device of its parameter, which may have moved since the last step. */
@@ -418,13 +444,18 @@ function followParameter(state: ParameterState, parameter: Tensor): void {
 /** The items of what should be parameters or groups; a model in their place is told what to hand over. */
 function parameterList<T>(label: string, parameters: Iterable<T>): T[];
 function parameterList(label: string, parameters: unknown): unknown[] {
+    // Iterable as well: it would give its rows.
+    if (parameters instanceof Tensor)
+        throw new TypeError(
+            `[${label}] expected a list of parameters, got a Tensor of shape ${shapeText(parameters.shape)}; write [parameter]`,
+        );
     if (typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters) {
         if (!('parameters' in parameters)) return [...(parameters as Iterable<unknown>)];
     }
     const isModel = typeof parameters === 'object' && parameters !== null && 'parameters' in parameters;
+    const hint = isModel ? 'pass model.parameters()' : 'pass those of a module: model.parameters()';
     throw new TypeError(
-        `[${label}] expected a list of parameters, got ${describeValue(parameters)}; ` +
-            (isModel ? 'pass model.parameters()' : 'pass those of a module: model.parameters()'),
+        `[${label}] expected a list of parameters, got ${describeValue(parameters)}; ${hint}`,
     );
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { capture, captureModels, nn, optim, tensor, type Tensor } from '../../lib/index.js';
+import { native } from '../../lib/native/addon.js';
 
 interface GoldenCase {
     readonly optimizer: 'Adam' | 'AdamW' | 'SGD' | 'RMSprop';
@@ -216,6 +217,38 @@ describe('GradScaler', () => {
         assert.deepEqual(run([0]), run([]));
         assert.deepEqual(run([1]), run([]));
         assert.deepEqual(run([0, 1]), run([]));
+    });
+
+    it('reads the counts of all parameters at once', () => {
+        const weights = Array.from({ length: 150 }, (_, i) => new nn.Parameter(tensor([i])));
+        const optimizer = new optim.SGD(weights, { lr: 0.1 });
+        const scaler = new optim.GradScaler({ initScale: 2 });
+        const backward = (value: number): void => {
+            const losses = weights.map((w, i) => w.mul(i % 2 === 0 ? value : 1).sum());
+            scaler.scale(losses.reduce((sum, loss) => sum.add(loss))).backward();
+        };
+        for (const value of [NaN, 1]) {
+            optimizer.zeroGrad();
+            backward(value);
+            scaler.step(optimizer);
+            scaler.update();
+        }
+        const { read } = native;
+        let reads = 0;
+        native.read = (...given) => {
+            reads++;
+            read(...given);
+        };
+        try {
+            const { state } = optimizer.stateDict();
+            assert.ok(Object.values(state).every(({ step }) => step === 1));
+            assert.equal(reads, 1);
+            optimizer.step();
+            assert.equal(reads, 2);
+        } finally {
+            native.read = read;
+        }
+        assert.equal(optimizer.stateDict().state[7].step, 2);
     });
 
     it('makes another program where an optimizer goes on with or without it', () => {

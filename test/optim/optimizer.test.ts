@@ -151,6 +151,7 @@ describe('optimizer', () => {
         const p = parameter([1]);
         assert.throws(() => new optim.Adam([]), /\[Adam\] got no parameters/);
         assert.throws(() => new optim.Adam([p, p]), /appears twice/);
+        assert.deepEqual(new optim.Adam([{ params: p }]).parameters, [p]);
         assert.throws(() => new optim.Adam([{ params: [p] }, { params: [p] }]), /appears twice/);
         assert.throws(() => new optim.Adam([p.mul(2)]), /only leaves/);
         assert.throws(() => new optim.Adam([ones([2], { dtype: 'float16' })]), /float32 or float64.*float16/);
