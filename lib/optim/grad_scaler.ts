@@ -1,7 +1,7 @@
 import { noGrad } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import { run, untraced } from '../native/call.js';
-import { perStep } from '../native/tracer.js';
+import { perStep, type Scalar } from '../native/tracer.js';
 import { full, tensor, zeros } from '../ops/create.js';
 import { mul } from '../ops/arithmetic.js';
 import { concat } from '../ops/join.js';
@@ -19,6 +19,7 @@ import {
     type GradScalerOptions,
     type GradScalerState,
 } from './grad_scaler_options.js';
+import { IterationStages, type OptimizerStage } from './iteration_stages.js';
 import { Optimizer, requireOption } from './optimizer.js';
 import { eachCall, scaledGradients } from './scaled_gradients.js';
 
@@ -38,23 +39,19 @@ interface DeviceState {
     readonly counts: Tensor;
 }
 
-type Stage = 'ready' | 'unscaled' | 'stepped';
-
-interface OptimizerStage {
-    /** int32 []: 1 where a gradient of this optimizer is not finite. */
-    readonly found: Tensor;
-    stage: Stage;
-}
-
 /**
  * Dynamic loss scaling for float16, as torch.amp.GradScaler. Gradients below 6e-8 are zero in float16: the loss is multiplied
  * by a scale before backward, and gradients by 1 / scale before they are used. A step with an infinite or NaN gradient is left
  * out, bit for bit: parameters, what the optimizer keeps and its step count stay, and the scale is halved; after
  * `growthInterval` steps without one it is doubled.
  *
- * Scale, counters and the flag live on the device: no step waits for them, and a captured step holds all of it.
- * `getScale()`, `skippedSteps` and `stateDict()` wait. Unscaling, clipping (`maxNorm`) and the update are one pass over the
- * parameters, which leaves `.grad` as it was: call `unscale_` first to look at gradients or change them.
+ * Scale, counters and the flag live on the device, one for a scaler: no step waits for them. `getScale()`, `skippedSteps` and
+ * `stateDict()` wait. Gradients are read once to look for infinities and for their norm (`maxNorm`), and once more by the
+ * update, which unscales and clips them on the way and leaves `.grad` as it was: call `unscale_` first to look at gradients or
+ * change them.
+ *
+ * A captured step holds all of it, or a part: the order of calls goes on from one to the other, so that `unscale_` may be
+ * captured and `step` and `update` called outside.
  *
  * Source: Micikevicius et al., "Mixed precision training", ICLR 2018, section 3.2.
  *
@@ -73,7 +70,10 @@ interface OptimizerStage {
 export class GradScaler {
     private readonly options: Required<GradScalerOptions>;
     private device: DeviceState | null = null;
-    private readonly stages = new Map<Optimizer, OptimizerStage>();
+    private readonly stages = new IterationStages(() => {
+        const { scale } = this.started('step');
+        return keep(untraced(() => zeros([], { dtype: 'int32', device: scale.device })));
+    });
     /** What the device starts from. */
     private initial: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>;
 
@@ -97,8 +97,21 @@ export class GradScaler {
         return this.options.enabled;
     }
 
-    /** The loss times the scale, recorded on the tape; in float32 for a 0-d loss of 16 bits. */
-    scale(loss: Tensor): Tensor {
+    /**
+     * The loss times the scale, recorded on the tape; in float32 for a 0-d loss of 16 bits. A list gives a list.
+     *
+     * @throws Error where it lies on another device than the last one, and `update` has not ended that iteration.
+     */
+    scale(loss: Tensor): Tensor;
+    scale(losses: Iterable<Tensor>): Tensor[];
+    scale(losses: Tensor | Iterable<Tensor>): Tensor | Tensor[] {
+        // A tensor is iterable as well.
+        if (!(losses instanceof Tensor) && isIterable(losses))
+            return Array.from(losses, (loss) => this.scaled(loss));
+        return this.scaled(losses);
+    }
+
+    private scaled(loss: unknown): Tensor {
         requireTensor('GradScaler', loss, 'what scale() takes');
         return this.isEnabled ? mul(loss, this.on(loss.device).scale) : loss;
     }
@@ -112,22 +125,18 @@ export class GradScaler {
     unscale_(optimizer: Optimizer): void {
         if (!this.isEnabled) return;
         const own = this.stageOf('unscale_', optimizer);
-        if (own.stage === 'unscaled')
-            throw new Error(
-                '[GradScaler] unscale_() was called for this optimizer already; call update() first',
-            );
         const { inverse } = this.started('unscale_');
         const gradients = scaledGradients('unscale_', optimizer);
         eachCall(gradients, (share) => {
             run('amp_unscale', [inverse], [own.found, ...share], [], 'GradScaler');
             for (const gradient of share) gradient.version.value++;
         });
-        own.stage = 'unscaled';
+        this.stages.done('unscale_', optimizer);
     }
 
     /**
      * The optimizer's step with unscaled gradients, left out where one of them is infinite or NaN. With `maxNorm` returns their
-     * norm before clipping, float32 [].
+     * norm before clipping, float32 []; a captured step reads it from the same options anew each time.
      *
      * @throws Error where it was called already since the last `update`, or where there are no gradients.
      */
@@ -136,14 +145,13 @@ export class GradScaler {
     step(optimizer: Optimizer, options: ScaledStepOptions): Tensor | undefined;
     step(optimizer: Optimizer, options: ScaledStepOptions = {}): Tensor | undefined {
         requireOptionNames('[GradScaler]', options, ['maxNorm']);
-        const { maxNorm } = options;
-        if (maxNorm !== undefined)
-            requireOption('GradScaler', 'maxNorm', maxNorm, maxNorm >= 0, 'at least 0');
+        const maxNorm = options.maxNorm === undefined ? undefined : limitOf(options);
         if (!this.isEnabled) return stepUnscaled(optimizer, maxNorm);
         const own = this.stageOf('step', optimizer);
         const { inverse } = this.started('step');
-        const result = scope(() => noGrad(() => this.stepWith(optimizer, own, inverse, maxNorm)));
-        own.stage = 'stepped';
+        const limit = maxNorm === undefined ? undefined : perStep(() => limitOf(options));
+        const result = scope(() => noGrad(() => this.stepWith(optimizer, own, inverse, limit)));
+        this.stages.done('step', optimizer);
         return result;
     }
 
@@ -151,7 +159,7 @@ export class GradScaler {
         optimizer: Optimizer,
         { found, stage }: OptimizerStage,
         inverse: Tensor,
-        maxNorm: number | undefined,
+        maxNorm: Scalar | undefined,
     ): Tensor | undefined {
         const gradients = scaledGradients('step', optimizer);
         if (maxNorm === undefined) {
@@ -170,42 +178,55 @@ export class GradScaler {
             squares.push(part);
         });
         const [multiplier, norm] = [new Tensor([], 'float32'), new Tensor([], 'float32')];
-        run('amp_factor', [unscaled, concat(squares)], [multiplier, norm], [maxNorm], 'GradScaler');
+        run(
+            'amp_factor',
+            [unscaled, squares.length === 1 ? squares[0] : concat(squares)],
+            [multiplier, norm],
+            [maxNorm],
+            'GradScaler',
+        );
         optimizer.stepScaled({ found, multiplier });
         return norm;
     }
 
     /**
      * Ends an iteration, after the `step` of every optimizer: the scale shrinks where one of them found an infinite or NaN
-     * gradient, and grows after `growthInterval` iterations without. `newScale` sets it.
+     * gradient, and grows after `growthInterval` iterations without. `newScale` sets it instead: then nothing is counted, and
+     * no optimizer need have stepped.
      *
-     * @throws Error where no optimizer has come to `step` or `unscale_` since the last one.
+     * @throws Error where no optimizer has come to `step` or `unscale_` since the last one; RangeError for `newScale`.
      */
     update(newScale?: number): void {
         if (!this.isEnabled) return;
-        const { scale, inverse, counts } = this.started('update');
-        const used = [...this.stages.values()].filter(({ stage }) => stage !== 'ready');
-        if (used.length === 0)
+        const state = this.started('update');
+        if (newScale === undefined) this.updateByFound(state);
+        else this.setScale(state, newScale);
+        state.scale.version.value++;
+        this.stages.next();
+    }
+
+    private updateByFound({ scale, inverse, counts }: DeviceState): void {
+        const { options, stages } = this;
+        if (!stages.hasBegun)
             throw new Error(
                 '[GradScaler] update() comes after step(optimizer), which was not called since the last one',
             );
-        const { options } = this;
         const factors = [
             perStep(() => options.growthFactor),
             perStep(() => options.backoffFactor),
             perStep(() => options.growthInterval),
         ];
-        const found = used.map((own) => own.found);
+        const found = stages.list.map((own) => own.found);
         run('amp_update', [], [scale, inverse, counts, ...found], factors, 'GradScaler');
-        for (const own of used) own.stage = 'ready';
-        if (newScale !== undefined) {
-            requireScale('newScale', newScale);
-            noGrad(() => {
-                scale.fill_(newScale);
-                inverse.fill_(1 / Math.fround(newScale));
-            });
-        }
-        scale.version.value++;
+    }
+
+    private setScale({ scale, inverse }: DeviceState, newScale: number): void {
+        requireScale('newScale', newScale);
+        noGrad(() => {
+            scale.fill_(newScale);
+            inverse.fill_(1 / Math.fround(newScale));
+            for (const { found } of this.stages.list) found.fill_(0);
+        });
     }
 
     /** The scale in use; waits for the device. 1 where the scaler is not enabled. */
@@ -266,9 +287,8 @@ export class GradScaler {
     /** Frees what lies on the device; the next `scale` makes it anew. */
     dispose(): void {
         for (const tensor of Object.values(this.device ?? {}) as Tensor[]) tensor.dispose();
-        for (const { found } of this.stages.values()) found.dispose();
         this.device = null;
-        this.stages.clear();
+        this.stages.dispose();
     }
 
     [Symbol.dispose](): void {
@@ -277,8 +297,13 @@ export class GradScaler {
 
     /** The numbers on that device, made or brought there where they are not. */
     private on(device: Device): DeviceState {
-        if (this.device && this.device.scale.device !== device)
-            untraced(() => this.loadStateDict(this.stateDict()));
+        const present = this.device?.scale.device ?? device;
+        if (present !== device && this.stages.hasBegun)
+            throw new Error(
+                `[GradScaler] scale() of a loss on ${device} between unscale_() or step() of an optimizer on ${present} and ` +
+                    'update(); a scaler is for one device: make one for each',
+            );
+        if (present !== device) untraced(() => this.loadStateDict(this.stateDict()));
         return (this.device ??= untraced(() => noGrad(() => newDeviceState(this.initial, device))));
     }
 
@@ -287,22 +312,13 @@ export class GradScaler {
         throw new Error(`[GradScaler] ${method}() before scale(); call scaler.scale(loss).backward() first`);
     }
 
-    private stageOf(method: string, optimizer: Optimizer): OptimizerStage {
+    private stageOf(method: 'unscale_' | 'step', optimizer: Optimizer): OptimizerStage {
         if (!(optimizer instanceof Optimizer))
             throw new TypeError(
                 `[GradScaler] ${method}() takes an optimizer such as optim.Adam, got ${describeValue(optimizer)}`,
             );
-        const { scale } = this.started(method);
-        let own = this.stages.get(optimizer);
-        if (!own) {
-            const found = keep(untraced(() => zeros([], { dtype: 'int32', device: scale.device })));
-            this.stages.set(optimizer, (own = { found, stage: 'ready' }));
-        }
-        if (own.stage === 'stepped')
-            throw new Error(
-                `[GradScaler] ${method}() after step() of the same optimizer; call update() once in each iteration`,
-            );
-        return own;
+        this.started(method);
+        return this.stages.before(method, optimizer);
     }
 }
 
@@ -315,6 +331,16 @@ function newDeviceState(
         inverse: keep(full([], 1 / Math.fround(scale), { device })),
         counts: keep(tensor([growthTracker, skippedSteps, 0], { dtype: 'int32', device })),
     };
+}
+
+function isIterable(value: unknown): boolean {
+    return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+/** That of a step with a limit, checked. */
+function limitOf({ maxNorm = NaN }: ScaledStepOptions): number {
+    requireOption('GradScaler', 'maxNorm', maxNorm, maxNorm >= 0, 'at least 0');
+    return maxNorm;
 }
 
 function stepUnscaled(optimizer: Optimizer, maxNorm: number | undefined): Tensor | undefined {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { capture, captureModels, nn, optim, tensor, type Tensor } from '../../lib/index.js';
+import {
+    capture,
+    CaptureError,
+    captureModels,
+    nn,
+    optim,
+    scope,
+    tensor,
+    type Tensor,
+} from '../../lib/index.js';
 import { native } from '../../lib/native/addon.js';
 
 interface GoldenCase {
@@ -233,7 +242,7 @@ describe('GradScaler', () => {
             scaler.step(optimizer);
             scaler.update();
         }
-        const { read } = native;
+        const read = native.read.bind(native);
         let reads = 0;
         native.read = (...given) => {
             reads++;
@@ -249,6 +258,199 @@ describe('GradScaler', () => {
             native.read = read;
         }
         assert.equal(optimizer.stateDict().state[7].step, 2);
+    });
+
+    type Call = (iteration: ReturnType<typeof newIteration>) => void;
+
+    function newIteration(): { weights: Tensor; optimizer: optim.Optimizer; scaler: optim.GradScaler } {
+        const weights = new nn.Parameter(tensor([...golden.weights]));
+        return {
+            weights,
+            optimizer: new optim.SGD([weights], { lr: 0.1, momentum: 0.9 }),
+            scaler: newScaler(),
+        };
+    }
+
+    const calls: Record<string, Call> = {
+        unscale: ({ scaler, optimizer }) => scaler.unscale_(optimizer),
+        step: ({ scaler, optimizer }) => scaler.step(optimizer),
+        update: ({ scaler }) => scaler.update(),
+    };
+    for (const captured of [0, 1, 2]) {
+        const names = Object.keys(calls);
+        const title = `${names.slice(0, captured + 1).join(', ')}, before ${names.slice(captured + 1).join(', ') || 'nothing'}`;
+        it(`goes on outside of a captured step that holds ${title}`, async () => {
+            const run = async (isCaptured: boolean, rows: boolean): Promise<unknown> => {
+                const own = newIteration();
+                const body = (x: Tensor): void => {
+                    own.optimizer.zeroGrad();
+                    own.scaler.scale(own.weights.mul(x).sum()).backward();
+                    for (const name of names.slice(0, captured + 1)) calls[name](own);
+                };
+                const part = capture(body);
+                for (const x of inputs) {
+                    if (!isCaptured) body(tensor(x));
+                    else if (rows) await part.run(1, [tensor([x])]);
+                    else part(tensor(x));
+                    for (const name of names.slice(captured + 1)) calls[name](own);
+                }
+                if (isCaptured) assert.equal(part.statistics.captures, 1);
+                return [stateOf([own.weights], own.optimizer), own.scaler.stateDict()];
+            };
+            const expected = await run(false, false);
+            assert.deepEqual(await run(true, false), expected);
+            assert.deepEqual(await run(true, true), expected);
+        });
+    }
+
+    it('ends an iteration in a captured step of its own, for the optimizers that have stepped', () => {
+        const run = (isCaptured: boolean): unknown => {
+            const [a, b] = [newIteration(), newIteration()];
+            const { scaler } = a;
+            const end = (x: Tensor): Tensor => {
+                scaler.update();
+                return x;
+            };
+            const update = isCaptured ? capture(end) : end;
+            inputs.forEach((x, i) => {
+                for (const { weights, optimizer } of i % 3 === 0 ? [b, a] : [a]) {
+                    optimizer.zeroGrad();
+                    scaler.scale(weights.mul(tensor(x)).sum()).backward();
+                    scaler.step(optimizer);
+                }
+                update(tensor(i));
+            });
+            const states = [a, b].map(({ weights, optimizer }) => stateOf([weights], optimizer));
+            return [states, scaler.stateDict()];
+        };
+        assert.deepEqual(run(true), run(false));
+    });
+
+    it('refuses many captured steps in a row that do not end with update()', async () => {
+        const { weights, optimizer, scaler } = newIteration();
+        const part = capture((x: Tensor) => {
+            optimizer.zeroGrad();
+            scaler.scale(weights.mul(x).sum()).backward();
+            scaler.step(optimizer);
+        });
+        await assert.rejects(
+            part.run(3, [tensor([[1, 1, 1], [1, 1, 1], [1, 1, 1]])], { chunk: 3 }), // prettier-ignore
+            /step\(\) after step\(\) of the same optimizer; call update\(\) once in each iteration/,
+        );
+        assert.deepEqual(bitsOf([weights])[0], golden.weights.map(Math.fround));
+        part(tensor([1, 1, 1]));
+        assert.throws(() => part(tensor([1, 1, 1])), /step\(\) after step\(\) of the same optimizer/);
+        scaler.update();
+        part(tensor([1, 1, 1]));
+    });
+
+    it('stands where it stood after a capture that failed', () => {
+        const { weights, optimizer, scaler } = newIteration();
+        const failing = capture((x: Tensor) => {
+            optimizer.zeroGrad();
+            scaler.scale(weights.mul(x).sum()).backward();
+            scaler.unscale_(optimizer);
+            assert.ok(weights.grad!.sum().item() > 0);
+            scaler.step(optimizer);
+            scaler.update();
+        });
+        assert.throws(() => failing(tensor([1, 1, 1])), CaptureError);
+        scaler.scale(weights.sum()).backward();
+        scaler.unscale_(optimizer);
+        assert.deepEqual(bitsOf([weights.grad!]), [[1, 1, 1]]);
+        scaler.step(optimizer);
+        assert.throws(() => failing(tensor([1, 1, 1])), /unscale_\(\) after step\(\)/);
+        scaler.update();
+    });
+
+    it('reads the limit of the norm anew for each captured step', () => {
+        const { weights, optimizer, scaler } = newIteration();
+        const options = { maxNorm: 1 };
+        const step = capture((x: Tensor) => {
+            optimizer.zeroGrad();
+            scaler.scale(weights.mul(x).sum()).backward();
+            scaler.step(optimizer, options);
+            scaler.update();
+        });
+        const moved = (): number => {
+            const before = bitsOf([weights])[0];
+            step(tensor([3, 4, 0]));
+            const after = bitsOf([weights])[0];
+            return Math.hypot(...after.map((x, i) => x - before[i]));
+        };
+        optimizer.paramGroups[0].lr = 1;
+        assert.ok(Math.abs(moved() - 1) < 1e-3);
+        options.maxNorm = 4;
+        // With the velocity of the step before.
+        assert.ok(Math.abs(moved() - 4.9) < 1e-3);
+        options.maxNorm = -1;
+        assert.throws(moved, /maxNorm must be at least 0, got -1/);
+    });
+
+    it('clips finite gradients whose squares are infinite in float32', () => {
+        const weights = new nn.Parameter(tensor([0, 0]));
+        const [optimizer, scaler] = [new optim.SGD([weights], { lr: 1 }), new optim.GradScaler()];
+        scaler.scale(weights.mul(tensor([6e19, 8e19])).sum()).backward();
+        const norm = scaler.step(optimizer, { maxNorm: 1 }).item();
+        scaler.update();
+        assert.ok(Math.abs(norm / 1e20 - 1) < 1e-6);
+        bitsOf([weights])[0].forEach((x, i) => assert.ok(Math.abs(x + [0.6, 0.8][i]) < 1e-6, String(x)));
+    });
+
+    it('takes a scale of the caller without counting, also before any step', () => {
+        const { weights, optimizer, scaler } = newIteration();
+        const backward = (value: number): void => {
+            optimizer.zeroGrad();
+            scaler.scale(weights.mul(value).sum()).backward();
+        };
+        backward(1);
+        scaler.step(optimizer);
+        scaler.update();
+        const { growthTracker } = scaler.stateDict();
+        assert.equal(growthTracker, 1);
+        scaler.update(8);
+        for (const value of [1, NaN]) {
+            backward(value);
+            scaler.step(optimizer);
+            scaler.update(16);
+            assert.deepEqual(
+                [scaler.getScale(), scaler.stateDict().growthTracker, scaler.skippedSteps],
+                [16, 1, 0],
+            );
+        }
+        const before = bitsOf([weights]);
+        backward(1);
+        scaler.step(optimizer);
+        assert.notDeepEqual(bitsOf([weights]), before, 'the flag of the step before is cleared');
+        assert.throws(() => scaler.update(0), /newScale must be above 0/);
+    });
+
+    it('scales lists of losses', () => {
+        const scaler = new optim.GradScaler({ initScale: 4 });
+        assert.deepEqual(
+            scaler.scale([tensor(1), tensor(2)]).map((x) => x.item()),
+            [4, 8],
+        );
+        assert.deepEqual(scaler.scale(tensor([1, 2])).toArray(), [4, 8]);
+        assert.deepEqual(new optim.GradScaler({ enabled: false }).scale(new Set<Tensor>()), []);
+        assert.throws(() => scaler.scale(3 as never), /what scale\(\) takes must be a Tensor, got 3/);
+    });
+
+    it('keeps no optimizer longer than an iteration, and needs no more flags', () => {
+        const scaler = new optim.GradScaler();
+        const weights = new nn.Parameter(tensor([1]));
+        const iterate = (): number => {
+            const optimizer = new optim.SGD([weights], { lr: 0.5 });
+            scope(() => scaler.scale(weights.sum()).backward());
+            scaler.step(optimizer);
+            scaler.update();
+            optimizer.zeroGrad();
+            optimizer.dispose();
+            return native.memory(0).tensors;
+        };
+        iterate();
+        const live = iterate();
+        for (let i = 0; i < 5; i++) assert.ok(iterate() <= live);
     });
 
     it('makes another program where an optimizer goes on with or without it', () => {

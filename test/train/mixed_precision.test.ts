@@ -193,6 +193,17 @@ describe('training in mixed precision', () => {
         }
     });
 
+    it('goes on op by op where beforeStep reads a gradient', async () => {
+        let norms = 0;
+        const optionsOf = (model: nn.Sequential) => ({
+            beforeStep: () => void (norms += Number(optim.clipGradNorm(model.parameters(), 1).item() > 0)),
+        });
+        const { history } = await fit({ precision: 'float16', optionsOf }, 1);
+        assert.equal(history.execution.mode, 'eager');
+        assert.equal(norms, history.steps);
+        assert.equal(history.stopReason, 'completed');
+    });
+
     it('clips the gradients that the optimizer uses, with a scaler and without', async () => {
         class Pair extends nn.Module {
             readonly trained = new nn.Parameter(zeros([1]));
