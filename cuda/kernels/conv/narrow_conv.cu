@@ -13,7 +13,7 @@ namespace {
 
 constexpr int narrow_threads = 256, pixels_each = 4, narrow_depth = 9;
 constexpr int64_t most_channels = 4, most_depth = 256, most_columns = warp_size * row_pack;
-constexpr int64_t narrow_walkers = 2 * patch_processors;
+constexpr int64_t narrow_resident = 2;  // blocks of a multiprocessor
 
 // The depth counts kernel rows, kernel columns, channels. `lanes` of a warp share a pixel's output channels.
 struct NarrowConv {
@@ -335,7 +335,7 @@ bool convolve_narrow(const ConvShape& shape, const TensorView& x, const TensorVi
                            shared_bytes<int>(static_cast<size_t>(conv.depth));
     const size_t bytes = largest(weights + patch_bytes(conv), shared_bytes<LaneMoments>(narrow_threads));
     if (static_cast<int64_t>(bytes) > shared_limit_of(queue.ordinal())) return false;
-    const int64_t walkers = walkers_over(conv, narrow_walkers);
+    const int64_t walkers = walkers_over(conv, narrow_resident * processors_of(queue.ordinal()));
     if (moments == nullptr) {
         launch<narrow_conv>(Grid{walkers, narrow_threads, bytes}, queue.stream(), conv, w, finish,
                             static_cast<float*>(nullptr));
@@ -354,7 +354,7 @@ bool sum_taps_narrow(const ConvShape& shape, const TensorView& x, const TensorVi
     if (compute_class(dw.dtype) != ComputeClass::f32 || !describe(shape, x, dy, conv) || !conv.packs)
         return false;
     const int64_t parts = (conv.depth + narrow_depth - 1) / narrow_depth;
-    int64_t most = 2 * patch_processors / parts;
+    const int64_t most = narrow_resident * processors_of(queue.ordinal()) / parts;
     const int64_t splits = walkers_over(conv, most < 1 ? 1 : most);
     const size_t kept = shared_bytes<float>(
         static_cast<size_t>((narrow_depth + 1) * narrow_threads / warp_size * conv.lanes * row_pack));

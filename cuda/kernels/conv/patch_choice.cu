@@ -1,5 +1,7 @@
 #include "kernels/conv/patch_choice.h"
 
+#include "kernels/product/device_limits.h"
+
 namespace nativegrad::cuda {
 
 namespace {
@@ -56,7 +58,8 @@ bool reads_in_chunks(const TensorView& image, int64_t group_channels) {
     return fits;
 }
 
-PatchTiles choose_tiles(const PatchGeometry& geometry, int64_t groups, int64_t columns, int64_t limit) {
+PatchTiles choose_tiles(const PatchGeometry& geometry, int64_t groups, int64_t columns, int ordinal) {
+    const int64_t processors = processors_of(ordinal), limit = shared_limit_of(ordinal);
     PatchTiles best{};
     double least = 0;
     const int64_t chunks = divide_up(geometry.channels, patch_channels);
@@ -67,15 +70,14 @@ PatchTiles choose_tiles(const PatchGeometry& geometry, int64_t groups, int64_t c
         if (places > 4096 || taps * chunks > 4096) continue;
         const size_t bytes = patch_product_bytes<Float16>(taps, chunks, tile.columns, places);
         if (static_cast<int64_t>(bytes) > limit) continue;
-        int64_t resident = processor_bytes / (static_cast<int64_t>(bytes) + block_bytes);
+        int64_t resident = resident_blocks(ordinal, static_cast<int64_t>(bytes));
         if (resident > tile.most_blocks) resident = tile.most_blocks;
         const int64_t lines = divide_up(columns, tile.columns) * groups;
         const int64_t tiles = divide_up(geometry.pixels, tile.rows);
-        int64_t walkers = patch_processors * resident / lines;
+        int64_t walkers = processors * resident / lines;
         if (walkers < 1) walkers = 1;
         if (walkers > tiles) walkers = tiles;
-        const int64_t rounds =
-            divide_up(tiles, walkers) * divide_up(walkers * lines, patch_processors * resident);
+        const int64_t rounds = divide_up(tiles, walkers) * divide_up(walkers * lines, processors * resident);
         const double busy = tile.warps * resident < 8 ? 0.6 : 1.0;
         const double cost =
             static_cast<double>(rounds * resident * tile.rows * tile.columns) / (tile.efficiency * busy);

@@ -1,4 +1,6 @@
-// Which tiles a convolution by patches gets: by its sizes and the device's shared memory alone.
+// Which tiles a convolution by patches gets: by its sizes, and the multiprocessors and the shared memory of
+// the device. They also say how its statistics and the gradients of its weights are summed up: the bits
+// repeat on all GPUs of a model, and may be others on another.
 #pragma once
 
 #include "kernels/conv/conv_shape.h"
@@ -13,12 +15,6 @@ PatchGeometry patch_geometry(const ConvShape& shape, const TensorView& image, bo
 // Whether 16-byte pieces of channels can be read.
 bool reads_in_chunks(const TensorView& image, int64_t group_channels);
 
-// Bytes of a multiprocessor of an H100, and what the system takes of it for each block.
-constexpr int64_t processor_bytes = 228 << 10, block_bytes = 1 << 10;
-
-// Blocks that an H100 runs at once, one on each of its multiprocessors.
-constexpr int64_t patch_processors = 132;
-
 struct PatchTiles {
     bool fits;
     int option;       // index of the kernel in patch_kernels.h
@@ -26,8 +22,8 @@ struct PatchTiles {
     size_t bytes;
 };
 
-// The tiles of all products in groups * columns channels, for a device with so much shared memory a block.
-PatchTiles choose_tiles(const PatchGeometry& geometry, int64_t groups, int64_t columns, int64_t limit);
+// The tiles of all products in groups * columns channels on that device.
+PatchTiles choose_tiles(const PatchGeometry& geometry, int64_t groups, int64_t columns, int ordinal);
 
 // What the three kernels take.
 struct PatchOption {

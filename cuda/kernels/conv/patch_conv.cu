@@ -41,8 +41,7 @@ bool convolve_by_patches(const ConvShape& shape, const TensorView& given, bool b
     PatchProduct product{};
     product.geometry = patch_geometry(shape, given, backward);
     if (product.geometry.pixels == 0) return false;
-    const PatchTiles tiles =
-        choose_tiles(product.geometry, shape.groups, columns, shared_limit_of(queue.ordinal()));
+    const PatchTiles tiles = choose_tiles(product.geometry, shape.groups, columns, queue.ordinal());
     const PatchOption& option = patch_options[tiles.option];
     product.column_blocks = static_cast<int32_t>((columns + option.columns - 1) / option.columns);
     if (!tiles.fits || product.column_blocks * shape.groups > 65535) return false;
@@ -98,7 +97,7 @@ bool sum_taps_by_patches(const ConvShape& shape, const TensorView& given, const 
     gradient.dy_row = shape.out_channels;
     gradient.image_group = channels;
     const int64_t tiles = (int64_t{gradient.geometry.pixels} + gradient_pixels - 1) / gradient_pixels;
-    int64_t splits = patch_processors / lines;
+    int64_t splits = processors_of(queue.ordinal()) / lines;
     if (splits < 1) splits = 1;
     if (splits > tiles) splits = tiles;
     const int64_t size = element_count(dw), all = size + shape.out_channels;

@@ -191,10 +191,10 @@ bool convolve_floats(const ConvShape& shape, const TensorView& given, bool backw
     product.chunks = static_cast<int32_t>(chunks);
     product.patch_places = static_cast<int32_t>(places);
     product.image_group = channels;
-    int64_t resident = processor_bytes / (static_cast<int64_t>(bytes) + block_bytes);
+    int64_t resident = resident_blocks(queue.ordinal(), static_cast<int64_t>(bytes));
     if (resident > most_resident) resident = most_resident;
     const int64_t tiles = (int64_t{product.geometry.pixels} + float_pixels - 1) / float_pixels;
-    int64_t walkers = patch_processors * resident / lines;
+    int64_t walkers = processors_of(queue.ordinal()) * resident / lines;
     if (walkers < 1) walkers = 1;
     if (walkers > tiles) walkers = tiles;
     launch<float_product>(Grid{{walkers, lines}, float_threads, bytes}, queue.stream(), product, finish);

@@ -79,9 +79,8 @@ bool multiply_in_one(const TiledProduct& product, Queue& queue) {
     const DType dtype = product.a.dtype;
     if (dtype != product.b.dtype || compute_class(product.finish.dtype) != ComputeClass::f32) return false;
     if (dtype != DType::float32 && !has_tensor_cores(dtype, queue)) return false;
-    constexpr int64_t most_shared = 80 << 10;
     const int side = split_side(shape, dtype);
-    if (side == 0 || shared_limit_of(queue.ordinal()) < most_shared) return false;
+    if (side == 0 || shared_limit_of(queue.ordinal()) < split_bytes(side, dtype)) return false;
     StridedOperand a = product.a, b = product.b;
     a.access = access_of(a, dtype, product.batches, 1);
     b.access = access_of(b, dtype, product.batches, 2);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/product/split_product.h"
 #include "kernels/product/tile_choice.h"
 
 namespace nativegrad::cuda {
@@ -34,6 +35,13 @@ int split_side(const ProductShape& shape, DType dtype) {
     if (dtype == DType::float32) return small < most_blocks / 2 ? 32 : 0;
     if (large >= most_blocks) return 0;
     return clocks(shape, 32, 2) <= clocks(shape, 64, 2) ? 32 : 64;
+}
+
+int64_t split_bytes(int side, DType dtype) {
+    const size_t bytes = dtype == DType::float32 ? split_shared_bytes<float, 32>()
+                         : side == 32            ? split_shared_bytes<Float16, 32>()
+                                                 : split_shared_bytes<Float16, 64>();
+    return static_cast<int64_t>(bytes);
 }
 
 }  // namespace nativegrad::cuda

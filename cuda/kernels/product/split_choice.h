@@ -7,6 +7,8 @@ namespace nativegrad::cuda {
 
 // The side of the tiles, 32 or 64; 0 where other kernels are better. By the sizes alone, so that bits repeat.
 int split_side(const ProductShape& shape, DType dtype);
+// Shared memory of a block of theirs.
+int64_t split_bytes(int side, DType dtype);
 
 // Factors of one dtype, T's, as their access says; row_sums as in TiledProduct.
 template <class T>

@@ -305,9 +305,9 @@ describe('convolutions on the GPU', function () {
     it('walk over tiles', () => {
         const last = (shape: Shape, dtype: DType): Tensor => draw(shape, dtype).permute(0, 3, 1, 2);
         const rows = [
-            { dtype: 'float16', x: [2, 1056, 13, 12], w: [1056, 8, 1, 2], out: [13, 11], groups: 132 },
-            { dtype: 'float32', x: [4, 1056, 10, 10], w: [1056, 8, 1, 1], out: [10, 10], groups: 132 },
-            { dtype: 'float32', x: [1, 1, 95, 95], w: [136, 1, 1, 1], out: [95, 95], groups: 1 },
+            { dtype: 'float16', x: [2, 256, 13, 12], w: [256, 8, 1, 2], out: [13, 11], groups: 32 },
+            { dtype: 'float32', x: [4, 256, 10, 10], w: [256, 8, 1, 1], out: [10, 10], groups: 32 },
+            { dtype: 'float32', x: [1, 1, 37, 37], w: [136, 1, 1, 1], out: [37, 37], groups: 1 },
         ] as const;
         for (const { dtype, x: shape, w: kernel, out, groups } of rows) {
             const [n, c, h, width] = shape;
