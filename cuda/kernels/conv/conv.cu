@@ -143,7 +143,7 @@ void conv2d_backward_input_relu(const OpCall& call, const ConvParams& params, Qu
     if (element_count(dx) == 0) return;
     const ConvShape shape = conv_shape(params, dx, call.inputs[1], call.inputs[0]);
     check_one_float(call);
-    const DenseImages kept(y, queue);
+    const DenseImages kept(y, queue, chunk_alignment);
     MadeImages made(dx, queue);
     Finish finish = image_finish(made.view(), nullptr, shape.groups);
     finish.kind = FinishKind::relu_backward;
@@ -158,7 +158,7 @@ void conv2d_backward_weight(const OpCall& call, const ConvParams& params, Queue&
     const TensorView &x = call.inputs[0], &dw = call.outputs[0];
     const ConvShape shape = conv_shape(params, x, dw, call.inputs[1]);
     check_float(dw);
-    const DenseImages dy(call.inputs[1], queue);
+    const DenseImages dy(call.inputs[1], queue, chunk_alignment);
     const int64_t pixels = shape.out_pixels(), rows = shape.group_out_channels();
     const TensorView* db = call.output_count == 2 ? &call.outputs[1] : nullptr;
     if (db != nullptr && (db->rank != 1 || db->shape[0] != shape.out_channels))

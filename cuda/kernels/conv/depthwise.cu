@@ -92,8 +92,8 @@ bool convolve_depthwise(const ConvShape& shape, const TensorView& given, bool ba
         !is_float(given.dtype))
         return false;
     const size_t bytes = shared_bytes<float>(static_cast<size_t>(shape.taps() * shape.channels));
-    if (!ends_depthwise(finish) || !is_aligned(given.data, 16)) return false;
-    const DenseImages dense(given, queue);
+    if (!ends_depthwise(finish)) return false;
+    const DenseImages dense(given, queue, chunk_alignment);
     Depthwise conv{};
     conv.image =
         backward ? backward_operand(shape, dense.view()) : forward_operand(shape, dense.view(), false);

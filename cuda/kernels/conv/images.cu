@@ -1,5 +1,7 @@
 #include "kernels/conv/images.h"
 
+#include "device/memory.h"
+
 namespace nativegrad::cuda {
 
 namespace {
@@ -25,16 +27,17 @@ void copy_tensor(const TensorView& x, const TensorView& out, Queue& queue) {
     ops::copy(OpCall{1, 1, 1, &x, &out, nullptr, {queue.ordinal(), &queue}}, NoParams{}, queue);
 }
 
-DenseImages::DenseImages(const TensorView& x, Queue& queue) : view_(x) {
+DenseImages::DenseImages(const TensorView& x, Queue& queue, size_t alignment) : view_(x) {
     set_channels_last_strides(view_);
-    if (is_channels_last(x)) return;
+    if (is_channels_last(x) && is_aligned(x.data, alignment)) return;
     view_.data = copy_.emplace(queue, bytes_of(x)).as<void>();
     copy_tensor(x, view_, queue);
 }
 
 MadeImages::MadeImages(const TensorView& out, Queue& queue) : out_(out), queue_(queue), view_(out) {
     set_channels_last_strides(view_);
-    if (!is_channels_last(out)) view_.data = made_.emplace(queue, bytes_of(out)).as<void>();
+    if (!is_channels_last(out) || !is_aligned(out.data, chunk_alignment))
+        view_.data = made_.emplace(queue, bytes_of(out)).as<void>();
 }
 
 void MadeImages::finish() {
@@ -63,11 +66,11 @@ void set_tap_strides(TensorView& view, bool swapped) {
     view.strides[0] = view.strides[row] * view.shape[row];
 }
 
-TapWeights::TapWeights(const TensorView& w, int64_t groups, bool swapped, Queue& queue)
+TapWeights::TapWeights(const TensorView& w, int64_t groups, bool swapped, Queue& queue, size_t alignment)
     : view_(grouped_weight(w, groups)) {
     const TensorView given = view_;
     set_tap_strides(view_, swapped);
-    if (same_strides(given, view_)) return;
+    if (same_strides(given, view_) && is_aligned(w.data, alignment)) return;
     view_.data = copy_.emplace(queue, bytes_of(w)).as<void>();
     copy_tensor(given, view_, queue);
 }

@@ -13,10 +13,13 @@ bool is_channels_last(const TensorView& x);
 // x -> out of the same shape; the strides are any.
 void copy_tensor(const TensorView& x, const TensorView& out, Queue& queue);
 
-// x itself, or a copy of it, channels last.
+// What kernels that move 16 bytes at a time ask for; views begin at any element.
+constexpr size_t chunk_alignment = 16;
+
+// x itself, or a copy of it, channels last and so aligned.
 class DenseImages {
   public:
-    DenseImages(const TensorView& x, Queue& queue);
+    DenseImages(const TensorView& x, Queue& queue, size_t alignment = 1);
     const TensorView& view() const { return view_; }
 
   private:
@@ -24,7 +27,7 @@ class DenseImages {
     std::optional<Scratch> copy_;
 };
 
-// Where a result is made, channels last; finish() copies it to where it belongs.
+// Where a result is made, channels last and aligned to chunks; finish() copies it to where it belongs.
 class MadeImages {
   public:
     MadeImages(const TensorView& out, Queue& queue);
@@ -39,10 +42,10 @@ class MadeImages {
 };
 
 // The weight [O, C / groups, kH, kW] as [groups, rows, kH, kW, depth] without gaps: rows are O / groups and
-// the depth C / groups, the other way round with `swapped`.
+// the depth C / groups, the other way round with `swapped`; a copy where it does not lie so, or so aligned.
 class TapWeights {
   public:
-    TapWeights(const TensorView& w, int64_t groups, bool swapped, Queue& queue);
+    TapWeights(const TensorView& w, int64_t groups, bool swapped, Queue& queue, size_t alignment = 1);
     const void* data() const { return view_.data; }
 
   private:

@@ -302,10 +302,11 @@ bool describe(const ConvShape& shape, const TensorView& x, const TensorView& y, 
     conv.columns = static_cast<int32_t>(shape.out_channels);
     conv.lanes = 1;
     while (int64_t{conv.lanes} * row_pack < shape.out_channels) conv.lanes *= 2;
-    conv.patch_places =
-        static_cast<int32_t>(most_places(conv.geometry, int64_t{narrow_threads} / conv.lanes * pixels_each));
+    const int64_t places = most_places(conv.geometry, int64_t{narrow_threads} / conv.lanes * pixels_each);
+    if (places * shape.channels >= 8192) return false;
+    conv.patch_places = static_cast<int32_t>(places);
     conv.packs = shape.out_channels % row_pack == 0 && is_aligned(y.data, 16);
-    return int64_t{conv.patch_places} * shape.channels < 8192;
+    return true;
 }
 
 int64_t walkers_over(const NarrowConv& conv, int64_t most) {

@@ -26,7 +26,8 @@ PatchGeometry patch_geometry(const ConvShape& shape, const TensorView& image, bo
     int64_t padded[2];
     for (int axis = 0; axis < 2; ++axis) {
         const int64_t reach = (kernel[axis] - 1) * shape.dilation[axis];
-        g.stride[axis] = backward ? 1 : shape.stride[axis];
+        // A stride that leads nowhere may be larger than the image.
+        g.stride[axis] = backward || pixels[axis] == 1 ? 1 : shape.stride[axis];
         padded[axis] = (pixels[axis] - 1) * g.stride[axis] + reach + 1;
         g.before[axis] = static_cast<int32_t>(backward ? reach - shape.before[axis] : shape.before[axis]);
     }

@@ -47,10 +47,10 @@ bool convolve_by_patches(const ConvShape& shape, const TensorView& given, bool b
     if (!tiles.fits || product.column_blocks * shape.groups > 65535) return false;
     std::optional<DenseImages> dense;
     if (!reads_in_chunks(given, channels)) {
-        dense.emplace(given, queue);
+        dense.emplace(given, queue, chunk_alignment);
         product.geometry = patch_geometry(shape, dense->view(), backward);
     }
-    const TapWeights weights(w, shape.groups, backward, queue);
+    const TapWeights weights(w, shape.groups, backward, queue, chunk_alignment);
     product.weights = weights.data();
     product.columns = static_cast<int32_t>(columns);
     product.chunks = static_cast<int32_t>((channels + patch_channels - 1) / patch_channels);
@@ -78,10 +78,10 @@ bool sum_taps_by_patches(const ConvShape& shape, const TensorView& given, const 
     PatchGradient gradient{};
     gradient.geometry = patch_geometry(shape, given, false);
     if (gradient.geometry.pixels == 0) return false;
-    gradient.patch_places = static_cast<int32_t>(most_places(gradient.geometry, gradient_pixels));
-    if (static_cast<int64_t>(patch_gradient_bytes<Float16>(gradient.patch_places)) >
-        shared_limit_of(queue.ordinal()))
+    const int64_t places = most_places(gradient.geometry, gradient_pixels);
+    if (static_cast<int64_t>(patch_gradient_bytes<Float16>(places)) > shared_limit_of(queue.ordinal()))
         return false;
+    gradient.patch_places = static_cast<int32_t>(places);
     gradient.rows = static_cast<int32_t>(rows);
     gradient.row_blocks = static_cast<int32_t>((rows + gradient_rows - 1) / gradient_rows);
     gradient.channel_blocks = static_cast<int32_t>((channels + patch_channels - 1) / patch_channels);
@@ -90,7 +90,7 @@ bool sum_taps_by_patches(const ConvShape& shape, const TensorView& given, const 
     if (lines > 65535) return false;
     std::optional<DenseImages> dense;
     if (!reads_in_chunks(given, channels)) {
-        dense.emplace(given, queue);
+        dense.emplace(given, queue, chunk_alignment);
         gradient.geometry = patch_geometry(shape, dense->view(), false);
     }
     gradient.dy = dy.data;

@@ -181,7 +181,7 @@ bool convolve_floats(const ConvShape& shape, const TensorView& given, bool backw
     if (static_cast<int64_t>(bytes) > shared_limit_of(queue.ordinal())) return false;
     std::optional<DenseImages> dense;
     if (!reads_in_chunks(given, channels)) {
-        dense.emplace(given, queue);
+        dense.emplace(given, queue, chunk_alignment);
         product.geometry = patch_geometry(shape, dense->view(), backward);
     }
     const TapWeights weights(w, shape.groups, backward, queue);

@@ -1,6 +1,6 @@
 import './plugin.js';
 import assert from 'node:assert/strict';
-import { fromTypedArray, scope, Tensor, type DType } from '../../../lib/index.js';
+import { fromTypedArray, scope, Tensor, zeros, type DType } from '../../../lib/index.js';
 import { binaryCode, run, unaryCode } from '../../../lib/native/call.js';
 import { sizeOf, type Shape } from '../../../lib/tensor/shape.js';
 import { seededUniform, seedOf } from '../../support/seeded.js';
@@ -10,6 +10,15 @@ const uniform = seededUniform(seedOf('products'));
 function draw(shape: Shape, dtype: DType): Tensor {
     const data = Float64Array.from({ length: sizeOf(shape) }, () => uniform() * 2 - 1);
     return fromTypedArray(data, shape).to(dtype);
+}
+
+/** The same elements from where no 16-byte access may begin. */
+function fromOddElement(x: Tensor): Tensor {
+    const wide = zeros([x.size + 1], { dtype: x.dtype, device: x.device });
+    return wide
+        .slice(0, 1, x.size + 1)
+        .reshape(x.shape)
+        .copy_(x);
 }
 
 /** Sums of the same numbers in another order; results in two bytes may round to the neighbour. */
@@ -300,6 +309,62 @@ describe('convolutions on the GPU', function () {
             });
         }
     }
+
+    it('read no patch of more places than 32 bits can count', () => {
+        const dilation = 4190212; // 1025 of them and 1024 are 1028 in 32 bits
+        const [x, w] = [draw([2, 1, 1, 1], 'float32'), draw([8, 1, 1, 2], 'float32')];
+        const parameters = [2, 1, 1, 4, 0, 0, 0, dilation, 2, 1, dilation, 1];
+        compare('far apart', 'conv2d', [x, w], [[[2, 8, 1, 1], 'float32']], parameters);
+    });
+
+    // Kernels that copy 16 bytes at a time must not decline such views either: another algorithm has other bits.
+    it('have the same bits for views that begin at an odd element', () => {
+        const rows = [
+            { x: [2, 16, 5, 4], w: [24, 16, 1, 1], out: [5, 4], pad: 0, groups: 1 },
+            { x: [2, 8, 5, 4], w: [16, 8, 3, 3], out: [5, 4], pad: 1, groups: 1 },
+            { x: [2, 3, 5, 4], w: [8, 3, 3, 3], out: [5, 4], pad: 1, groups: 1 },
+            { x: [2, 8, 5, 4], w: [8, 1, 3, 3], out: [5, 4], pad: 1, groups: 8 },
+        ] as const;
+        for (const { x: shape, w: kernel, out, pad, groups } of rows) {
+            for (const dtype of ['float32', 'float16', 'bfloat16'] as const) {
+                scope(() => {
+                    const [n, c, h, width] = shape;
+                    const o = kernel[0];
+                    const last = (x: Tensor): Tensor => x.permute(0, 3, 1, 2);
+                    const x = [n, h, width, c];
+                    const dy = [n, ...out, o];
+                    const taps = [o, kernel[2], kernel[3], kernel[1]];
+                    const parameters = [2, 1, 1, 4, pad, pad, pad, pad, 2, 1, 1, groups];
+                    const result = (of: Shape): Result => [[of[0], of[3], of[1], of[2]] as Shape, dtype];
+                    const moments: Result = [[o], 'float32'];
+                    const bits = (op: string, given: readonly Shape[], results: readonly Result[]): void => {
+                        const values = given.map((each) => draw(each, dtype).to('cuda'));
+                        const [plain, displaced] = [values, values.map(fromOddElement)].map((inputs) => {
+                            const made = results.map(
+                                ([size, type]) => new Tensor(size, type, { device: 'cuda' }),
+                            );
+                            run(op, inputs.map(last), made, parameters);
+                            return made.map((y) => y.to('cpu').to('float64').toArray());
+                        });
+                        assert.deepEqual(displaced, plain, `${op} of ${dtype}, ${kernel.join('x')}`);
+                    };
+                    bits('conv2d', [x, taps], [result(dy)]);
+                    bits('conv2d_relu', [x, taps], [result(dy)]);
+                    bits('conv2d_statistics', [x, taps], [result(dy), moments, moments]);
+                    bits('conv2d_backward_input', [dy, taps], [result(x)]);
+                    bits('conv2d_backward_input_relu', [dy, taps, x], [result(x)]);
+                    bits(
+                        'conv2d_backward_weight',
+                        [x, dy],
+                        [
+                            [kernel, dtype],
+                            [[o], dtype],
+                        ],
+                    );
+                });
+            }
+        }
+    });
 
     // So many groups that a block takes several tiles of pixels.
     it('walk over tiles', () => {
