@@ -250,7 +250,10 @@ export function checkViews(sample: OpSample): void {
         const plain = evaluate(sample, makeInputs(sample, dtype), hasGradient(sample) && isFloat(dtype));
         for (const [name, layout] of Object.entries(layouts)) {
             scope(() => {
-                const inputs = makeInputs(sample, dtype).map((x) => layout(x) ?? x);
+                const rows = makeInputs(sample, dtype);
+                const views = rows.map(layout);
+                if (views.every((view) => view === null)) return;
+                const inputs = views.map((view, index) => view ?? rows[index]);
                 compareLayouts(sample, inputs, plain, dtype, name);
             });
         }

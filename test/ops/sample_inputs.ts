@@ -116,6 +116,15 @@ export const layouts: Readonly<Record<string, (x: Tensor) => Tensor | null>> = {
         });
         return view.copy_(x);
     },
+    'from an odd element': (x) => {
+        if (x.rank === 0) return null;
+        const last = x.rank === 4 ? x.permute(0, 2, 3, 1) : x;
+        const view = zeros([x.size + 1], { dtype: x.dtype })
+            .slice(0, 1, x.size + 1)
+            .reshape(last.shape)
+            .copy_(last);
+        return x.rank === 4 ? view.permute(0, 3, 1, 2) : view;
+    },
 };
 
 /** The first row of each input, repeated: expanded (strides 0) and as a copy with the same elements. */
