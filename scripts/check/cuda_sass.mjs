@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { cudaToolkit } from '../build/cuda_toolkit.mjs';
 import { findCommand } from '../build/toolchain.mjs';
 import { demangle, shortName } from './kernel_names.mjs';
-import { exceptions, forbidden, rules } from './sass_rules.mjs';
+import { exceptions, forbidden, rules, unruled } from './sass_rules.mjs';
 
 const architecture = 'sm_90';
 const plugin = 'build-cuda/libnativegrad_cuda.so';
@@ -38,8 +38,10 @@ function countOf(instructions, word) {
 }
 
 /** What breaks the rules, as lines. `kernels`: [name, instructions] */
-export function broken(kernels, allRules = rules, allExceptions = exceptions) {
+export function broken(kernels, allRules = rules, allExceptions = exceptions, allUnruled = unruled) {
     const lines = [];
+    for (const { kernels: pattern } of allUnruled)
+        if (!kernels.some(([name]) => pattern.test(name))) lines.push(`${pattern}: there is no such kernel`);
     for (const { kernels: pattern, needs } of allRules) {
         const meant = kernels.filter(([name]) => pattern.test(name));
         if (meant.length === 0) lines.push(`${pattern}: there is no such kernel`);
@@ -50,6 +52,8 @@ export function broken(kernels, allRules = rules, allExceptions = exceptions) {
             }
     }
     for (const [name, instructions] of kernels) {
+        if (![...allRules, ...allUnruled].some(({ kernels: pattern }) => pattern.test(name)))
+            lines.push(`${name}: no rule names it, and no reason for having none`);
         if (allExceptions.some(({ kernels: pattern }) => pattern.test(name))) continue;
         const count = forbidden.reduce((sum, word) => sum + countOf(instructions, word), 0);
         if (count > 0) lines.push(`${name}: ${count} accesses of local memory (${forbidden.join(', ')})`);
@@ -109,7 +113,20 @@ async function disassemble() {
     }
 }
 
-const shown = ['HMMA', 'HGMMA', 'LDSM', 'LDGSTS', 'LDG.E.128', 'STG.E.128', 'FFMA', 'DFMA', 'LDL', 'STL'];
+const shown = [
+    'HMMA',
+    'HGMMA',
+    'LDSM',
+    'LDGSTS',
+    'LDGSTS.E.BYPASS.128',
+    'LDG.E.128',
+    'STG.E.128',
+    'LDS.128',
+    'FFMA',
+    'DFMA',
+    'LDL',
+    'STL',
+];
 
 function list(kernels) {
     for (const [name, instructions] of [...kernels].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -11,6 +11,7 @@ interface Script {
         kernels: Kernels,
         rules: readonly { kernels: RegExp; needs: Record<string, number> }[],
         exceptions: readonly { kernels: RegExp }[],
+        unruled: readonly { kernels: RegExp }[],
     ) => string[];
 }
 
@@ -51,7 +52,7 @@ describe('the instructions of the kernels', () => {
 
     it('are those that a kernel is meant to have', () => {
         const rule = (name: RegExp, needs: Record<string, number>): string[] =>
-            broken(kernels(), [{ kernels: name, needs }], [{ kernels: /add/ }]);
+            broken(kernels(), [{ kernels: name, needs }], [{ kernels: /add/ }], [{ kernels: /_Z/ }]);
         assert.deepEqual(rule(/sum/, { 'LDG.E.128': 2 }), []);
         assert.deepEqual(rule(/sum/, { 'LDG.E.128': 3, HMMA: 1 }), [
             '_Z3sumPf: 2 times LDG.E.128, at least 3 is meant',
@@ -62,7 +63,20 @@ describe('the instructions of the kernels', () => {
     });
 
     it('touch local memory only where that has a reason', () => {
-        assert.deepEqual(broken(kernels(), [], []), ['_Z3addPf: 1 accesses of local memory (LDL, STL)']);
-        assert.deepEqual(broken(kernels(), [], [{ kernels: /add/ }]), []);
+        const all = [{ kernels: /_Z/ }];
+        assert.deepEqual(broken(kernels(), [], [], all), ['_Z3addPf: 1 accesses of local memory (LDL, STL)']);
+        assert.deepEqual(broken(kernels(), [], [{ kernels: /add/ }], all), []);
+    });
+
+    it('have a rule, or a reason for having none', () => {
+        const rule = [{ kernels: /sum/, needs: {} }];
+        const exceptions = [{ kernels: /add/ }];
+        assert.deepEqual(broken(kernels(), rule, exceptions, []), [
+            '_Z3addPf: no rule names it, and no reason for having none',
+        ]);
+        assert.deepEqual(broken(kernels(), rule, exceptions, [{ kernels: /add/ }]), []);
+        assert.deepEqual(broken(kernels(), rule, exceptions, [{ kernels: /add/ }, { kernels: /old/ }]), [
+            '/old/: there is no such kernel',
+        ]);
     });
 });
