@@ -95,6 +95,22 @@ describe('loss scaling in a captured step', function () {
         assert.deepEqual(graph.state(), calls.state());
     });
 
+    it('refuses a loss on another device in the middle of an iteration', () => {
+        const weights = new nn.Parameter(tensor([1]));
+        const optimizer = new optim.SGD([weights], { lr: 1 });
+        const scaler = new optim.GradScaler({ initScale: 8 });
+        scaler.scale(weights.sum()).backward();
+        scaler.unscale_(optimizer);
+        assert.throws(
+            () => scaler.scale(tensor(1, { device: 'cpu' })),
+            /\[GradScaler\] scale\(\) of a loss on cpu between unscale_\(\) or step\(\) of an optimizer on cuda/,
+        );
+        scaler.step(optimizer);
+        scaler.update();
+        assert.equal(weights.item(), 0);
+        assert.equal(scaler.scale(tensor(1, { device: 'cpu' })).item(), 8);
+    });
+
     it('goes on where the model moves, scale, counts and skipped steps with it', () => {
         const train = (moves: boolean): unknown => {
             const weights = tensor([0.5, -1, 2], { device: 'cpu' });
