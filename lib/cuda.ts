@@ -1,6 +1,5 @@
 import { native, type DeviceInfo, type DeviceMemory, type LibraryFile } from './native/addon.js';
 import { configureProducts, cudaDevices, CudaError } from './native/cuda_plugin.js';
-import { describeValue } from './support/describe_value.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
 export { CudaError };
@@ -42,7 +41,7 @@ function gpuName(device: Device | number): unknown {
 function gpuCode(op: string, device: Device | number): number {
     const code = deviceCode(op, gpuName(device));
     if (code > 0) return code;
-    throw new RangeError(`[${op}] expected a GPU, 'cuda' or 'cuda:1', got ${describeValue(device)}`);
+    throw new RangeError(`[${op}] expected a GPU, 'cuda' or 'cuda:1', got '${device}'`);
 }
 
 /**
