@@ -80,7 +80,9 @@ export function unexplainedUpdate(update: Update, scale: Scale, bound: number): 
     const limits = limitsOf([exact.dtype, ...scale.dtypes]);
     const slack = slackOf(update, bound);
     const moved = before ? normOf(exact, before) : normOf(exact);
-    const isSmall = normOf(exact, fused) <= limits.share * moved + slack * normOf(exact);
+    const allowed = limits.share * moved + slack * normOf(exact);
+    // Beside an infinite element, all else would be small.
+    const isSmall = Number.isFinite(allowed) && normOf(exact, fused) <= allowed;
     return isSmall || isExplained(update, scale, limits, slack) ? 0 : magnitudeOf(exact, fused) || Infinity;
 }
 
@@ -116,8 +118,11 @@ function isExplained(update: Update, scale: Scale, limits: Limits, slack: number
     for (let i = 0; i < exact.length; i++) {
         const [wanted, got, old] = [Number(exact[i]), Number(fused[i]), Number(before?.[i] ?? 0)];
         const off = distance(wanted, got);
+        // An overflow that both have.
+        if (off === 0 && !Number.isFinite(distance(wanted, old))) continue;
+        if (off === Infinity) return false;
         const isNoise = Math.abs(Number(gradient?.[i] ?? 0)) <= noise;
-        if (isNoise && !(off <= allowed + slack * Math.abs(wanted) && off < Infinity)) return false;
+        if (isNoise && !(off <= allowed + slack * Math.abs(wanted))) return false;
         if (isNoise) count++;
         if (isNoise && got === old) still++;
         (isNoise ? noisy : clear).add(off, distance(wanted, old), wanted);

@@ -76,6 +76,24 @@ describe('differencesOfFused', () => {
             }
         });
 
+        it('takes overflows for the same where both have them, and looks at the others all the same', () => {
+            for (const [huge, kind] of [
+                [Infinity, 'gradient'],
+                [NaN, 'gradient'],
+                [-Infinity, 'parameter'],
+            ] as const) {
+                const [exact, same] = [tensor([huge, 1, 2]), tensor([huge, 1.0001, 2])];
+                const role: UpdateRole = {
+                    kind,
+                    gradient: tensor([huge, 1, 2]),
+                    ...(kind === 'parameter' ? { before: zeros([3]) } : {}),
+                };
+                assert.equal(off(exact, same, float, role), undefined, `${kind} ${huge}`);
+                for (const wrong of [tensor([huge, 3, 2]), tensor([1, 1, 2]), tensor([huge, 1, -huge])])
+                    assert.match(off(exact, wrong, float, role) ?? '', /tensor 0/, `${kind} ${huge}`);
+            }
+        });
+
         it('lets settled averages move by less than their rounding', () => {
             const role: UpdateRole = { kind: 'state', before, gradient };
             const [wanted, got] = [full([64], 100.001), full([64], 100.005)];
