@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "backend/allocator.h"
+#include "backend/device_marks.h"
 #include "backend/error.h"
 #include "backend/guarded.h"
 #include "backend/ops.h"
@@ -190,6 +191,7 @@ const BackendTable& table() {
         &give_back_cache,
         &work_counts,
         &graph_table(),
+        &mark_table(),
         {
 #define X(name, Params, layout) &run<Params, OpCode::name, &ops::name>,
 #include "ops/op_table.def"

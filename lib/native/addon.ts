@@ -109,7 +109,9 @@ export interface Addon {
     readonly replayAsync: RunPrograms<Promise<void>>;
     joinPrograms(programs: readonly NativeProgram[]): number;
     setTimed(program: NativeProgram, timed: boolean): void;
-    programCalls(program: NativeProgram): readonly { op: string; shapes: string; nanoseconds: number }[];
+    programCalls(
+        program: NativeProgram,
+    ): readonly { op: string; shapes: string; bytes: number; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
     programExecution(program: NativeProgram): string;
     programReordered(program: NativeProgram, tensors: Float64Array): boolean[];

@@ -149,13 +149,17 @@ export interface ProgramCall {
     readonly op: string;
     /** Of the inputs and, behind the arrow, the outputs. */
     readonly shapes: string;
+    /** Of inputs and outputs in memory, each element once: what the call has to move at least. */
+    readonly bytes: number;
+    /** On a GPU by its own clock, from the end of the call before. */
     readonly milliseconds: number;
 }
 
 export function programCalls(program: NativeProgram, steps = 1): ProgramCall[] {
-    return native.programCalls(program).map(({ op, shapes, nanoseconds }) => ({
+    return native.programCalls(program).map(({ op, shapes, bytes, nanoseconds }) => ({
         op,
         shapes,
+        bytes,
         milliseconds: nanoseconds / 1e6 / steps,
     }));
 }

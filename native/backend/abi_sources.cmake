@@ -9,6 +9,7 @@ foreach(
   header
   backend/backend.h
   backend/graphs.h
+  backend/marks.h
   backend/plugin.h
   ops/chain_steps.h
   ops/elementwise_table.def

@@ -80,6 +80,7 @@ struct MemoryStats {
 using MakeRoom = bool (*)(void* owner, int32_t attempt);
 
 struct GraphTable;
+struct MarkTable;
 
 // Functions that return int32_t give a Status, and a message where it is not `ok`.
 struct BackendTable {
@@ -127,6 +128,8 @@ struct BackendTable {
     WorkCounts (*work_counts)();
     // Null where calls are run one by one.
     const GraphTable* graphs;
+    // Null where calls are done when they return.
+    const MarkTable* marks;
     OpFunction ops[op_count];
 };
 

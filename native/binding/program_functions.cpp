@@ -141,7 +141,29 @@ std::string shape_text(const TensorView& view) {
     return text + "]";
 }
 
-// programCalls(program): the op, the shapes and the nanoseconds of each call
+// What an operand is in memory, each element once.
+double bytes_of(const TensorView& view) {
+    if (view.is_host_scalar) return 0;
+    double bytes = static_cast<double>(item_size(view.dtype));
+    for (int32_t axis = 0; axis < view.rank; ++axis)
+        if (view.strides[axis] != 0) bytes *= static_cast<double>(view.shape[axis]);
+    return bytes;
+}
+
+// What a call has to move at least. Of what it picks from, that is no more than what it picks.
+double bytes_of(const Instruction& instruction) {
+    double bytes = 0;
+    for (const Operand& operand : instruction.operands) bytes += bytes_of(operand.view);
+    const bool picks = instruction.op == OpCode::index_select || instruction.op == OpCode::gather ||
+                       instruction.op == OpCode::batch_gather;
+    if (!picks) return bytes;
+    const TensorView& source = instruction.operands.front().view;
+    TensorView picked = instruction.operands.back().view;
+    picked.dtype = source.dtype;
+    return bytes - bytes_of(source) + std::min(bytes_of(source), bytes_of(picked));
+}
+
+// programCalls(program): the op, the shapes, the bytes of all operands and the nanoseconds of each call
 napi_value program_calls(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         const Napi::CallbackInfo arguments(env, info);
@@ -160,6 +182,7 @@ napi_value program_calls(napi_env env, napi_callback_info info) {
             Napi::Object entry = Napi::Object::New(env);
             entry.Set("op", op_name(instruction.op));
             entry.Set("shapes", shapes);
+            entry.Set("bytes", bytes_of(instruction));
             entry.Set("nanoseconds",
                       program.nanoseconds.empty() ? 0.0 : static_cast<double>(program.nanoseconds[i]));
             list.Set(static_cast<uint32_t>(i), entry);

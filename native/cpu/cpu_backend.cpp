@@ -125,6 +125,7 @@ const BackendTable& cpu_backend() {
         [](int32_t) { return cpu::empty_allocator_cache(); },
         [] { return WorkCounts{}; },
         nullptr,
+        nullptr,
         {
 #define X(name, Params, layout) &guarded<Params, OpCode::name, &cpu::name>,
 #include "ops/op_table.def"

@@ -109,7 +109,7 @@ class Program {
                const std::atomic<bool>* stop = nullptr);
     void finish(int64_t steps, int64_t& done);
 
-    // While set, replays add up what each call takes, in nanoseconds, and wait for the device after each; off
+    // While set, replays add up what each call takes on the device, in nanoseconds, call by call; off
     // is free.
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
     std::vector<int64_t> nanoseconds;
@@ -166,6 +166,7 @@ class Program {
     int64_t run_some(const Run& run, int64_t step, const std::atomic<bool>* stop);
     // The calls with operands and slots as they are.
     void run_calls();
+    void run_timed_calls();
     void run_calls_in_graph();
     void copy_results(const Run& run, int64_t step);
     void run_step(const Run& run, int64_t step);

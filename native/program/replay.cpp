@@ -1,23 +1,13 @@
 // How a program's steps run: call by call, or as a graph.
-#include <chrono>
 #include <cstdio>
 #include <string>
 
 #include "backend/error.h"
+#include "program/call_times.h"
 #include "program/program.h"
 #include "program/program_graph.h"
 
 namespace nativegrad {
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-int64_t nanoseconds_since(Clock::time_point begin) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-}
-
-}  // namespace
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                      const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
@@ -96,20 +86,27 @@ void Program::point_at_inputs(const Run& run, int64_t step) {
 void Program::run_step(const Run& run, int64_t step) {
     fill_slots(run, step);
     point_at_inputs(run, step);
-    run_calls();
+    if (nanoseconds.empty())
+        run_calls();
+    else
+        run_timed_calls();
     copy_results(run, step);
 }
 
 void Program::run_calls() {
     const BackendTable& backend = *arena->placement().backend;
+    for (const Call& call : calls_) run_op(backend, call.op, call.call);
+}
+
+void Program::run_timed_calls() {
+    const auto& [backend, where] = arena->placement();
+    CallTimes times(*backend, where, calls_.size());
+    times.note(0);
     for (size_t i = 0; i < calls_.size(); ++i) {
-        const auto begin = nanoseconds.empty() ? Clock::time_point{} : Clock::now();
-        run_op(backend, calls_[i].op, calls_[i].call);
-        if (nanoseconds.empty()) continue;
-        // A queue takes calls faster than it does them.
-        wait();
-        nanoseconds[i] += nanoseconds_since(begin);
+        run_op(*backend, calls_[i].op, calls_[i].call);
+        times.note(i + 1);
     }
+    times.add_to(nanoseconds);
 }
 
 void Program::copy_results(const Run& run, int64_t step) {

@@ -1,4 +1,4 @@
-import type { Device } from '../../lib/index.js';
+import type { Device, ProgramCall } from '../../lib/index.js';
 import type { StagedPackage } from './staged_package.js';
 
 /** One side of a comparison: it can run its work again and again and says what that took. */
@@ -7,6 +7,8 @@ export interface Subject {
     readonly key: string;
     /** Runs `count` units of work (steps, calls, processes); resolves to their seconds, or to bytes where those are measured. */
     run(count: number): Promise<number>;
+    /** What each call of one unit of work takes, where that is a captured step. */
+    profile?(): readonly ProgramCall[];
     close?(): Promise<void> | void;
 }
 

@@ -9,6 +9,7 @@ import type { BenchContext, Benchmark } from './benchmark.js';
 import { chooseRows, groupsOf, UnknownRowError } from './choose.js';
 import { GPU_BENCHMARKS } from './gpu_cases/index.js';
 import { currentClocks, describeGpu, NoGpuError } from './gpu_device.js';
+import { profileRows } from './gpu_profile.js';
 import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { Peers } from './peers.js';
@@ -24,6 +25,7 @@ interface Flags {
     readonly data?: string;
     readonly compile: boolean;
     readonly try?: true;
+    readonly profile?: true;
 }
 
 async function measureAll(
@@ -77,7 +79,10 @@ async function run(words: readonly string[], flags: Flags): Promise<void> {
     }
     const reads = chosen.some(({ needs }) => needs === 'mnist');
     const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
-    await measureAll(chosen, { threads: availableParallelism(), data, staged: null, device: 'cuda' }, flags);
+    const context: BenchContext = { threads: availableParallelism(), data, staged: null, device: 'cuda' };
+    if (!flags.profile) return measureAll(chosen, context, flags);
+    print(describeGpu());
+    await profileRows(chosen, context);
 }
 
 const command = new Command('bench:gpu')
@@ -96,6 +101,10 @@ const command = new Command('bench:gpu')
     .option('--rounds <n>', 'rounds that count', positive, 9)
     .option('--data <folder>', 'folder of the MNIST files')
     .option('--no-compile', "leave out torch.compile's variants, which take half a minute to set up")
+    .option(
+        '--profile',
+        'time, bytes and share of the memory bandwidth of each call of a training step, and nothing else',
+    )
     .option('--try', 'one short turn with PyTorch on the CPU: shows that a row runs, on the simulator, too')
     .addHelpText(
         'after',

@@ -414,6 +414,10 @@ describe('capture', () => {
             calls.map(({ op, shapes }) => `${op} ${shapes}`),
             ['matmul [4, 4], [4, 4] -> [4, 4]', 'unary [4, 4] -> [4, 4]'],
         );
+        assert.deepEqual(
+            calls.map(({ bytes }) => bytes),
+            [3 * 16 * 4, 2 * 16 * 4],
+        );
         assert.ok(calls.every(({ milliseconds }) => milliseconds > 0));
     });
 

@@ -1,4 +1,14 @@
-import { autocast, capture, data, nn, optim, setThreads, tensor, type Tensor } from '../../../lib/index.js';
+import {
+    autocast,
+    capture,
+    data,
+    nn,
+    optim,
+    setThreads,
+    tensor,
+    type ProgramCall,
+    type Tensor,
+} from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 import { disposeAll } from './calls.js';
 
@@ -29,8 +39,11 @@ function stepOf(model: nn.Layer, precision: Precision): (x: Tensor, y: Tensor) =
     };
 }
 
+/** Of which a profile gives the mean. */
+const PROFILED_STEPS = 20;
+
 /** Runs so many steps on the next samples of `order`; gives the last loss. */
-type Run = (count: number) => Promise<number>;
+type Run = ((count: number) => Promise<number>) & { profile?: () => readonly ProgramCall[] };
 
 /** As the Trainer does: batches are gathered in the captured step, many steps are one native call. */
 function capturedRun(
@@ -56,7 +69,7 @@ function capturedRun(
         disposeAll([part, losses, last]);
         return { done, last: value };
     };
-    return async (count) => {
+    const run = async (count: number): Promise<number> => {
         let last = Number.NaN;
         for (let left = count; left > 0;) {
             const some = await runSome(left);
@@ -65,6 +78,7 @@ function capturedRun(
         }
         return last;
     };
+    return Object.assign(run, { profile: () => step.profile(PROFILED_STEPS, rows.select(0, 0)) });
 }
 
 /** As a user's first loop: op by op, and nothing is freed by hand. */
@@ -101,6 +115,7 @@ export async function trainingSubject(
     const run = makeRun(stepOf(model.to(device), precision), dataset, order, batch);
     return {
         key: 'nativegrad',
+        ...(run.profile ? { profile: run.profile } : {}),
         run: async (count) => {
             const start = performance.now();
             const last = await run(count);
