@@ -1,5 +1,6 @@
 import { native, type DeviceInfo, type DeviceMemory, type LibraryFile } from './native/addon.js';
 import { configureProducts, cudaDevices, CudaError } from './native/cuda_plugin.js';
+import { describeValue } from './support/describe_value.js';
 import { deviceCode, type Device } from './tensor/device.js';
 
 export { CudaError };
@@ -90,11 +91,15 @@ export function productLibrary(): LibraryFile | { readonly reason: string } {
  * that file is deleted. With `true` nothing is measured, and what was is not used: all runs give the same bits. As
  * torch.use_deterministic_algorithms; no kernel's bits depend on the run otherwise.
  *
+ * @throws TypeError for what is no boolean.
  * @example
  * import { cuda } from 'nativegrad';
  * cuda.setDeterministic(true);
  */
 export function setDeterministic(deterministic: boolean): void {
+    const given: unknown = deterministic;
+    if (typeof given !== 'boolean')
+        throw new TypeError(`[cuda.setDeterministic] expected true or false, got ${describeValue(given)}`);
     configureProducts(deterministic);
 }
 

@@ -1,6 +1,8 @@
 import { defineOp } from '../autograd/define_op.js';
 import { moveTo } from '../native/call.js';
-import { deviceCode, isDevice, requireTarget, type Device } from '../tensor/device.js';
+import { CaptureError, currentCallerLine } from '../native/capture_error.js';
+import { activeTracer } from '../native/tracer.js';
+import { deviceCode, deviceName, isDevice, requireTarget, type Device } from '../tensor/device.js';
 import { isFloat, category, requireDtype, promote, type DType } from '../tensor/dtype.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { isDense, sameShape, shapeText } from '../tensor/shape.js';
@@ -37,9 +39,23 @@ const moveOp = defineOp<readonly [Tensor], { device: Device; from: Device }>({
     differentiable: true,
 });
 
-/** @internal x on another device; x itself where it lies there already. */
+/**
+ * @internal x on another device; x itself where it lies there already.
+ *
+ * @throws CaptureError in a captured step, whose program runs on one device.
+ */
 export function move(x: Tensor, device: Device): Tensor {
-    return deviceCode('to', device) === x.deviceCode ? x : moveOp([x], { device, from: x.device });
+    const code = deviceCode('to', device);
+    if (code === x.deviceCode) return x;
+    if (activeTracer()) {
+        const place = currentCallerLine();
+        throw new CaptureError(
+            `[capture] a tensor of shape ${shapeText(x.shape)} on ${x.device} is used on ${deviceName(code)}` +
+                `${place === '' ? '' : ` at ${place}`}; a captured step works on one device: move the tensor there ` +
+                `before the step, with x.to('${deviceName(code)}')`,
+        );
+    }
+    return moveOp([x], { device, from: x.device });
 }
 
 /** Whether x is a single number on the CPU where `other` lies on a GPU. */

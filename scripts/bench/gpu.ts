@@ -13,7 +13,7 @@ import { profileRows } from './gpu_profile.js';
 import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { Peers } from './peers.js';
-import { currentCommit, saveRun } from './save.js';
+import { currentCommit, requireWritable, saveRun, UnwritableError } from './save.js';
 import type { Row } from './statistics.js';
 
 interface Flags {
@@ -77,6 +77,7 @@ async function run(words: readonly string[], flags: Flags): Promise<void> {
         for (const { name } of chosen) print(name);
         return;
     }
+    if (flags.save !== undefined) requireWritable(flags.save);
     const reads = chosen.some(({ needs }) => needs === 'mnist');
     const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
     const context: BenchContext = { threads: availableParallelism(), data, staged: null, device: 'cuda' };
@@ -114,4 +115,10 @@ const command = new Command('bench:gpu')
     )
     .action(async (words: string[], flags: Flags) => run(words, flags));
 
-await runCommand(command, [InvalidArgumentError, DataFileError, UnknownRowError, NoGpuError]);
+await runCommand(command, [
+    InvalidArgumentError,
+    DataFileError,
+    UnknownRowError,
+    NoGpuError,
+    UnwritableError,
+]);

@@ -11,7 +11,7 @@ import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { measurePeak } from './peak.js';
 import { Peers } from './peers.js';
-import { currentCommit, saveRun } from './save.js';
+import { currentCommit, requireWritable, saveRun, UnwritableError } from './save.js';
 import { NotBuiltError, stagePackage } from './staged_package.js';
 import type { StagedPackage } from './staged_package.js';
 
@@ -75,6 +75,7 @@ async function run(words: readonly string[], flags: Flags): Promise<void> {
         for (const { name } of chosen) print(name);
         return;
     }
+    if (flags.save !== undefined) requireWritable(flags.save);
     const needs = new Set(chosen.map((benchmark) => benchmark.needs));
     const reads = needs.has('mnist') || needs.has('package');
     const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
@@ -111,4 +112,10 @@ const command = new Command('bench')
     )
     .action(async (words: string[], flags: Flags) => run(words, flags));
 
-await runCommand(command, [InvalidArgumentError, DataFileError, UnknownRowError, NotBuiltError]);
+await runCommand(command, [
+    InvalidArgumentError,
+    DataFileError,
+    UnknownRowError,
+    NotBuiltError,
+    UnwritableError,
+]);

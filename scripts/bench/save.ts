@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { median } from './statistics.js';
 
@@ -40,6 +41,21 @@ export function portableCommand(script: string, words: readonly string[]): strin
         return [word];
     });
     return [`npm run ${script} --`, ...shown].join(' ');
+}
+
+/** A place for the figures that cannot be written to. */
+export class UnwritableError extends Error {
+    override name = 'UnwritableError';
+}
+
+/** Throws UnwritableError where `saveRun` could not write: before minutes of measuring. */
+export function requireWritable(path: string): void {
+    try {
+        accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new UnwritableError(`--save ${path} cannot be written: ${reason}`);
+    }
 }
 
 /** Writes a file of `bench/results/`. */

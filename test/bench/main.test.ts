@@ -63,6 +63,12 @@ describe('bench command', function () {
         assert.ok(row.peak_fraction > 0 && row.peak_fraction < 1.2, `${row.peak_fraction} of the peak`);
     });
 
+    it('says before it measures that figures cannot be kept', async () => {
+        const { code, stdout, stderr } = await bench('eager', '--save', '/nonexistent/figures.json');
+        assert.deepEqual([code, stdout], [2, '']);
+        assert.match(stderr, /^bench: --save \/nonexistent\/figures\.json cannot be written: ENOENT.*\n$/);
+    });
+
     it('times a single row by its name', async () => {
         const { code, stdout, stderr } = await bench(
             ...[

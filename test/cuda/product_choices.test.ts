@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cuda } from '../../lib/index.js';
 import { reportOfChild } from '../support/child.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
@@ -81,5 +82,13 @@ describe('the fastest way of a product', function () {
         const other = join(folder, 'other');
         assert.match(reportWith(other, { setup: 'timed=0' }).choices, /^0 by time/);
         assert.ok(!existsSync(join(other, 'nativegrad')));
+    });
+
+    it('is fixed by true or false alone', () => {
+        for (const wrong of [undefined, 1, 'false'])
+            assert.throws(
+                () => cuda.setDeterministic(wrong as never),
+                /^TypeError: \[cuda\.setDeterministic\] expected true or false, got /,
+            );
     });
 });

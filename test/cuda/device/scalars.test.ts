@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import {
     capture,
     add,
+    data,
     maximum,
+    nn,
     ones,
+    optim,
     setDefaultDevice,
     tensor,
+    train,
     where,
     zeros,
     type Device,
@@ -81,6 +85,26 @@ describe('a 0-d tensor on the CPU beside tensors on a GPU', function () {
 
     it('is refused by its place in a captured step, whose program runs on one device', () => {
         const two = tensor(2);
-        assert.throws(() => capture((a: Tensor) => a.mul(two))(x()), /a captured step works on one device/);
+        const refused = {
+            name: 'CaptureError',
+            message:
+                /^\[capture\] a tensor of shape \[\] on cpu is used on cuda:0 at .*scalars\.test\.ts:\d+:\d+; a captured step works on one device: move the tensor there before the step, with x\.to\('cuda:0'\)$/,
+        };
+        assert.throws(() => capture((a: Tensor) => a.mul(two))(x()), refused);
+        assert.throws(() => capture((a: Tensor, b: Tensor) => a.mul(b))(x(), two), refused);
+    });
+
+    it('lets the Trainer go op by op, with the reason', async () => {
+        const half = tensor(0.5);
+        const model = new nn.Linear(2, 2).to('cuda');
+        const trainer = new train.Trainer({
+            model,
+            optimizer: new optim.SGD(model.parameters(), { lr: 0.1 }),
+            loss: (logits, labels) => nn.crossEntropy(logits, labels).mul(half),
+        });
+        const labels = tensor([0, 1, 0, 1], { dtype: 'int32' });
+        const samples = new data.TensorDataset(ones([4, 2]), labels);
+        const history = await trainer.fit(new data.DataLoader(samples, { batchSize: 2 }), { epochs: 1 });
+        assert.match(JSON.stringify(history.execution), /on cpu is used on cuda:0/);
     });
 });
