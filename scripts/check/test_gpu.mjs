@@ -55,7 +55,9 @@ function reasonAgainst({ plugin, kernelTest }) {
     if (status === 0) return undefined;
     const said = `${stdout}${stderr}`.trim();
     if (status !== noDevice) throw new Error(`${kernelTest} --probe ends with ${signal ?? status}: ${said}`);
-    return said;
+    // The first line is of devices and versions.
+    const [facts, message] = said.split('\n');
+    return message || facts;
 }
 
 /** compute-sanitizer of the machine or of CUDA_HOME, else the one that the build has laid beside the plugin. */
@@ -162,7 +164,11 @@ try {
     const options = commandLine();
     const reason = reasonAgainst(options);
     if (reason === undefined) process.exitCode = await runAll(options);
-    else console.log(`nothing was run on a GPU: ${reason}`);
+    else {
+        console.log(`nothing was run on a GPU: ${reason}`);
+        if (process.env.NATIVEGRAD_CUDA)
+            console.log('NATIVEGRAD_CUDA is not looked at here: --plugin names a plugin');
+    }
 } catch (error) {
     console.error(error.message);
     process.exitCode = 2;
