@@ -178,7 +178,8 @@ Case draw_batch_gather(Workbench& bench) {
     Shape sample{random.size(bench.large() ? 1500 : 150)};
     if (random.chance(0.5)) sample.push_back(random.integer(1, 12));
     const int64_t samples = random.integer(1, 20), n = random.integer(1, bench.large() ? 40 : 20);
-    const DType from = draw_any(random), to = draw_float(random);
+    // Pictures mostly come as bytes.
+    const DType from = random.chance(0.5) ? DType::uint8 : draw_any(random), to = draw_float(random);
     const double scale = random.pick({1.0, 1.0 / 255, 2.0}), shift = random.pick({0.0, 0.0, -0.5});
     Shape x{samples}, out{n};
     x.insert(x.end(), sample.begin(), sample.end());
