@@ -6,6 +6,7 @@ import { captureInParts, type CapturedStep } from '../program/capture.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { countCorrect } from './epoch_totals.js';
 import type { StepOutcome } from './train_step.js';
+import { programExecution } from './program_execution.js';
 
 /** Figures of steps that ran one after the other. */
 export interface StepFigures {
@@ -60,9 +61,9 @@ export class RowSteps {
         });
     }
 
-    /** How the program that was used last runs. */
+    /** How the programs run. */
     get execution(): string {
-        return this.captured.statistics.programs[0]?.execution ?? 'calls';
+        return programExecution(this.captured.statistics);
     }
 
     /** Runs the first of the steps [steps, samples], at least one; says what they gave. */

@@ -18,6 +18,7 @@ import type { Execution } from './history.js';
 import { RowSteps, type Counted, type StepFigures } from './row_steps.js';
 import type { StepOptimizer } from './trainer.js';
 import { requireLoss } from './trainer_checks.js';
+import { programExecution } from './program_execution.js';
 
 /** What forward and loss compute in. */
 export type Precision = 'float32' | LowPrecision;
@@ -94,8 +95,7 @@ export class TrainStep {
 
     get execution(): Execution {
         if (!this.captured) return { mode: 'eager', reason: this.reason ?? '' };
-        const program =
-            this.rowSteps?.execution ?? this.captured.statistics.programs[0]?.execution ?? 'calls';
+        const program = this.rowSteps?.execution ?? programExecution(this.captured.statistics);
         return program === 'calls' ? { mode: 'captured' } : { mode: 'captured', program };
     }
 

@@ -351,5 +351,11 @@ describe('captured steps as graphs', function () {
         const { execution, steps: done } = await trainer.fit(loader, { epochs: 3 });
         assert.deepEqual(execution, { mode: 'captured', program: 'graph' });
         assert.equal(done, 24);
+        // 20, 20 and 8 samples: the last one's program runs once.
+        const uneven = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 20 });
+        assert.deepEqual((await trainer.fit(uneven, { epochs: 1 })).execution, {
+            mode: 'captured',
+            program: 'graph',
+        });
     });
 });
