@@ -349,7 +349,7 @@ describe('capture on another thread', () => {
     }
 
     it('ends with the worker that started it', async function () {
-        this.timeout(60_000);
+        this.timeout(240_000);
         for (let i = 0; i < 20; i++) {
             const worker = new Worker(script, {
                 workerData: { library: compiledLibrary() },
