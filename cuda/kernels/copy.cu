@@ -1,6 +1,7 @@
 #include "backend/ops.h"
 #include "device/device.h"
 #include "device/half.h"
+#include "kernels/block_group.h"
 #include "kernels/strided.h"
 #include "kernels/values.h"
 #include "ops/cast_checks.h"
@@ -68,15 +69,7 @@ struct CastList {
 // x [n] -> out [n] for each tensor of the list; a block takes casts_per_block elements of one of them
 template <class To>
 __global__ void cast_tensors(CastList<To> list) {
-    int32_t low = 0, high = list.tensors;
-    while (high - low > 1) {
-        const int32_t middle = (low + high) / 2;
-        if (list.first_block[middle] <= block_index()) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
+    const int32_t low = group_of_block(list.first_block, list.tensors);
     const int64_t start = (block_index() - list.first_block[low]) * casts_per_block;
     const int64_t rest = list.count[low] - start, count = rest < casts_per_block ? rest : casts_per_block;
     const float* x = list.from[low] + start;

@@ -18,7 +18,7 @@ template <class T, class Packs, class Element>
 __device__ __forceinline__ void walk_block(const TensorList<T, 1>& list, const Packs& packs,
                                            const Element& element) {
     constexpr int width = pack_width<T>;
-    const int32_t group = group_of_block(list);
+    const int32_t group = group_of_block(list.first_block, list.groups);
     const int64_t start = (block_index() - list.first_block[group]) * elements_per_block;
     T* at = list.at[group][0] + start;
     const int64_t rest = list.count[group] - start, n = rest < elements_per_block ? rest : elements_per_block;

@@ -4,6 +4,7 @@
 
 #include "backend/queue.h"
 #include "device/device.h"
+#include "kernels/block_group.h"
 #include "ops/loss_scale.h"
 
 namespace nativegrad::cuda {
@@ -78,21 +79,6 @@ __device__ __forceinline__ void update_element(const Step& step, T* const* at, i
     }
 }
 
-// The group that this block works on.
-template <class T, int tensors>
-__device__ __forceinline__ int32_t group_of_block(const TensorList<T, tensors>& list) {
-    int32_t low = 0, high = list.groups;
-    while (high - low > 1) {
-        const int32_t middle = (low + high) / 2;
-        if (list.first_block[middle] <= block_index()) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 // What a loss scaler says of the gradients; both are null without one.
 struct LossScale {
     const int32_t* found;
@@ -119,7 +105,7 @@ struct Scaled {
 template <class T, int tensors, class Step>
 __global__ void update_tensors(TensorList<T, tensors> list, Live<Step> changing, LossScale scale) {
     Step plain = changing.get();
-    const int32_t low = group_of_block(list);
+    const int32_t low = group_of_block(list.first_block, list.groups);
     T multiplier = 1;
     if (scale.found != nullptr) {
         if (*scale.found != 0) {
