@@ -1,12 +1,10 @@
 import { clearGradient } from '../autograd/gradients.js';
 import { nodeOf } from '../autograd/node.js';
 import { noGrad } from '../autograd/grad_mode.js';
-import { scope } from '../autograd/scope.js';
 import { run, untraced } from '../native/call.js';
 import { activeTracer, eachStep, guard, type Scalar } from '../native/tracer.js';
-import { contiguous, move } from '../ops/convert.js';
-import { zeros, zerosLike } from '../ops/create.js';
-import { concat } from '../ops/join.js';
+import { contiguous } from '../ops/convert.js';
+import { zerosLike } from '../ops/create.js';
 import { copyKernel } from '../ops/kernels.js';
 import { keep } from '../tensor/lifetime.js';
 import { describeValue } from '../support/describe_value.js';
@@ -14,6 +12,15 @@ import { requireOptionNames } from '../support/option_names.js';
 import { noTensor, requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
+import {
+    followParameter,
+    newSkipCount,
+    settleSkips,
+    skipCountOf,
+    skipsOf,
+    stateTensor,
+    type ParameterState,
+} from './parameter_state.js';
 
 /** Options that every optimizer has. */
 export interface CommonOptions {
@@ -28,19 +35,6 @@ export type ParamGroup<Options> = Required<Options> & { params: Tensor[] };
 
 /** What the constructor takes: parameters, or groups with options of their own. */
 export type Parameters<Options> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor> } & Options>;
-
-/** Memory of one parameter: step count and moment tensors. */
-export interface ParameterState {
-    /** Under a loss scaler with the steps that it left out: those are counted on the device. */
-    step: number;
-    /** The tensors were made for the step that comes, and hold zeros. */
-    fresh: boolean;
-    /** `step` when the tensors were made; -1 where they came from elsewhere. */
-    madeAt: number;
-    readonly tensors: Map<string, Tensor>;
-    /** How many of the steps were left out, int32 []; null before the first step under a loss scaler. */
-    skipped: Tensor | null;
-}
 
 /** What a loss scaler knows of the gradients; all of it stays on the device. */
 export interface GradientScale {
@@ -159,7 +153,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     step<T>(closure?: () => T): T | undefined {
         const result = closure?.();
         this.guardGroups();
-        if (!this.scale) settle([...this.state.values()]);
+        if (!this.scale) settleSkips([...this.state.values()]);
         for (const group of this.paramGroups) {
             const updates = group.params.flatMap((parameter) => this.updateOf(parameter, group));
             if (updates.length === 0) continue;
@@ -188,7 +182,7 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
      */
     stateDict(): OptimizerState {
         const state: Record<string, { step: number; tensors: Record<string, Tensor> }> = {};
-        const skips = countsOf([...this.state.values()]);
+        const skips = skipsOf([...this.state.values()]);
         this.parameters.forEach((parameter, index) => {
             const own = this.state.get(parameter);
             if (!own) return;
@@ -314,8 +308,8 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             for (const { parameter, gradient, state } of updates.slice(first, first + perCall)) {
                 const aligned = alignGradient(gradient, parameter);
                 if (aligned !== gradient) copies.push(aligned);
-                operands.push(parameter, aligned, ...names.map((name) => requireState(state, name)));
-                if (scale) operands.push(requireSkipped(state));
+                operands.push(parameter, aligned, ...names.map((name) => stateTensor(state, name)));
+                if (scale) operands.push(skipCountOf(state));
                 parameter.version.value++;
             }
             run(op, inputs, operands, parameters, this.label);
@@ -355,13 +349,13 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
             this.state.set(parameter, state);
         }
         const missing = this.stateNames(group).filter((name) => !state.tensors.has(name));
-        if (missing.length > 0) settle([state]);
+        if (missing.length > 0) settleSkips([state]);
         for (const name of missing) {
             state.tensors.set(name, keep(untraced(() => zerosLike(parameter))));
             state.fresh = true;
             state.madeAt = state.step;
         }
-        if (this.scale) state.skipped ??= newCount(parameter);
+        if (this.scale) state.skipped ??= newSkipCount(parameter);
         followParameter(state, parameter);
         return [{ parameter, gradient, state }];
     }
@@ -393,54 +387,6 @@ export abstract class Optimizer<Options extends CommonOptions = CommonOptions> {
     }
 }
 
-/** A count of steps beside the parameter. */
-function newCount(parameter: Tensor): Tensor {
-    return keep(untraced(() => zeros([], { dtype: 'int32', device: parameter.device })));
-}
-
-/** How many steps a loss scaler has left out, of the states that count them: one wait for each device. */
-function countsOf(states: readonly ParameterState[]): Map<ParameterState, number> {
-    const counts = new Map<ParameterState, number>();
-    const byDevice = new Map<number, [ParameterState, Tensor][]>();
-    for (const state of states) {
-        const { skipped } = state;
-        if (!skipped) continue;
-        const list = byDevice.get(skipped.deviceCode);
-        if (list) list.push([state, skipped]);
-        else byDevice.set(skipped.deviceCode, [[state, skipped]]);
-    }
-    for (const list of byDevice.values()) {
-        const joined = scope(() => noGrad(() => concat(list.map(([, skipped]) => skipped.reshape([1])))));
-        const values = joined.dataSync();
-        list.forEach(([state], i) => counts.set(state, Number(values[i])));
-        joined.dispose();
-    }
-    return counts;
-}
-
-/** Takes the steps that a loss scaler left out off the counts, which are numbers again: waits for the device. */
-function settle(states: readonly ParameterState[]): void {
-    const counts = untraced(() => countsOf(states));
-    for (const [state, count] of counts) {
-        state.step -= count;
-        if (state.madeAt >= 0) state.fresh = state.step === state.madeAt;
-        state.skipped?.dispose();
-        state.skipped = null;
-    }
-}
-
-/** Brings the state to the device of its parameter, which may have moved since the last step. */
-function followParameter(state: ParameterState, parameter: Tensor): void {
-    const moved = (tensor: Tensor): Tensor => {
-        if (tensor.deviceCode === parameter.deviceCode) return tensor;
-        const there = keep(untraced(() => noGrad(() => move(tensor, parameter.device))));
-        tensor.dispose();
-        return there;
-    };
-    for (const [name, tensor] of state.tensors) state.tensors.set(name, moved(tensor));
-    if (state.skipped) state.skipped = moved(state.skipped);
-}
-
 /** The items of what should be parameters or groups; a model in their place is told what to hand over. */
 function parameterList<T>(label: string, parameters: Iterable<T>): T[];
 function parameterList(label: string, parameters: unknown): unknown[] {
@@ -457,17 +403,6 @@ function parameterList(label: string, parameters: unknown): unknown[] {
     throw new TypeError(
         `[${label}] expected a list of parameters, got ${describeValue(parameters)}; ${hint}`,
     );
-}
-
-function requireState(state: ParameterState, name: string): Tensor {
-    const tensor = state.tensors.get(name);
-    if (!tensor) throw new Error(`[optimizer] state '${name}' is missing`);
-    return tensor;
-}
-
-function requireSkipped({ skipped }: ParameterState): Tensor {
-    if (!skipped) throw new Error('[optimizer] the count of skipped steps is missing');
-    return skipped;
 }
 
 /** @internal The kernels walk memory, so a gradient must lie as its parameter does. */
