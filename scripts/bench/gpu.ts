@@ -1,7 +1,7 @@
 // Times operations, training steps and whole searches on a GPU next to PyTorch on the same GPU: npm run bench:gpu
 import { availableParallelism } from 'node:os';
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { DataFileError } from '../../lib/data/data_file_error.js';
 import { readMnist } from '../../lib/data/mnist_files.js';
@@ -102,9 +102,11 @@ const command = new Command('bench:gpu')
     .option('--rounds <n>', 'rounds that count', positive, 9)
     .option('--data <folder>', 'folder of the MNIST files')
     .option('--no-compile', "leave out torch.compile's variants, which take half a minute to set up")
-    .option(
-        '--profile',
-        'time, bytes and share of the memory bandwidth of each call of a training step, and nothing else',
+    .addOption(
+        new Option(
+            '--profile',
+            'time, bytes and share of the memory bandwidth of each call of a training step, and nothing else',
+        ).conflicts(['try', 'json', 'save']),
     )
     .option('--try', 'one short turn with PyTorch on the CPU: shows that a row runs, on the simulator, too')
     .addHelpText(

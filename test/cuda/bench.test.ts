@@ -47,6 +47,12 @@ describe('bench:gpu', function () {
         assert.match(stderr, /^bench: nothing is measured: no NVIDIA driver on this machine/);
     });
 
+    it('keeps no figures of a profile', async () => {
+        const { code, stderr } = await bench(['--profile', '--save', 'figures.json']);
+        assert.equal(code, 2);
+        assert.match(stderr, /'--profile' cannot be used with option '--save <file>'/);
+    });
+
     it('lists its rows, all by names of their own', async () => {
         const { code, stdout } = await bench(['--list']);
         assert.equal(code, 0);

@@ -12,6 +12,7 @@ import {
     zeros,
     type Device,
 } from '../../lib/index.js';
+import { dtypes } from '../../lib/tensor/dtype.js';
 
 describe('devices', function () {
     this.timeout(180_000);
@@ -97,16 +98,7 @@ describe('devices', function () {
     });
 
     it('keep the bits of every dtype on the way', () => {
-        for (const dtype of [
-            'float32',
-            'float64',
-            'float16',
-            'bfloat16',
-            'int64',
-            'int32',
-            'uint8',
-            'bool',
-        ] as const) {
+        for (const dtype of dtypes) {
             const x = randn([3, 4, 5]).mul(40).abs().to(dtype).transpose(0, 2);
             assert.deepEqual(x.to('cuda').to('cuda:1').to('cpu').toArray(), x.toArray(), dtype);
         }

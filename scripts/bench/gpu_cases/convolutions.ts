@@ -1,7 +1,8 @@
 import { randn, zeros, type DType, type Tensor } from '../../../lib/index.js';
 import { run } from '../../../lib/native/call.js';
 import { convFlops, type BenchContext, type Benchmark, type Subject } from '../benchmark.js';
-import { REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
+import type { Precision } from '../cases/training.js';
+import { DTYPES, REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
 
 const BATCH = 512;
 
@@ -11,8 +12,6 @@ interface Layer {
     readonly side: number;
 }
 type Direction = 'fwd' | 'bwd_data' | 'bwd_weight';
-type Precision = 'f32' | 'f16' | 'bf16';
-const DTYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
 
 /** Stride, padding, dilation (lists as count and values) and groups of a 3x3 convolution that keeps the size. */
 const geometry = [2, 1, 1, 4, 1, 1, 1, 1, 2, 1, 1, 1];

@@ -2,10 +2,8 @@ import { randn, type Tensor } from '../../../lib/index.js';
 import { run } from '../../../lib/native/call.js';
 import { denseFlops, type BenchContext, type Benchmark, type Subject } from '../benchmark.js';
 import { LAYER_BATCHES, layerProducts, type Product } from '../cases/gemm.js';
-import { REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
-
-type Precision = 'f32' | 'f16' | 'bf16';
-const DTYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
+import type { Precision } from '../cases/training.js';
+import { DTYPES, REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
 
 // a [M, K] or, transposed, [K, M]; b [K, N] or [N, K] -> c [M, N]
 function ours(

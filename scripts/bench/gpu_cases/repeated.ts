@@ -2,6 +2,9 @@ import { capture, setThreads, zeros, type Tensor } from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 import { disposeAll } from '../cases/calls.js';
 
+/** Of operands, by the word in a row's name. */
+export const DTYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
+
 /** So many calls are one unit of work, so that what starts them costs nothing beside them. */
 export const REPEATED = 20;
 
@@ -36,7 +39,7 @@ export function torchRepeated(work: string): PeerCalls {
     return {
         framework: 'torch',
         setup: `from torch_gpu import convolution, copy, product\nwork = ${work}`,
-        statement: 'work.run()',
+        statement: 'work.enqueue()',
         finish: 'work.finish()',
     };
 }

@@ -42,16 +42,31 @@ def captured(body, warm_up=3):
     return graph
 
 
+class Work:
+    """What body() enqueues, as a graph where there is one."""
+
+    graph = None
+
+    def enqueue(self):
+        if self.graph is None:
+            self.body()
+        else:
+            self.graph.replay()
+
+    def finish(self):
+        wait(self.device)
+
+
 @cache
 def digits(folder, device):
     x, y = mnist_train(folder)
     return x.to(device), y.to(device)
 
 
-class Training:
+class Training(Work):
     """Steps of one network on MNIST that lies on the device: gather, forward, backward, fused Adam.
 
-    A graph gets the numbers of its samples by a copy before it: that takes the GPU less than to count steps inside.
+    A graph gets the numbers of its samples by a copy before it.
     """
 
     def __init__(self, network, folder, batch, precision="f32", mode="eager", device="cuda"):
@@ -97,19 +112,16 @@ class Training:
             self.position = 0
         self.rows.copy_(self.order[self.position : self.position + self.batch])
         self.position += self.batch
-        if self.graph is None:
-            self.body()
-        else:
-            self.graph.replay()
+        self.enqueue()
 
     def finish(self):
-        wait(self.device)
+        super().finish()
         value = self.loss.item()
         if not math.isfinite(value):
             raise ArithmeticError(f"the loss became {value}")
 
 
-class Repeated:
+class Repeated(Work):
     """One operation so many times on the same operands, as a graph on a GPU, so that its launch costs nothing."""
 
     def __init__(self, operation, times, device="cuda"):
@@ -119,15 +131,6 @@ class Repeated:
     def body(self):
         # Kept, so that each has a place of its own.
         self.results = [self.operation() for _ in range(self.times)]
-
-    def run(self):
-        if self.graph is None:
-            self.body()
-        else:
-            self.graph.replay()
-
-    def finish(self):
-        wait(self.device)
 
 
 def product(m, n, k, kind, precision, times, device="cuda", library="default"):
