@@ -58,9 +58,6 @@ export interface LibraryFile {
     readonly choices: string;
 }
 
-declare const programBrand: unique symbol;
-
-/** A captured program; opaque, freed with the object. */
 /** What the process has asked of the devices of a kind so far. */
 export interface WorkCounts {
     /** Times that a thread waited for a device. */
@@ -72,6 +69,9 @@ export interface WorkCounts {
     readonly graphLaunches: number;
 }
 
+declare const programBrand: unique symbol;
+
+/** A captured program; opaque, freed with the object. */
 export interface NativeProgram {
     readonly [programBrand]: true;
 }
