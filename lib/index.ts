@@ -11,6 +11,15 @@ export {
     type NamedTensors,
     type TensorFile,
 } from './tensor/tensor_file.js';
+export {
+    loadNpy,
+    loadNpz,
+    saveNpy,
+    saveNpz,
+    type NumpyLoadOptions,
+    type SaveNpzOptions,
+} from './tensor/numpy_file.js';
+export { NpyError } from './io/npy_error.js';
 export type { Shape } from './tensor/shape.js';
 export { keep } from './tensor/lifetime.js';
 export { Scope, scope } from './autograd/scope.js';

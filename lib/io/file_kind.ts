@@ -25,7 +25,7 @@ const SIGNATURES: readonly (readonly [signature: string, kind: FileKind])[] = [
         '\x89HDF\r\n\x1a\n',
         { name: "an HDF5 file, like Keras's .h5 files", fix: 'save the weights in Python as safetensors' },
     ],
-    ['\x93NUMPY', { name: 'a NumPy array', fix: 'save it in Python with safetensors.numpy.save_file' }],
+    ['\x93NUMPY', { name: 'a NumPy array', fix: 'read it with loadNpy' }],
     ...[2, 3, 4, 5].map((protocol): [string, FileKind] => [
         `\x80${String.fromCharCode(protocol)}`,
         {

@@ -39,7 +39,7 @@ export async function saveTensors(
     tensors: NamedTensors,
     metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-    await writeSafetensorsFile(path, await entriesOf(pairsOf(tensors)), metadata);
+    await writeSafetensorsFile(path, await entriesOf(pairsOf('saveTensors', tensors)), metadata);
 }
 
 /** What `loadTensors` and `nn.loadModel` take besides the path. */
@@ -69,15 +69,15 @@ export async function loadTensors(path: string, options: LoadOptions = {}): Prom
     return { tensors, metadata };
 }
 
-/** Refuses what is not tensors under names: a model, a list, a single tensor. */
-function pairsOf(tensors: NamedTensors): [string, Tensor][] {
+/** @internal Refuses what is not tensors under names: a model, a list, a single tensor. */
+export function pairsOf(op: string, tensors: NamedTensors): [string, Tensor][] {
     const isNamed = typeof tensors === 'object' && !(tensors instanceof Tensor) && !Array.isArray(tensors);
     const pairs = !isNamed ? [] : isMap(tensors) ? [...tensors] : Object.entries(tensors);
     const stranger = pairs.find(([, x]: [string, unknown]) => !(x instanceof Tensor));
     if (isNamed && !stranger) return pairs;
     const got = stranger ? `${describeValue(stranger[1])} under '${stranger[0]}'` : describeValue(tensors);
     throw new TypeError(
-        `[saveTensors] expected tensors under names, a Map or an object, got ${got}; of a model, pass model.stateDict()`,
+        `[${op}] expected tensors under names, a Map or an object, got ${got}; of a model, pass model.stateDict()`,
     );
 }
 
