@@ -3,6 +3,7 @@
 
 #include "device/async_copy.h"
 #include "device/atomics.h"
+#include "device/batched.h"
 #include "device/half.h"
 #include "device/index.h"
 #include "device/launch.h"

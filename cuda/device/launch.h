@@ -7,7 +7,9 @@
 #include <tuple>
 #include <utility>
 
+#include "device/grid.h"
 #include "device/platform.h"
+#include "runtime/launch_notes.h"
 #include "runtime/room.h"
 #include "runtime/runtime.h"
 
@@ -18,24 +20,6 @@
 #endif
 
 namespace nativegrad::cuda {
-
-struct Blocks {
-    int64_t x, y, z;
-    Blocks(int64_t x, int64_t y = 1, int64_t z = 1) : x(x), y(y), z(z) {}
-};
-
-// blocks x threads; shared_bytes for the block's SharedArena.
-struct Grid {
-    Blocks blocks;
-    int threads;
-    size_t shared_bytes = 0;
-};
-
-// Blocks of `threads` that cover `count` elements, `each` per thread; at least one.
-inline int64_t blocks_for(int64_t count, int64_t threads, int64_t each = 1) {
-    const int64_t blocks = (count + threads * each - 1) / (threads * each);
-    return blocks > 0 ? blocks : 1;
-}
 
 namespace detail {
 
@@ -78,23 +62,29 @@ struct KernelCall {
     void (*run_lane)(const void* parameters);
 };
 void enqueue(const KernelCall& call, Stream stream);
-
-template <auto kernel, class... Parameters>
-void enqueue_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
-                   std::tuple<Parameters...> arguments) {
-    using Tuple = std::tuple<Parameters...>;
-    enqueue({cuda::detail::kernel_name<kernel>(), grid, std::make_shared<const Tuple>(std::move(arguments)),
-             sizeof(Tuple),
-             [](const void* parameters) { std::apply(kernel, *static_cast<const Tuple*>(parameters)); }},
-            stream);
-}
+// As the driver does at the first launch; where the setup gives kernels a size, it needs that much memory.
+void load_code(const std::string& kernel);
 
 }  // namespace sim
 
-template <auto kernel, class... Arguments>
-void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
-    with_room([&] { sim::enqueue_typed<kernel>(kernel, grid, stream, {arguments...}); });
+namespace detail {
+
+template <auto kernel, class... Parameters>
+void launch_typed(void (*)(Parameters...), const std::string& name, const Grid& grid, Stream stream,
+                  std::tuple<Parameters...> arguments) {
+    using Tuple = std::tuple<Parameters...>;
+    sim::enqueue({name, grid, std::make_shared<const Tuple>(std::move(arguments)), sizeof(Tuple),
+                  [](const void* parameters) { std::apply(kernel, *static_cast<const Tuple*>(parameters)); }},
+                 stream);
 }
+
+// Has the kernel's code loaded.
+template <auto kernel>
+void load_kernel(const std::string& name, const Grid&) {
+    sim::load_code(name);
+}
+
+}  // namespace detail
 
 #else
 
@@ -105,16 +95,27 @@ void check_launch(int status, const std::string& kernel);
 // Raises the kernel's limit of dynamic shared memory on the current device where `bytes` needs it.
 void allow_shared_bytes(const void* kernel, size_t bytes, std::atomic<size_t>* allowed_per_device,
                         const std::string& name);
+// Has the code of a kernel loaded on the current device.
+void load_code(const void* kernel, const std::string& name);
 
-template <auto kernel, class... Parameters>
-void launch_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
-                  std::tuple<Parameters...> arguments) {
-    // Never destroyed: threads may launch while the process ends.
-    static const std::string& name = *new std::string(kernel_name<kernel>());
+template <auto kernel>
+const void* prepared(const std::string& name, const Grid& grid) {
     static std::atomic<size_t> allowed[max_devices];
     check_grid(name, grid);
     const void* address = reinterpret_cast<const void*>(kernel);
     if (grid.shared_bytes > 48 * 1024) allow_shared_bytes(address, grid.shared_bytes, allowed, name);
+    return address;
+}
+
+template <auto kernel>
+void load_kernel(const std::string& name, const Grid& grid) {
+    load_code(prepared<kernel>(name, grid), name);
+}
+
+template <auto kernel, class... Parameters>
+void launch_typed(void (*)(Parameters...), const std::string& name, const Grid& grid, Stream stream,
+                  std::tuple<Parameters...> arguments) {
+    const void* const address = prepared<kernel>(name, grid);
     std::apply(
         [&](auto&... values) {
             // One more than needed: a kernel may have no parameters.
@@ -131,11 +132,31 @@ void launch_typed(void (*)(Parameters...), const Grid& grid, Stream stream,
 
 }  // namespace detail
 
-template <auto kernel, class... Arguments>
-void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
-    with_room([&] { detail::launch_typed<kernel>(kernel, grid, stream, {arguments...}); });
+#endif
+
+namespace detail {
+
+// Never destroyed: threads may launch while the process ends.
+template <auto kernel>
+const std::string& static_name() {
+    static const std::string& name = *new std::string(kernel_name<kernel>());
+    return name;
 }
 
-#endif
+template <auto kernel, class... Parameters>
+void launch_or_note(void (*of)(Parameters...), const Grid& grid, Stream stream,
+                    const std::tuple<Parameters...>& arguments) {
+    const auto run = [of, grid, arguments](Stream on) {
+        with_room([&] { launch_typed<kernel>(of, static_name<kernel>(), grid, on, arguments); });
+    };
+    if (!note_alone(stream, run)) run(stream);
+}
+
+}  // namespace detail
+
+template <auto kernel, class... Arguments>
+void launch(const Grid& grid, Stream stream, Arguments&&... arguments) {
+    detail::launch_or_note<kernel>(kernel, grid, stream, {arguments...});
+}
 
 }  // namespace nativegrad::cuda

@@ -2,7 +2,7 @@
 #include "graph/graph_table.h"
 
 #include "backend/guarded.h"
-#include "graph/step_graph.h"
+#include "graph/joint_graph.h"
 
 namespace nativegrad::cuda {
 
@@ -50,6 +50,40 @@ int32_t join(void* graph, ErrorMessage* error) {
     return with_graph(graph, error, [](StepGraph& of) { of.join(); });
 }
 
+int32_t note(void* graph, ErrorMessage* error) {
+    return with_graph(graph, error, [](StepGraph& of) { of.begin_notes(); });
+}
+
+int32_t noted(void* graph, ErrorMessage* error) {
+    return with_graph(graph, error, [](StepGraph& of) { of.end_notes(); });
+}
+
+int32_t combine(void* const* graphs, int32_t count, void** joint, ErrorMessage* error) {
+    return with_graph(graphs[0], error, [&](StepGraph&) {
+        std::vector<StepGraph*> members;
+        for (int32_t i = 0; i < count; ++i) members.push_back(static_cast<StepGraph*>(graphs[i]));
+        *joint = new JointGraph(std::move(members));
+    });
+}
+
+int32_t run_joint(void* joint, const GraphRun* runs, bool (*stop)(const void* owner), const void* owner,
+                  int64_t* given, ErrorMessage* error) {
+    return guarded(error, "capture", [&] {
+        JointGraph& of = *static_cast<JointGraph*>(joint);
+        const DeviceScope device(of.ordinal());
+        *given = of.run(runs, stop, owner);
+    });
+}
+
+void free_joint(void* joint) {
+    ErrorMessage ignored;
+    guarded(&ignored, "capture", [&] {
+        JointGraph* const of = static_cast<JointGraph*>(joint);
+        const DeviceScope device(of->ordinal());
+        delete of;
+    });
+}
+
 void free_graph(void* graph) {
     ErrorMessage ignored;
     with_graph(graph, &ignored, [](StepGraph& of) { delete &of; });
@@ -58,7 +92,8 @@ void free_graph(void* graph) {
 }  // namespace
 
 const GraphTable& graph_table() {
-    static const GraphTable table = {&make, &warm, &start_record, &finish, &run, &join, &free_graph};
+    static const GraphTable table = {&make, &warm,  &start_record, &finish,    &run,        &join,
+                                     &note, &noted, &combine,      &run_joint, &free_joint, &free_graph};
     return table;
 }
 

@@ -48,7 +48,7 @@ StepGraph::~StepGraph() {
     }
 }
 
-StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, char* lists) const {
+StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, const ListPlace& lists) const {
     std::vector<StepCopy> parts[4];  // small ones in, small ones out, large ones in, large ones out
     const auto add = [&](bool out, const StepCopy& copy) {
         if (copy.bytes > 0) parts[(copy.bytes > most_small_bytes ? 2 : 0) + (out ? 1 : 0)].push_back(copy);
@@ -61,7 +61,7 @@ StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, char*
     if (row_bytes_ > 0) {
         const auto bytes = static_cast<int64_t>(row_bytes_);
         // A row is copied by one warp, however long it is.
-        parts[0].push_back({lists + rows_offset(), live_block_->data(), bytes, 0, bytes});
+        parts[0].push_back({lists.rows, live_block_->data(), lists.row_step, 0, bytes});
     }
     for (size_t i = 0; i < input_spans_.size(); ++i) {
         const GraphSource from = source_of(i, input_spans_[i].first);
@@ -79,7 +79,7 @@ StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, char*
     }
     Copies copies;
     const auto range_of = [&](const std::vector<StepCopy>& in, const std::vector<StepCopy>& out) {
-        const auto* at = reinterpret_cast<const StepCopy*>(lists + copies_offset) + copies.list.size();
+        const auto* at = reinterpret_cast<const StepCopy*>(lists.head + copies_offset) + copies.list.size();
         CopyRange range{at, static_cast<int32_t>(in.size()), static_cast<int32_t>(out.size()), 0};
         for (const std::vector<StepCopy>* part : {&in, &out}) {
             for (const StepCopy& copy : *part) {
@@ -90,7 +90,7 @@ StepGraph::Copies StepGraph::copies_of(const GraphRun* run, int64_t first, char*
         return range;
     };
     const CopyRange small = range_of(parts[0], parts[1]);
-    copies.at = {reinterpret_cast<StepCounter*>(lists), small, range_of(parts[2], parts[3])};
+    copies.at = {reinterpret_cast<StepCounter*>(lists.head), small, range_of(parts[2], parts[3])};
     return copies;
 }
 
@@ -99,10 +99,10 @@ size_t StepGraph::rows_offset() const {
     return rounded(copies_offset + most_copies * sizeof(StepCopy), list_alignment);
 }
 
-void StepGraph::write_head(char* to, const GraphRun& run, int64_t first, char* lists) const {
+void StepGraph::write_head(char* to, const GraphRun& run, int64_t first, const ListPlace& at) const {
     const StepCounter counter{0, 0};
     std::memcpy(to, &counter, sizeof counter);
-    const Copies copies = copies_of(&run, first, lists);
+    const Copies copies = copies_of(&run, first, at);
     if (!copies.list.empty())
         std::memcpy(to + copies_offset, copies.list.data(), copies.list.size() * sizeof(StepCopy));
 }
@@ -112,28 +112,28 @@ void StepGraph::warm(const GraphRun& first) {
     live_.measure();
     work_.measure();
     const Block lists(root_, rows_offset());
-    write_head(upload_.room(rows_offset()), first, 0, lists.data());
+    write_head(upload_.room(rows_offset()), first, 0, place_at(lists.data()));
     upload_.send(lists.data(), 0, rows_offset(), root_.stream());
     // Their kernels are loaded now, too; results go out by the program's own copies.
-    begin_step(copies_of(&first, 0, lists.data()).at, root_.stream());
+    begin_step(copies_of(&first, 0, place_at(lists.data())).at, root_.stream());
 }
 
 void StepGraph::record() {
     row_bytes_ = live_.row_bytes();
-    const size_t work_bytes = work_.measured_bytes();
+    work_bytes_ = work_.measured_bytes();
     most_rows_ = row_bytes_ == 0
                      ? most_rows
                      : std::clamp(static_cast<int64_t>(rows_bytes / row_bytes_), least_rows, most_rows);
     live_block_ = std::make_unique<Block>(root_, row_bytes_);
     lists_ = std::make_unique<Block>(root_, rows_offset() + static_cast<size_t>(most_rows_) * row_bytes_);
-    work_block_ = std::make_unique<Block>(root_, work_bytes);
+    work_block_ = std::make_unique<Block>(root_, work_bytes_);
     live_.record(live_block_->data(), row_bytes_);
-    work_.record(work_block_->data(), work_bytes);
+    work_.record(work_block_->data(), work_bytes_);
     // Not the root's stream: others may give it work meanwhile.
     capturing_ = create_stream();
     begin_capture(capturing_);
     queue_.set_stream(capturing_);
-    begin_step(copies_of(nullptr, 0, lists_->data()).at, capturing_);
+    begin_step(copy_list(own_place()), capturing_);
 }
 
 void StepGraph::finish() {
@@ -149,8 +149,33 @@ void StepGraph::finish() {
     forget_capture();
 }
 
+void StepGraph::begin_notes() {
+    // Of an earlier time that failed.
+    forget_capture();
+    // Places are those of the recording: the order of the calls says which.
+    live_.record(live_block_->data(), row_bytes_);
+    work_.record(work_block_->data(), work_bytes_);
+    capturing_ = create_stream();
+    // What cannot be noted ends up in the capture, which must stay empty.
+    begin_capture(capturing_);
+    queue_.set_stream(capturing_);
+    noting_ = std::make_unique<LaunchNotes>(capturing_);
+}
+
+void StepGraph::end_notes() {
+    live_.end();
+    notes_ = std::move(noting_->list);
+    noting_.reset();
+    const Graph rest = end_capture(capturing_);
+    const int nodes = node_count(rest);
+    destroy(rest);
+    forget_capture();
+    if (nodes > 0) throw Error(Status::internal, "a call of the step cannot be noted");
+}
+
 // Ends what was begun and not finished; after a failed call the runtime says so once more, which is no news.
 void StepGraph::forget_capture() {
+    noting_.reset();
     if (capturing_.handle == nullptr) return;
     const Stream stream = capturing_;
     capturing_ = {};
@@ -183,7 +208,7 @@ void StepGraph::join() {
 int64_t StepGraph::launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner) {
     int64_t given = 0;
     for (; given < count && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_, stream);
-    end_steps(copies_of(nullptr, 0, lists_->data()).at, stream);
+    end_steps(copy_list(own_place()), stream);
     return given;
 }
 
@@ -198,7 +223,7 @@ int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const voi
     int64_t given = 0;
     for (int64_t first = 0; first < run.steps; first += most_rows_) {
         const int64_t count = std::min(most_rows_, run.steps - first);
-        write_head(room + offset, run, first, lists_->data());
+        write_head(room + offset, run, first, own_place());
         char* row = room + offset + head;
         for (int64_t step = 0; step < count; ++step, row += row_bytes_) {
             live_.write_row(values, row);

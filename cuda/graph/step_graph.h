@@ -12,6 +12,7 @@
 #include "graph/live_values.h"
 #include "graph/step_copies.h"
 #include "graph/work_memory.h"
+#include "runtime/launch_notes.h"
 
 namespace nativegrad::cuda {
 
@@ -34,6 +35,26 @@ class StepGraph {
     int64_t run(const GraphRun& run, bool (*stop)(const void*), const void* owner);
     void join();
 
+    // The calls that follow are noted once more, as they are in the graph.
+    void begin_notes();
+    void end_notes();
+    const std::vector<LaunchNote>& notes() const { return notes_; }
+
+    // Where the copies of a step find what they need: the counter with the list of copies behind it, and the
+    // first row.
+    struct ListPlace {
+        char* head;
+        char* rows;
+        int64_t row_step;
+    };
+    // Bytes of the counter and the copies.
+    size_t head_bytes() const { return rows_offset(); }
+    const LiveValues& live() const { return live_; }
+    Queue& root() const { return root_; }
+    StepCopyList copy_list(const ListPlace& at) const { return copies_of(nullptr, 0, at).at; }
+    // Counter and copies of the steps from `first` on, as they shall lie at at.head.
+    void write_head(char* to, const GraphRun& run, int64_t first, const ListPlace& at) const;
+
   private:
     // A stream that goes on from where the queue is now.
     Stream fork();
@@ -43,12 +64,14 @@ class StepGraph {
         std::vector<StepCopy> list;
         StepCopyList at;
     };
-    Copies copies_of(const GraphRun* run, int64_t first, char* lists) const;
+    Copies copies_of(const GraphRun* run, int64_t first, const ListPlace& lists) const;
+    ListPlace own_place() const { return place_at(lists_->data()); }
+    ListPlace place_at(char* lists) const {
+        return {lists, lists + rows_offset(), static_cast<int64_t>(row_bytes_)};
+    }
     // Lists begin with the counter; copies and rows follow.
     static constexpr size_t copies_offset = sizeof(StepCounter);
     size_t rows_offset() const;
-    // Counter and copies, as they shall lie at `lists`.
-    void write_head(char* to, const GraphRun& run, int64_t first, char* lists) const;
     // Steps whose rows are on the device; returns how many were given.
     int64_t launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner);
     void forget_capture();
@@ -62,12 +85,14 @@ class StepGraph {
 
     std::vector<size_t> places_;  // of the inputs in their block
     std::unique_ptr<Block> inputs_, lists_, live_block_, work_block_;
-    size_t row_bytes_ = 0;
+    size_t row_bytes_ = 0, work_bytes_ = 0;
     int64_t most_rows_ = 0;
 
     Stream capturing_;
     GraphExec exec_;
     Upload upload_;
+    std::unique_ptr<LaunchNotes> noting_;
+    std::vector<LaunchNote> notes_;
 
     // Of steps beside those of other graphs.
     Stream own_;

@@ -112,6 +112,11 @@ void check_launch(int status, const std::string& kernel) {
     check(static_cast<cudaError_t>(status), ("launch of " + kernel).c_str());
 }
 
+void load_code(const void* kernel, const std::string& name) {
+    cudaFuncAttributes ignored{};
+    check_launch(cudaFuncGetAttributes(&ignored, kernel), name);
+}
+
 void allow_shared_bytes(const void* kernel, size_t bytes, std::atomic<size_t>* allowed_per_device,
                         const std::string& name) {
     const int device = current_device();

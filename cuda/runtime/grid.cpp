@@ -1,5 +1,5 @@
 #include "backend/error.h"
-#include "device/launch.h"
+#include "device/batched.h"
 
 namespace nativegrad::cuda::detail {
 
@@ -20,6 +20,10 @@ void check_grid(const std::string& kernel, const Grid& grid) {
         fail("[%s] %zu bytes of shared memory: a block has at most %d", kernel.c_str(), grid.shared_bytes,
              227 * 1024);
     }
+}
+
+void fail_threads(const std::string& kernel, int threads, int most) {
+    fail("[%s] %d threads in a block: launch_batched was told of %d at most", kernel.c_str(), threads, most);
 }
 
 }  // namespace nativegrad::cuda::detail

@@ -1,5 +1,6 @@
 #include "runtime/check_cuda.h"
 #include "runtime/counts.h"
+#include "runtime/launch_notes.h"
 #include "runtime/runtime.h"
 
 namespace nativegrad::cuda {
@@ -70,6 +71,7 @@ void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
 }
 
 void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
+    if (note_alone(stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
     copy(to, from, bytes, cudaMemcpyDeviceToDevice, stream, "copy_on_device");
 }
 
@@ -81,6 +83,7 @@ void copy_between_devices(void* to, int to_device, const void* from, int from_de
 }
 
 void fill_bytes(void* data, int value, size_t bytes, Stream stream) {
+    if (note_alone(stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
     if (bytes > 0) check(cudaMemsetAsync(data, value, bytes, native(stream.handle)), "fill_bytes");
 }
 

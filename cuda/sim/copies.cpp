@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "runtime/counts.h"
+#include "runtime/launch_notes.h"
 #include "sim/delays.h"
 #include "sim/heap.h"
 #include "sim/stream_state.h"
@@ -49,6 +50,7 @@ void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
 }
 
 void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
+    if (note_alone(stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
     std::lock_guard lock(runtime_mutex());
     enter("copy_on_device");
     if (bytes == 0) return;
@@ -76,6 +78,7 @@ void copy_between_devices(void* to, int to_device, const void* from, int from_de
 }
 
 void fill_bytes(void* data, int value, size_t bytes, Stream stream) {
+    if (note_alone(stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
     std::lock_guard lock(runtime_mutex());
     enter("fill_bytes");
     if (bytes == 0) return;

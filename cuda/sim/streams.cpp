@@ -82,8 +82,7 @@ void submit_work(const char* call, Stream stream, std::string name, std::functio
     submit(call, stream, std::move(name), std::move(work));
 }
 
-// As the driver does at the first launch; where the setup gives kernels a size, it needs that much memory.
-static void load_code(const std::string& kernel) {
+static void load_code_locked(const std::string& kernel) {
     Device& device = device_state(current_device());
     if (device.loaded.count(kernel) > 0) return;
     const std::string call = "launch of " + kernel;
@@ -96,11 +95,17 @@ static void load_code(const std::string& kernel) {
     device.loaded.insert(kernel);
 }
 
+void load_code(const std::string& kernel) {
+    std::lock_guard lock(runtime_mutex());
+    enter("load_code");
+    load_code_locked(kernel);
+}
+
 void enqueue(const KernelCall& call, Stream stream) {
     std::lock_guard lock(runtime_mutex());
     enter("launch");
     cuda::detail::check_grid(call.kernel, call.grid);
-    load_code(call.kernel);
+    load_code_locked(call.kernel);
     count(Work::launch);
     submit("launch", stream, call.kernel, [call, device = current_device()] { run_kernel(call, device); });
 }

@@ -70,6 +70,15 @@ struct GraphTable {
                    int64_t* given, ErrorMessage* error);
     // What the queue gets from now on comes after the steps that were given beside others.
     int32_t (*join)(void* graph, ErrorMessage* error);
+    // Of a graph that can run: the calls that follow `note` are noted, for `combine`; `noted` is their end.
+    int32_t (*note)(void* graph, ErrorMessage* error);
+    int32_t (*noted)(void* graph, ErrorMessage* error);
+    // One graph for a step of each of these, which must live while it runs: a launch of all of them is one.
+    int32_t (*combine)(void* const* graphs, int32_t count, void** joint, ErrorMessage* error);
+    // runs: one of each, with as many steps; not beside others.
+    int32_t (*run_joint)(void* joint, const GraphRun* runs, bool (*stop)(const void* owner),
+                         const void* owner, int64_t* given, ErrorMessage* error);
+    void (*free_joint)(void* joint);
     // At any time; work that was given goes on to its end.
     void (*free)(void* graph);
 };

@@ -25,6 +25,14 @@ void Replay::start(bool beside, const std::atomic<bool>* stop) noexcept {
     }
 }
 
+void Replay::start_alone() noexcept {
+    try {
+        program->start_alone({steps, rows.data(), inputs, outputs, true}, steps_done);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+}
+
 void Replay::finish() noexcept {
     try {
         program->finish(steps, steps_done);
@@ -138,6 +146,38 @@ std::vector<std::vector<size_t>> groups_apart(const std::vector<const Program*>&
     return groups;
 }
 
+namespace {
+
+// Gives the steps of all as one graph. False where that is not to be; some may be done then.
+bool start_joint(Replays& replays, const std::atomic<bool>* stop) {
+    for (Replay& replay : replays) replay.start_alone();
+    std::vector<Program::Part> parts;
+    for (Replay& replay : replays) {
+        if (replay.failure != nullptr) return false;
+        parts.push_back({replay.program.get(),
+                         {replay.steps, replay.rows.data(), replay.inputs, replay.outputs, true},
+                         &replay.steps_done});
+    }
+    try {
+        return Program::start_joint(parts, stop);
+    } catch (...) {
+        for (Replay& replay : replays) replay.failure = std::current_exception();
+        return true;
+    }
+}
+
+// One wait for all: what it finds is told of each.
+void finish_joint(Replays& replays) {
+    Replay& first = replays.front();
+    first.finish();
+    for (Replay& replay : replays) {
+        if (replay.failure == nullptr) replay.failure = first.failure;
+        replay.steps_done = std::min(replay.steps_done, first.steps_done);
+    }
+}
+
+}  // namespace
+
 void run_replays(Replays& replays, const std::atomic<bool>* stop) {
     const auto is_elsewhere = [](const Replay& replay) { return replay.program->device != 0; };
     std::vector<const Program*> programs;
@@ -146,10 +186,17 @@ void run_replays(Replays& replays, const std::atomic<bool>* stop) {
     if (replays.size() == 1) {
         replays.front().run(stop);
     } else if (std::any_of(replays.begin(), replays.end(), is_elsewhere)) {
-        // A device's queue takes one call after the other; graphs of different memory run beside each other.
+        // A device's queue takes one call after the other; graphs of different memory are put together, or
+        // run beside each other.
         const bool are_apart = groups.size() == replays.size();
-        for (Replay& replay : replays) replay.start(are_apart, stop);
-        for (Replay& replay : replays) replay.finish();
+        if (are_apart && start_joint(replays, stop)) {
+            finish_joint(replays);
+        } else {
+            for (Replay& replay : replays) {
+                if (replay.failure == nullptr) replay.start(are_apart, stop);
+            }
+            for (Replay& replay : replays) replay.finish();
+        }
     } else {
         cpu::parallel_for(static_cast<int64_t>(groups.size()), [&](int64_t group) {
             for (const size_t i : groups[static_cast<size_t>(group)]) replays[i].run(stop);

@@ -23,6 +23,8 @@ struct Replay {
     // The same in two parts, for programs that run beside each other on a device.
     void start(bool beside, const std::atomic<bool>* stop) noexcept;
     void finish() noexcept;
+    // For a run with others: its first steps, until it has a graph.
+    void start_alone() noexcept;
     // While in use, access to the tensors from elsewhere waits or is refused.
     void begin_use();
     void end_use();

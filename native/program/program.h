@@ -73,6 +73,7 @@ struct ProgramOutput {
 };
 
 class ProgramGraph;
+class JointPrograms;
 
 class Program {
   public:
@@ -109,6 +110,26 @@ class Program {
                const std::atomic<bool>* stop = nullptr);
     void finish(int64_t steps, int64_t& done);
 
+    // What a replay was asked for.
+    struct Run {
+        int64_t steps;
+        const double* rows;
+        const std::vector<ProgramInput>& given;
+        const std::vector<ProgramOutput>& wanted;
+        bool beside;
+    };
+    // A run of one of several programs, and how many of its steps were given.
+    struct Part {
+        Program* program;
+        Run run;
+        int64_t* done;
+    };
+    // Gives the steps of all of them to their device as one graph, from `done` on. False, and nothing given,
+    // where that cannot be (now, or at all): then each goes on alone.
+    static bool start_joint(const std::vector<Part>& parts, const std::atomic<bool>* stop);
+    // The steps until its graph stands; the others are left to `start`.
+    void start_alone(const Run& run, int64_t& done);
+
     // While set, replays add up what each call takes on the device, in nanoseconds, call by call; off
     // is free.
     void set_timed(bool timed) { nanoseconds.assign(timed ? instructions.size() : 0, 0); }
@@ -139,16 +160,7 @@ class Program {
     // First byte of the buffer; for inputs, of the first element in the given step.
     char* base_of(const Buffer& buffer, int64_t step, const std::vector<ProgramInput>& given) const;
 
-    // What a replay was asked for.
-    struct Run {
-        int64_t steps;
-        const double* rows;
-        const std::vector<ProgramInput>& given;
-        const std::vector<ProgramOutput>& wanted;
-        bool beside;
-    };
-
-    // The same from one of its steps on, for a backend.
+    // What a run asks for, from one of its steps on, for a backend.
     struct GraphArguments {
         std::vector<GraphSource> sources;
         std::vector<void*> outputs;
@@ -168,6 +180,7 @@ class Program {
     void run_calls();
     void run_timed_calls();
     void run_calls_in_graph();
+    void note_calls();
     void copy_results(const Run& run, int64_t step);
     void run_step(const Run& run, int64_t step);
     int64_t warm_step(const Run& run, int64_t step);
@@ -179,6 +192,7 @@ class Program {
     std::vector<Call> calls_;
     std::vector<InputPlace> input_places_;
     std::shared_ptr<ProgramGraph> graph_;
+    std::shared_ptr<JointPrograms> joint_;  // of the programs that it was the first of
     mutable std::mutex execution_mutex_;
     std::string execution_ = "calls, until it has run once";
 };

@@ -114,6 +114,17 @@ bool ProgramGraph::end_record() {
     return false;
 }
 
+void ProgramGraph::begin_notes() {
+    ErrorMessage error{};
+    require_ok(table_->note(graph_, &error), error);
+}
+
+void ProgramGraph::end_notes() {
+    ErrorMessage error{};
+    require_ok(table_->noted(graph_, &error), error);
+    is_noted_ = true;
+}
+
 void ProgramGraph::join() {
     ErrorMessage error{};
     if (graph_ != nullptr) require_ok(table_->join(graph_, &error), error);

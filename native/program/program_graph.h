@@ -40,6 +40,14 @@ class ProgramGraph {
     // After steps that were given beside those of others.
     void join();
 
+    // Of a graph that is ready: the calls between the two are noted. Each throws Error.
+    void begin_notes();
+    void end_notes();
+    void forget_notes() { is_noted_ = false; }
+    bool is_noted() const { return is_noted_; }
+    void* handle() const { return graph_; }
+    const GraphTable& table() const { return *table_; }
+
   private:
     void make();
     void forget();
@@ -51,6 +59,7 @@ class ProgramGraph {
     std::vector<GraphInput> spans_;
     std::vector<GraphResult> results_;
     void* graph_ = nullptr;
+    bool is_noted_ = false;
     void* queue_ = nullptr;
     std::vector<void*> inputs_;
 };

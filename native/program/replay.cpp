@@ -11,6 +11,7 @@ namespace nativegrad {
 
 void Program::replay(int64_t steps, const double* rows, const std::vector<ProgramInput>& given,
                      const std::vector<ProgramOutput>& wanted, int64_t& done, const std::atomic<bool>* stop) {
+    done = 0;
     start(steps, rows, given, wanted, false, done, stop);
     if (done == steps) finish(steps, done);
 }
@@ -19,7 +20,6 @@ void Program::start(int64_t steps, const double* rows, const std::vector<Program
                     const std::vector<ProgramOutput>& wanted, bool beside, int64_t& done,
                     const std::atomic<bool>* stop) {
     const Run run{steps, rows, given, wanted, beside};
-    done = 0;
     try {
         while (done < steps) {
             if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;

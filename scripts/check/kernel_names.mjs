@@ -1,8 +1,16 @@
 // Kernels by the names that their authors gave them.
 import { execFileSync } from 'node:child_process';
 
-/** "softmax_rows<float>": the name without namespaces, parameters and result. */
+/** What stands behind the name of a kernel in its form for several models (cuda/device/batched.h). */
+export const ofSeveral = ' of several models';
+
+/**
+ * "softmax_rows<float>": the name without namespaces, parameters and result. One that is launched by launch_batched has the
+ * name of its body.
+ */
 export function shortName(demangled) {
+    const batched = /\b(one|each)_model<&\(?(.*?)\)?, \d+, \d+[,>]/.exec(demangled);
+    if (batched) return shortName(batched[2]) + (batched[1] === 'each' ? ofSeveral : '');
     const plain = demangled
         .replaceAll('(anonymous namespace)::', '')
         .replace(/^(?:void|\w+) (?=\w+::|\w+<|\w+\()/, '');

@@ -11,6 +11,10 @@ export const exceptions = [
         kernels: /^(unary|chain)_groups<(float|double)>$/,
         reason: "sine, cosine and tangent of large angles take the compiler's table of 2 / pi by an index",
     },
+    {
+        kernels: /^split_product<float, 32, false, false>$/,
+        reason: 'its form for several models keeps a few of its arguments there, read after the sums',
+    },
 ];
 
 const wide = { 'LDG.E.128': 1, 'STG.E.128': 1 };

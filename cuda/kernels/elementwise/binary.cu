@@ -12,8 +12,9 @@ __host__ __device__ constexpr bool divides(BinaryFunction function) {
 
 // a, b [...] -> out [...] = f(a, b), constants p0 and p1
 template <class T>
-__global__ void binary_groups(Walk<2> walk, BinaryFunction function, Live<Constants<T>> constants,
-                              FaultReport report) {
+__device__ __forceinline__ void binary_groups(const Walk<2>& walk, BinaryFunction function,
+                                              const Live<Constants<T>>& constants,
+                                              const FaultReport& report) {
     const Constants<T> c = constants.get();
     each_group<T>(walk, [&](Group<T>(&in)[2], const GroupPlace& place, Group<T>& out) {
         if constexpr (std::is_same_v<T, int64_t>) {
@@ -68,9 +69,9 @@ void binary(const OpCall& call, const BinaryParams& params, Queue& queue) {
     if (!is_float(out.dtype)) refuse_zero_divisor(function, b);
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
-        launch<binary_groups<T>>(walk.grid(), queue.stream(), walk, function,
-                                 queue.live(params, &constants_of<T, BinaryParams>),
-                                 queue.fault_report(OpCode::binary));
+        launch_batched<binary_groups<T>>(walk.grid(), queue.stream(), walk, function,
+                                         queue.live(params, &constants_of<T, BinaryParams>),
+                                         queue.fault_report(OpCode::binary));
     });
 }
 

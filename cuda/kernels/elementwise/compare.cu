@@ -8,7 +8,7 @@ namespace {
 
 // a, b [...] -> out bool [...] = f(a, b)
 template <class T>
-__global__ void compare_groups(Walk<2> walk, CompareFunction function) {
+__device__ __forceinline__ void compare_groups(const Walk<2>& walk, CompareFunction function) {
     each_group<T>(walk, [&](const Group<T>(&in)[2], const GroupPlace&, Group<T>& out) {
         apply_compare<T>(function, in[0], in[1], out);
     });
@@ -38,8 +38,8 @@ void compare(const OpCall& call, const CompareParams& params, Queue& queue) {
     const Walk<2> walk({&out, &a, &b});
     if (walk.count == 0) return;
     with_compute_type(static_cast<DType>(params.dtype), [&](auto type) {
-        launch<compare_groups<decltype(type)>>(walk.grid(), queue.stream(), walk,
-                                               static_cast<CompareFunction>(params.function));
+        launch_batched<compare_groups<decltype(type)>>(walk.grid(), queue.stream(), walk,
+                                                       static_cast<CompareFunction>(params.function));
     });
 }
 

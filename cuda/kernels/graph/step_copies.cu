@@ -53,7 +53,7 @@ __device__ __forceinline__ void copy_one(const CopyRange& range, int32_t i, int6
 }
 
 // list [in_count + out_count]: one block, a warp per copy; counts the step
-__global__ void copy_small(StepCounter* counter, CopyRange range, bool is_over) {
+__device__ __forceinline__ void copy_small(StepCounter* counter, const CopyRange& range, bool is_over) {
     const int64_t next = counter->next;
     // All have read it before it is raised.
     block_barrier();
@@ -66,7 +66,7 @@ __global__ void copy_small(StepCounter* counter, CopyRange range, bool is_over) 
 }
 
 // list [in_count + out_count]: a row of blocks per copy
-__global__ void copy_large(const StepCounter* counter, CopyRange range, bool is_over) {
+__device__ __forceinline__ void copy_large(const StepCounter* counter, const CopyRange& range, bool is_over) {
     const int64_t next = is_over ? counter->next : counter->running;
     copy_one(range, static_cast<int32_t>(block_index_y()), next, is_over, grid_thread_index(),
              grid_thread_count());
@@ -75,11 +75,11 @@ __global__ void copy_large(const StepCounter* counter, CopyRange range, bool is_
 void copy_all(const StepCopyList& list, bool is_over, Stream stream) {
     const CopyRange &small = list.small, &large = list.large;
     if (!is_over || small.out_count > 0)
-        launch<copy_small>(Grid{1, copy_threads}, stream, list.counter, small, is_over);
+        launch_batched<copy_small>(Grid{1, copy_threads}, stream, list.counter, small, is_over);
     if (is_over ? large.out_count == 0 : large.in_count + large.out_count == 0) return;
     const int64_t blocks = (large.most_bytes + bytes_per_block - 1) / bytes_per_block;
-    launch<copy_large>(Grid{{blocks, large.in_count + large.out_count}, copy_threads}, stream, list.counter,
-                       large, is_over);
+    launch_batched<copy_large>(Grid{{blocks, large.in_count + large.out_count}, copy_threads}, stream,
+                               list.counter, large, is_over);
 }
 
 }  // namespace

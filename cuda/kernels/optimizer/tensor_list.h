@@ -103,7 +103,8 @@ struct Scaled {
 
 // groups of [n] tensors, updated in place; a block takes elements_per_block of one group
 template <class T, int tensors, class Step>
-__global__ void update_tensors(TensorList<T, tensors> list, Live<Step> changing, LossScale scale) {
+__device__ __forceinline__ void update_tensors(const TensorList<T, tensors>& list, const Live<Step>& changing,
+                                               const LossScale& scale) {
     Step plain = changing.get();
     const int32_t low = group_of_block(list.first_block, list.groups);
     T multiplier = 1;
@@ -170,7 +171,7 @@ void launch_updates(const OpCall& call, int32_t size, DType dtype, const Params&
     if (list.blocks() == 0) return;
     const Grid grid{list.blocks(), optimizer_threads, shared_bytes<double>(2)};
     const auto step = queue.live(params, [options_of](const Params& of) { return Step(options_of(of)); });
-    launch<update_tensors<T, tensors, Step>>(grid, queue.stream(), list, step, LossScale(call));
+    launch_batched<update_tensors<T, tensors, Step>>(grid, queue.stream(), list, step, LossScale(call));
 }
 
 // One launch for the parameters of float32, one for those of float64: Step<T, tensors>(options_of(params))

@@ -12,8 +12,9 @@ constexpr int row_lanes = 8, threads = row_lanes * warp_size;
 
 // x [m, n] -> finish [n], or partials [parts, n] where there are more; blocks (columns / 32, parts)
 template <class T>
-__global__ void sum_rows(Source x, int64_t row_stride, int64_t column_stride, int64_t m, int64_t n,
-                         int64_t part_rows, Finish finish, T* partials) {
+__device__ __forceinline__ void sum_rows(const Source& x, int64_t row_stride, int64_t column_stride,
+                                         int64_t m, int64_t n, int64_t part_rows, const Finish& finish,
+                                         T* partials) {
     SharedArena arena;
     T* sums = arena.take<T>(threads);
     const int64_t column = int64_t{block_index()} * warp_size + lane_index();
@@ -41,17 +42,17 @@ void sum_in_parts(const Source& x, int64_t row_stride, int64_t column_stride, in
     const int64_t parts = wanted < 2 ? 1 : wanted < most_parts ? wanted : most_parts;
     const size_t shared = shared_bytes<T>(threads);
     if (parts == 1) {
-        launch<sum_rows<T>>(Grid{{blocks, 1}, threads, shared}, queue.stream(), x, row_stride, column_stride,
-                            m, n, m, finish, static_cast<T*>(nullptr));
+        launch_batched<sum_rows<T>>(Grid{{blocks, 1}, threads, shared}, queue.stream(), x, row_stride,
+                                    column_stride, m, n, m, finish, static_cast<T*>(nullptr));
         return;
     }
     const Scratch partials(queue, static_cast<size_t>(parts * n) * sizeof(T));
-    launch<sum_rows<T>>(Grid{{blocks, parts}, threads, shared}, queue.stream(), x, row_stride, column_stride,
-                        m, n, (m + parts - 1) / parts, finish, partials.as<T>());
+    launch_batched<sum_rows<T>>(Grid{{blocks, parts}, threads, shared}, queue.stream(), x, row_stride,
+                                column_stride, m, n, (m + parts - 1) / parts, finish, partials.as<T>());
     const DType dtype = std::is_same_v<T, double> ? DType::float64 : DType::float32;
-    launch<sum_rows<T>>(Grid{{blocks, 1}, threads, shared}, queue.stream(),
-                        Source{partials.as<void>(), dtype, 0}, n, int64_t{1}, parts, n, parts, finish,
-                        static_cast<T*>(nullptr));
+    launch_batched<sum_rows<T>>(Grid{{blocks, 1}, threads, shared}, queue.stream(),
+                                Source{partials.as<void>(), dtype, 0}, n, int64_t{1}, parts, n, parts, finish,
+                                static_cast<T*>(nullptr));
 }
 
 }  // namespace

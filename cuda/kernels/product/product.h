@@ -13,6 +13,11 @@ struct ProductShape {
     int64_t m, n, k, batches, parts, part_depth;
 };
 
+// Planes of blocks that share the batches among them.
+__host__ __device__ constexpr int64_t batch_planes(const ProductShape& shape) {
+    return shape.batches < 65535 ? shape.batches : 65535;
+}
+
 // a [M, K] (rows, depth), b [K, N] (depth, rows) -> finish. Batches walk the operands out, a, b.
 struct TiledProduct {
     int64_t m, n, k;

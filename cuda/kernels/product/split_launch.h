@@ -12,11 +12,9 @@ void launch_split(const StridedOperand& a, const StridedOperand& b, const Produc
                   const StridedAxes<3>& batches, const Finish& finish, const Finish* row_sums,
                   Stream stream) {
     const int64_t tiles = tiles_of(shape.m, shape.n, 1, side, side);
-    const Grid grid{{tiles, 1, shape.batches < 65535 ? shape.batches : 65535},
-                    split_threads,
-                    split_shared_bytes<T, side>()};
-    launch<split_product<T, side, a_by_row, b_by_row>>(grid, stream, a, b, shape, batches, finish,
-                                                       row_sums == nullptr ? Finish() : *row_sums);
+    const Grid grid{{tiles, 1, batch_planes(shape)}, split_threads, split_shared_bytes<T, side>()};
+    launch_batched<split_product<T, side, a_by_row, b_by_row>, split_threads, 2>(
+        grid, stream, a, b, shape, batches, finish, row_sums == nullptr ? Finish() : *row_sums);
 }
 
 template <class T, int side>

@@ -184,9 +184,9 @@ struct SplitSums<float, 32, false, false> {
 // a [batches; M, K], b [batches; K, N] -> finish [batches; M, N]; sums over K of a, where they are wanted, ->
 // row_sums [M]; blocks (tiles, 1, batches)
 template <class T, int side, bool a_by_row, bool b_by_row>
-__global__ void __launch_bounds__(split_threads, 2)
-    split_product(StridedOperand a, StridedOperand b, ProductShape shape, StridedAxes<3> batches,
-                  Finish finish, Finish row_finish) {
+__device__ __forceinline__ void split_product(const StridedOperand& a, const StridedOperand& b,
+                                              const ProductShape& shape, const StridedAxes<3>& batches,
+                                              const Finish& finish, const Finish& row_finish) {
     using Tile = SplitTile<T, side>;
     SharedArena arena;
     const size_t start = arena.mark();
@@ -204,7 +204,9 @@ __global__ void __launch_bounds__(split_threads, 2)
     const bool block_has_rows = row_finish.out != nullptr && first_column == 0;
     const bool with_rows = block_has_rows && column == 0;
     const int steps = static_cast<int>((shape.k + Tile::depth - 1) / Tile::depth);
-    for (int64_t batch = block_index_z(); batch < shape.batches; batch += block_count_z()) {
+    // Not block_count_z(), which counts those of all models.
+    const int64_t planes = batch_planes(shape);
+    for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {
         const Offsets<3> at = locate(batches, batch);
         const auto load = [&](int step) {
             if (step < steps) {

@@ -83,8 +83,9 @@ __device__ __forceinline__ void finish_tile(const T* staged, const ProductShape&
 // a [batches; M, K], b [batches; K, N] -> finish [batches; M, N], or partials [parts, batches, M, N];
 // blocks (tiles, parts, batches)
 template <class T, int each, class Left, class Right>
-__global__ void __launch_bounds__(tile_threads, each * sizeof(T) <= 16 ? 2 : 1)
-    tile_product(Left a, Right b, ProductShape shape, StridedAxes<3> batches, Finish finish, T* partials) {
+__device__ __forceinline__ void tile_product(const Left& a, const Right& b, const ProductShape& shape,
+                                             const StridedAxes<3>& batches, const Finish& finish,
+                                             T* partials) {
     constexpr int side = 16 * each, stage = side * tile_pitch<T>;
     constexpr int staged_lanes = each < 4 ? each : 4, staged_pitch = side + 16;
     SharedArena arena;
@@ -95,7 +96,9 @@ __global__ void __launch_bounds__(tile_threads, each * sizeof(T) <= 16 ? 2 : 1)
     T* staged = arena.take<T>(16 * staged_lanes * staged_pitch);
     const TilePlace place = tile_place(shape, side, side);
     const int steps = static_cast<int>((place.last - place.first + tile_depth<T> - 1) / tile_depth<T>);
-    for (int64_t batch = block_index_z(); batch < shape.batches; batch += block_count_z()) {
+    // Not block_count_z(), which counts those of all models.
+    const int64_t planes = batch_planes(shape);
+    for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {
         const Offsets<3> at = locate(batches, batch);
         const auto load = [&](int step) {
             const int64_t k = place.first + int64_t{step} * tile_depth<T>;
@@ -140,13 +143,13 @@ __global__ void __launch_bounds__(tile_threads, each * sizeof(T) <= 16 ? 2 : 1)
 // Blocks for tiles of rows x columns.
 inline Grid product_grid(const ProductShape& shape, int rows, int columns, int threads, size_t bytes) {
     const int64_t tiles = (shape.m + rows - 1) / rows * ((shape.n + columns - 1) / columns);
-    return {{tiles, shape.parts, shape.batches < 65535 ? shape.batches : 65535}, threads, bytes};
+    return {{tiles, shape.parts, batch_planes(shape)}, threads, bytes};
 }
 
 template <class T, int each, class Left, class Right>
 void launch_tiles(const Left& a, const Right& b, const ProductShape& shape, const StridedAxes<3>& batches,
                   const Finish& finish, T* partials, Stream stream) {
-    launch<tile_product<T, each, Left, Right>>(
+    launch_batched<tile_product<T, each, Left, Right>, tile_threads, each * sizeof(T) <= 16 ? 2 : 1>(
         product_grid(shape, 16 * each, 16 * each, tile_threads, tile_shared_bytes<T, each>()), stream, a, b,
         shape, batches, finish, partials);
 }

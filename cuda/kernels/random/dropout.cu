@@ -47,7 +47,7 @@ __device__ __forceinline__ void drop_packed(const DropoutPlan& plan, int64_t fir
 
 // x [...] -> y [...] = x * scale where kept, x * 0 elsewhere; one block of random words for each group
 template <class T>
-__global__ void drop_groups(DropoutPlan plan) {
+__device__ __forceinline__ void drop_groups(const DropoutPlan& plan) {
     const DropoutNumbers numbers = plan.numbers.get();
     const T scale = static_cast<T>(numbers.scale);
     const int64_t groups = (plan.count + group - 1) / group;
@@ -95,7 +95,7 @@ void dropout(const OpCall& call, const DropoutParams& params, Queue& queue) {
                            queue.live(params, &numbers_of)};
     with_float_compute(y.dtype, [&](auto type) {
         using T = decltype(type);
-        launch<drop_groups<T>>(elementwise_grid(count, group), queue.stream(), plan);
+        launch_batched<drop_groups<T>>(elementwise_grid(count, group), queue.stream(), plan);
     });
 }
 

@@ -74,8 +74,9 @@ __device__ __forceinline__ void write_fold(const F& fold, const typename F::Stat
 // x [kept, reduced] -> out [kept], or states [kept, pieces] where there is no out; a warp or a block per
 // output and piece
 template <class T, class F>
-__global__ void fold_rows(Source x, ReducePlan plan, F fold, FoldShape shape, typename F::State* states,
-                          void* out, DType dtype) {
+__device__ __forceinline__ void fold_rows(const Source& x, const ReducePlan& plan, const F& fold,
+                                          const FoldShape& shape, typename F::State* states, void* out,
+                                          DType dtype) {
     SharedArena arena;
     using State = typename F::State;
     State* parts = arena.take<State>(fold_threads / warp_size);
@@ -106,8 +107,9 @@ __global__ void fold_rows(Source x, ReducePlan plan, F fold, FoldShape shape, ty
 // x [reduced, kept] -> out [kept], or states [kept, pieces] where there is no out; neighbouring lanes have
 // neighbouring outputs, `members` lanes each
 template <class T, class F>
-__global__ void fold_columns(Source x, ReducePlan plan, F fold, FoldShape shape, typename F::State* states,
-                             void* out, DType dtype) {
+__device__ __forceinline__ void fold_columns(const Source& x, const ReducePlan& plan, const F& fold,
+                                             const FoldShape& shape, typename F::State* states, void* out,
+                                             DType dtype) {
     SharedArena arena;
     using State = typename F::State;
     State* parts = arena.take<State>(fold_threads);
@@ -135,8 +137,8 @@ __global__ void fold_columns(Source x, ReducePlan plan, F fold, FoldShape shape,
 
 // states [kept, pieces] -> out [kept]; a warp per output
 template <class F>
-__global__ void join_pieces(const typename F::State* states, ReducePlan plan, F fold, int64_t pieces,
-                            void* out, DType dtype) {
+__device__ __forceinline__ void join_pieces(const typename F::State* states, const ReducePlan& plan,
+                                            const F& fold, int64_t pieces, void* out, DType dtype) {
     const int64_t output = int64_t{block_index()} * warp_count() + warp_index();
     typename F::State state = fold.first();
     for (int64_t i = lane_index(); output < plan.outputs && i < pieces; i += warp_size)
@@ -193,11 +195,11 @@ void launch_fold(const FoldWay& way, const ReducePlan& plan, const F& fold, type
         const Grid grid{{blocks_for(plan.outputs, per_block), way.shape.pieces},
                         fold_threads,
                         shared_bytes<State>(fold_threads)};
-        launch<fold_columns<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
+        launch_batched<fold_columns<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
     } else {
         const Grid grid{blocks_for(plan.outputs * way.shape.pieces, per_block), fold_threads,
                         shared_bytes<State>(fold_threads / warp_size)};
-        launch<fold_rows<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
+        launch_batched<fold_rows<T, F>>(grid, stream, way.x, plan, fold, way.shape, states, out, dtype);
     }
 }
 
@@ -216,7 +218,7 @@ void run_fold(const TensorView& x, const TensorView& out, const ReducePlan& plan
     State* const states = scratch.as<State>();
     launch_fold<T>(way, plan, fold, states, nullptr, out.dtype, queue.stream());
     const Grid grid{blocks_for(plan.outputs, fold_threads / warp_size), fold_threads};
-    launch<join_pieces<F>>(grid, queue.stream(), states, plan, fold, pieces, out.data, out.dtype);
+    launch_batched<join_pieces<F>>(grid, queue.stream(), states, plan, fold, pieces, out.data, out.dtype);
 }
 
 }  // namespace nativegrad::cuda

@@ -51,8 +51,9 @@ struct RowTotal {
 
 // scores [N, C], labels [N] (, weights [C]) -> losses [N]; a group of lanes per row
 template <class T>
-__global__ void cross_entropy_rows(ScoreRows of, void* losses, DType dtype, int64_t loss_stride, int lanes,
-                                   FaultReport report) {
+__device__ __forceinline__ void cross_entropy_rows(const ScoreRows& of, void* losses, DType dtype,
+                                                   int64_t loss_stride, int lanes,
+                                                   const FaultReport& report) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -82,8 +83,9 @@ __global__ void cross_entropy_rows(ScoreRows of, void* losses, DType dtype, int6
 
 // d losses [N], scores [N, C], labels [N] (, weights [C]) -> d scores [N, C], row-major
 template <class T>
-__global__ void cross_entropy_backward_rows(ScoreRows of, Source upstream, int64_t upstream_stride, void* dx,
-                                            DType dtype, int lanes, FaultReport report) {
+__device__ __forceinline__ void cross_entropy_backward_rows(const ScoreRows& of, const Source& upstream,
+                                                            int64_t upstream_stride, void* dx, DType dtype,
+                                                            int lanes, const FaultReport& report) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -155,9 +157,9 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params, Queue& 
         using T = decltype(type);
         if (rows.rows == 0) return;
         const int lanes = lanes_for(rows.classes);
-        launch<cross_entropy_rows<T>>(group_grid(rows.rows, lanes, shared_bytes<T>(block_reduce_parts)),
-                                      queue.stream(), rows, losses.data, losses.dtype, losses.strides[0],
-                                      lanes, queue.fault_report(OpCode::cross_entropy));
+        launch_batched<cross_entropy_rows<T>>(
+            group_grid(rows.rows, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), rows,
+            losses.data, losses.dtype, losses.strides[0], lanes, queue.fault_report(OpCode::cross_entropy));
     });
 }
 
@@ -172,7 +174,7 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
         using T = decltype(type);
         if (rows.rows == 0) return;
         const int lanes = lanes_for(rows.classes);
-        launch<cross_entropy_backward_rows<T>>(
+        launch_batched<cross_entropy_backward_rows<T>>(
             group_grid(rows.rows, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), rows,
             source_of(dy), dy.strides[0], dx.data, dx.dtype, lanes,
             queue.fault_report(OpCode::cross_entropy_backward));

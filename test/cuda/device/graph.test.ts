@@ -275,7 +275,7 @@ describe('captured steps as graphs', function () {
         assert.deepEqual(executions(run), ['graph']);
     });
 
-    it('of several models run beside each other, with the bits of each alone', async () => {
+    it('of several models are put together, with the bits of each alone', async () => {
         const [xs, ys] = batches([20]);
         const rates = [0.05, 0.02, 0.01];
         const stepAt = (lr: number): { step: Step; model: nn.Sequential } => {
@@ -310,7 +310,7 @@ describe('captured steps as graphs', function () {
         await run.run(steps, [xs, ys], { chunk: 5 });
         assert.deepEqual(
             run.statistics.programs.map(({ execution }) => execution),
-            rates.map(() => 'graph'),
+            rates.map(() => 'graph of 3 models'),
         );
         assert.deepEqual(
             together.map(({ model }) => weightsOf(model)),
