@@ -12,7 +12,7 @@ namespace {
 
 // x [...] -> out [...] of one dtype, both dense in the same order or x one element: 16 bytes at a time
 template <class Stored>
-__global__ void copy_dense(const Stored* x, Stored* out, int64_t count) {
+__device__ __forceinline__ void copy_dense(const Stored* x, Stored* out, int64_t count) {
     constexpr int width = pack_width<Stored>;
     const int64_t packs = count / width;
     for (int64_t i = grid_thread_index(); i < packs; i += grid_thread_count())
@@ -49,7 +49,7 @@ __device__ __forceinline__ void cast_packs(const From* x, To* out, int64_t count
 
 // x [...] -> out [...] of another float, both dense in the same order: 16 bytes at a time
 template <class From, class To>
-__global__ void cast_dense(const From* x, To* out, int64_t count) {
+__device__ __forceinline__ void cast_dense(const From* x, To* out, int64_t count) {
     cast_packs(x, out, count, grid_thread_index(), grid_thread_count());
 }
 
@@ -68,7 +68,7 @@ struct CastList {
 
 // x [n] -> out [n] for each tensor of the list; a block takes casts_per_block elements of one of them
 template <class To>
-__global__ void cast_tensors(CastList<To> list) {
+__device__ __forceinline__ void cast_tensors(const CastList<To>& list) {
     const int32_t low = group_of_block(list.first_block, list.tensors);
     const int64_t start = (block_index() - list.first_block[low]) * casts_per_block;
     const int64_t rest = list.count[low] - start, count = rest < casts_per_block ? rest : casts_per_block;
@@ -98,8 +98,8 @@ void with_bits(size_t item, const Body& body) {
 
 template <class From, class To>
 void launch_cast(const TensorView& x, const TensorView& out, int64_t count, Stream stream) {
-    launch<cast_dense<From, To>>(elementwise_grid(count, pack_width<Float16>), stream,
-                                 static_cast<const From*>(x.data), static_cast<To*>(out.data), count);
+    launch_batched<cast_dense<From, To>>(elementwise_grid(count, pack_width<Float16>), stream,
+                                         static_cast<const From*>(x.data), static_cast<To*>(out.data), count);
 }
 
 // False for other dtypes than float32 and one of 16 bits.
@@ -138,7 +138,7 @@ void cast_list(const OpCall& call, Stream stream) {
         ++list.tensors;
     }
     if (list.tensors == 0) return;
-    launch<cast_tensors<To>>(Grid{list.first_block[list.tensors], elementwise_threads}, stream, list);
+    launch_batched<cast_tensors<To>>(Grid{list.first_block[list.tensors], elementwise_threads}, stream, list);
 }
 
 void copy_view(const TensorView& from, const TensorView& out, Stream stream) {
@@ -152,9 +152,9 @@ void copy_view(const TensorView& from, const TensorView& out, Stream stream) {
     if (is_plain && x.dtype == out.dtype) {
         with_bits(item_size(x.dtype), [&](auto bits) {
             using Stored = decltype(bits);
-            launch<copy_dense<Stored>>(elementwise_grid(count, pack_width<Stored>), stream,
-                                       static_cast<const Stored*>(x.data), static_cast<Stored*>(out.data),
-                                       count);
+            launch_batched<copy_dense<Stored>>(elementwise_grid(count, pack_width<Stored>), stream,
+                                               static_cast<const Stored*>(x.data),
+                                               static_cast<Stored*>(out.data), count);
         });
         return;
     }

@@ -86,7 +86,7 @@ __device__ __forceinline__ void run_steps(const Chain<T>& chain, const GroupPlac
 // operands of one dense layout, rows of it, or one value -> outputs of that layout; shared:
 // [slots][group][lanes]
 template <class T>
-__global__ void chain_groups(Chain<T> chain) {
+__device__ __forceinline__ void chain_groups(const Chain<T>& chain) {
     SharedArena arena;
     T* slots = nullptr;
     if (chain.slot_count > 0) slots = arena.take<T>(chain.slot_count * group * thread_count());
@@ -107,7 +107,7 @@ void launch_chain(const OpCall& call, const ChainParams& params, Queue& queue) {
         grid.blocks.x = blocks_for(chain.count, grid.threads, group);
     }
     grid.shared_bytes = shared_bytes<T>(static_cast<size_t>(chain.slot_count * group * grid.threads));
-    launch<chain_groups<T>>(grid, queue.stream(), chain);
+    launch_batched<chain_groups<T>>(grid, queue.stream(), chain);
 }
 
 }  // namespace
