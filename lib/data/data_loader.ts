@@ -107,10 +107,15 @@ export class DataLoader {
             : Int32Array.from({ length: count }, (_, i) => i);
     }
 
-    *[Symbol.iterator](): Generator<Batch, void, undefined> {
+    [Symbol.iterator](): Generator<Batch, void, undefined> {
+        return this.batchesFrom(0);
+    }
+
+    /** @internal The batches of the next epoch, without the first ones. */
+    *batchesFrom(first: number): Generator<Batch, void, undefined> {
         const epoch = this.epoch;
         const order = this.nextOrder();
-        for (let step = 0; step < this.length; step++) {
+        for (let step = first; step < this.length; step++) {
             const start = step * this.batchSize;
             const batch = batchOf(this.dataset, order.slice(start, start + this.batchSize));
             yield this.transform ? this.changed(batch, this.transform(batch, epoch, step)) : batch;

@@ -37,7 +37,8 @@ export async function writeFileAtomic(path: string, content: string | readonly U
     }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all bytes at the handle's position. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
     // One write call takes at most 2 GiB on Linux and may take less than it was given.
     for (let position = 0; position < bytes.length;) {
         const length = Math.min(bytes.length - position, 1 << 30);
@@ -47,7 +48,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 /** A rename is durable once the folder is on disk; systems that cannot open folders keep it anyway. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
     let handle: FileHandle;
     try {
         handle = await open(folder, 'r');

@@ -22,7 +22,8 @@ export interface DropoutLayerOptions {
  * console.log(new nn.Dropout(0.5).eval().forward(ones([3])).toArray()); // [1, 1, 1]
  */
 export class Dropout extends Module implements Layer {
-    private readonly generator: Generator;
+    /** @internal */
+    readonly generator: Generator;
 
     constructor(
         readonly p = 0.5,

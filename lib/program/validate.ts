@@ -53,7 +53,8 @@ function firstOf<Item>(
 /**
  * One check: the program runs with the calls as recorded and, where there are any, with those that were put together; after
  * each, everything is taken back. Then the step itself runs, and what they computed is compared: results, every tensor that
- * was written, gradients. The state afterwards, and the result, are those of the step itself, also where they disagree.
+ * was written, gradients. The state afterwards, and the result, are
+ * those of a replay; where they disagree, those of the step itself.
  */
 class Validation<Result> {
     private readonly scope = new Scope();
@@ -149,6 +150,7 @@ class Validation<Result> {
                     'and please report the step',
                 result,
             );
+        this.keepFused(tensorsOf(result));
         this.program.dropGradients();
         return result;
     }
@@ -163,6 +165,17 @@ class Validation<Result> {
             sum.dispose();
             leaf.storedGrad = before;
         }
+    }
+
+    /** Leaves the bits of a replay, so that a check, or none, changes none of what comes after. */
+    private keepFused(results: readonly Tensor[]): void {
+        if (!this.fused) return;
+        const { results: outputs, written, gradients } = this.fused;
+        for (const [x, copy] of written) run('copy', [copy], [x]);
+        for (const [i, x] of results.entries())
+            if (outputs[i] && x.isContiguous) run('copy', [outputs[i]], [x]);
+        for (const [{ storedGrad }, copy] of gradients)
+            if (storedGrad && !storedGrad.isDisposed) run('copy', [copy], [storedGrad]);
     }
 
     private *differenceOfFused(): Generator<void, string | undefined> {

@@ -18,6 +18,10 @@ export interface FitContext {
     readonly epochs: number;
     /** Steps of one epoch, where the loader knows. */
     readonly stepsPerEpoch: number | undefined;
+    /** The epochs so far; those from before it was resumed as well. */
+    readonly records: readonly EpochRecord[];
+    /** True where the fit goes on from a checkpoint. */
+    readonly resumed: boolean;
     /** Ends the fit after the running epoch (after the running steps, when called from one). */
     stop(reason: string): void;
 }
@@ -43,5 +47,11 @@ export interface Callback {
     /** In place of `onStepEnd`: after one or more steps (about 20 ms of them), all of them done. */
     onStepsEnd?(records: readonly StepRecord[], context: FitContext): void | Promise<void>;
     onEpochEnd?(record: EpochRecord, context: FitContext): void | Promise<void>;
+    /**
+     * What a checkpoint keeps of the callback: numbers, texts, lists, plain objects, Maps and tensors. `loadStateDict` gets it
+     * back before `onTrainBegin` of a resumed fit, whose context says `resumed`: do not start anew there.
+     */
+    stateDict?(): unknown;
+    loadStateDict?(state: unknown): void;
     onTrainEnd?(history: History, context: FitContext): void | Promise<void>;
 }

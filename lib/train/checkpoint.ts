@@ -18,7 +18,7 @@ export interface CheckpointOptions {
 }
 
 /**
- * Saves the model after epochs: a `Sequential` whole, as `nn.saveModel` does, any other module as the tensors of its
+ * Saves the model after epochs, to be used (to resume a training, see `CheckpointStore`): a `Sequential` whole, as `nn.saveModel` does, any other module as the tensors of its
  * `stateDict`. `{epoch}` in the path stands for the epoch; without it the file is replaced, whole or not at all.
  *
  * @throws RangeError for options out of range; ConfigError, before the first epoch, for a layer that no file can describe. A
@@ -47,9 +47,8 @@ export class Checkpoint implements Callback {
             throw new RangeError(`[Checkpoint] mode must be 'min' or 'max', got ${describeValue(mode)}`);
     }
 
-    onTrainBegin({ model }: FitContext): void {
-        this.best = NaN;
-        this.savedEpoch = 0;
+    onTrainBegin({ model, resumed }: FitContext): void {
+        if (!resumed) Object.assign(this, { best: NaN, savedEpoch: 0 });
         if (model instanceof Sequential) toConfig(model);
     }
 
@@ -59,6 +58,15 @@ export class Checkpoint implements Callback {
         if (model instanceof Sequential) await saveModel(path, model, this.options.info);
         else await saveTensors(path, model.stateDict());
         this.savedEpoch = record.epoch;
+    }
+
+    stateDict(): unknown {
+        return { best: this.best, savedEpoch: this.savedEpoch };
+    }
+
+    loadStateDict(state: unknown): void {
+        const { best, savedEpoch } = state as Record<'best' | 'savedEpoch', number>;
+        Object.assign(this, { best, savedEpoch });
     }
 
     private isBest(record: EpochRecord): boolean {

@@ -63,7 +63,8 @@ export class EarlyStopping implements Callback {
             throw new RangeError(`[EarlyStopping] minDelta must be at least 0, got ${minDelta}`);
     }
 
-    onTrainBegin(): void {
+    onTrainBegin({ resumed }: Pick<FitContext, 'resumed'>): void {
+        if (resumed) return;
         this.best = NaN;
         this.waited = 0;
         this.bestEpoch = 0;
@@ -87,6 +88,23 @@ export class EarlyStopping implements Callback {
     onTrainEnd(_history: unknown, context: FitContext): void {
         if (this.bestState) context.model.loadStateDict(this.bestState);
         this.forget();
+    }
+
+    stateDict(): unknown {
+        const { best, waited, bestEpoch, bestState } = this;
+        return { best, waited, bestEpoch, bestState };
+    }
+
+    loadStateDict(state: unknown): void {
+        this.forget();
+        const { best, waited, bestEpoch, bestState } = state as Record<
+            'best' | 'waited' | 'bestEpoch',
+            number
+        > & {
+            readonly bestState: Map<string, Tensor> | null;
+        };
+        Object.assign(this, { best, waited, bestEpoch });
+        this.bestState = bestState && new Map([...bestState].map(([name, x]) => [name, keep(x)]));
     }
 
     private remember(context: FitContext): void {

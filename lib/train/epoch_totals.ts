@@ -27,6 +27,14 @@ function correctRows(outputs: Tensor, labels: ArrayLike<number>): number {
     return predictions.reduce((count, prediction, i) => count + (prediction === labels[i] ? 1 : 0), 0);
 }
 
+/** The sums so far. */
+export interface TotalsState {
+    readonly lossSum: number;
+    readonly correct: number;
+    readonly labelled: number;
+    readonly samples: number;
+}
+
 /** Sums over the batches of an epoch. */
 export class EpochTotals {
     private lossSum = 0;
@@ -36,6 +44,15 @@ export class EpochTotals {
 
     /** `leavesOut`: steps whose loss is no number changed nothing and do not count. */
     constructor(private readonly leavesOut = false) {}
+
+    get state(): TotalsState {
+        const { lossSum, correct, labelled, samples } = this;
+        return { lossSum, correct, labelled, samples };
+    }
+
+    set state({ lossSum, correct, labelled, samples }: TotalsState) {
+        Object.assign(this, { lossSum, correct, labelled, samples });
+    }
 
     add(loss: number, outputs: Tensor, targets: Tensor): void {
         if (this.leavesOut && !Number.isFinite(loss)) return;

@@ -1,6 +1,7 @@
 import type { GradScaler } from '../optim/grad_scaler.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
+import type { EpochProgress, FitState } from './fit_checkpoints.js';
 import type { EpochRecord, History, StopReason } from './history.js';
 import type { StepFigures } from './row_steps.js';
 import type { TrainStep } from './train_step.js';
@@ -13,6 +14,7 @@ export class FitRun implements FitContext {
     readonly records: EpochRecord[] = [];
     reason: StopReason = 'completed';
     steps = 0;
+    resumed = false;
 
     constructor(
         readonly model: TrainableModel,
@@ -20,6 +22,14 @@ export class FitRun implements FitContext {
         readonly options: FitOptions,
         readonly step: TrainStep,
     ) {}
+
+    /** Goes on where a checkpoint was made. */
+    restore({ records, steps, stopReason }: FitState): void {
+        this.resumed = true;
+        this.records.push(...records);
+        this.steps = steps;
+        this.reason = stopReason;
+    }
 
     get epochs(): number {
         return this.options.epochs;
@@ -76,15 +86,27 @@ const endlessOverflow = 50;
 export class EpochSteps {
     readonly totals: EpochTotals;
     count = 0;
-    private readonly skippedBefore: number;
+    private skippedBefore: number;
 
     constructor(
-        private readonly epoch: number,
+        readonly epoch: number,
         private readonly run: FitRun,
         private readonly scaler: GradScaler | undefined,
     ) {
         this.totals = new EpochTotals(scaler !== undefined);
         this.skippedBefore = scaler?.skippedSteps ?? 0;
+    }
+
+    /** Where the epoch stands, for a checkpoint. */
+    progress(seconds: number): EpochProgress {
+        return { batch: this.count, totals: this.totals.state, skippedBefore: this.skippedBefore, seconds };
+    }
+
+    /** Goes on where a checkpoint was made. */
+    restore({ batch, totals, skippedBefore }: EpochProgress): void {
+        this.count = batch;
+        this.totals.state = totals;
+        this.skippedBefore = skippedBefore;
     }
 
     /** Figures of loss scaling, for the record of the epoch. */

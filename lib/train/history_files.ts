@@ -1,13 +1,14 @@
 import { appendWhole, emptyFile } from '../io/append_file.js';
-import type { Callback } from './callback.js';
+import type { Callback, FitContext } from './callback.js';
 import { recordForFile, type EpochRecord } from './history.js';
 
-/** Appends one JSON object per epoch to a file, which it empties at the beginning of a fit. */
+/** Appends one JSON object per epoch to a file, which begins anew with a fit, with the epochs so far where that is resumed. */
 export class JsonLinesHistory implements Callback {
     constructor(readonly path: string) {}
 
-    async onTrainBegin(): Promise<void> {
+    async onTrainBegin({ records }: Pick<FitContext, 'records'>): Promise<void> {
         await emptyFile(this.path);
+        for (const record of records) await this.onEpochEnd(record);
     }
 
     async onEpochEnd(record: EpochRecord): Promise<void> {
@@ -21,9 +22,10 @@ export class CsvHistory implements Callback {
 
     constructor(readonly path: string) {}
 
-    async onTrainBegin(): Promise<void> {
+    async onTrainBegin({ records }: Pick<FitContext, 'records'>): Promise<void> {
         this.columns = [];
         await emptyFile(this.path);
+        for (const record of records) await this.onEpochEnd(record);
     }
 
     async onEpochEnd(record: EpochRecord): Promise<void> {

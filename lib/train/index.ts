@@ -1,5 +1,14 @@
 export type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
 export { Checkpoint, type CheckpointOptions } from './checkpoint.js';
+export {
+    CheckpointStore,
+    loadCheckpoint,
+    type CheckpointState,
+    type CheckpointStoreOptions,
+    type LoadedCheckpoint,
+    type SaveDetails,
+} from './checkpoint_store.js';
+export { CheckpointError, type CheckpointErrorCode } from '../io/checkpoint/checkpoint_error.js';
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
 export { CsvHistory, JsonLinesHistory } from './history_files.js';

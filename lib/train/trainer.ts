@@ -2,7 +2,7 @@ import { emptyCache, programsAtRest } from '../native/program.js';
 import { withGradMode } from '../autograd/grad_mode.js';
 import { Scope } from '../autograd/scope.js';
 import { DataLoader, type Batch } from '../data/index.js';
-import { fromTypedArray, zeros } from '../ops/index.js';
+import { defaultGenerator, fromTypedArray, zeros } from '../ops/index.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { Breather } from '../support/breathe.js';
@@ -20,8 +20,10 @@ import {
     requireLoss,
 } from './trainer_checks.js';
 import type { Callback, TrainableModel } from './callback.js';
+import type { CheckpointStore } from './checkpoint_store.js';
 import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
+import { FitCheckpoints, type EpochProgress, type FitState } from './fit_checkpoints.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
 import { TrainStep, type Precision, type RowSource } from './train_step.js';
@@ -91,6 +93,17 @@ export interface FitOptions {
     /** Evaluated after every epoch. */
     validation?: Batches;
     callbacks?: readonly Callback[];
+    /**
+     * Saves the whole training as it goes; at the end and on `signal` as well. A save that fails is a warning, and the fit goes
+     * on. Everything that decides what comes next is in it, but random numbers of your own.
+     */
+    checkpoints?: CheckpointStore;
+    /**
+     * Goes on from a checkpoint: 'auto' from the newest good one of `checkpoints`, or from the start where there is none; else a
+     * folder `step-N`, or one of checkpoints. On the same instruction set the result has the bits of a fit that was never
+     * interrupted, for any number of threads, also from the middle of an epoch. Make model, optimizer and loader as then.
+     */
+    resume?: 'auto' | (string & {});
     /** Ends the fit after the running steps (about 20 ms of them); the history says `interrupted`. */
     signal?: AbortSignal;
 }
@@ -100,6 +113,29 @@ export interface Evaluation {
     /** Share of right classes; undefined when the targets are not classes. */
     readonly accuracy: number | undefined;
     readonly samples: number;
+}
+
+const fitOptionNames = ['epochs', 'maxSteps', 'validation', 'callbacks', 'signal', 'checkpoints', 'resume'];
+
+interface EpochSource {
+    readonly epoch: number;
+    readonly batches: Batches;
+    readonly rows: LoaderRows | undefined;
+    readonly saver: FitCheckpoints | undefined;
+    /** Where a checkpoint was made in the middle of it. */
+    readonly progress: EpochProgress | null;
+}
+
+/** The batches without the first ones. */
+async function iteratorFrom(batches: Batches, skip: number): Promise<Iterator<Batch> | AsyncIterator<Batch>> {
+    if (batches instanceof DataLoader && batches.constructor === DataLoader) return batches.batchesFrom(skip);
+    const states = defaultGenerator.state;
+    const iterator =
+        Symbol.iterator in batches ? batches[Symbol.iterator]() : batches[Symbol.asyncIterator]();
+    for (let i = 0; i < skip; i++) await iterator.next();
+    // What they have drawn is in the state of the checkpoint already.
+    if (skip > 0) defaultGenerator.state = states;
+    return iterator;
 }
 
 /** Batches of an evaluation from which on a captured program saves more than it costs. */
@@ -158,7 +194,7 @@ export class Trainer {
      */
     async fit(batches: Batches, options: FitOptions): Promise<History> {
         requireBatches('fit', batches);
-        requireOptionNames('[fit]', options, ['epochs', 'maxSteps', 'validation', 'callbacks', 'signal']);
+        requireOptionNames('[fit]', options, fitOptionNames);
         if (options.validation !== undefined) requireBatches('fit', options.validation, 'validation');
         if (!Number.isInteger(options.epochs) || options.epochs < 0) {
             throw new RangeError(
@@ -172,20 +208,59 @@ export class Trainer {
         requireCallbacks(options.callbacks);
         if (this.running)
             throw new Error('[fit] this trainer is fitting already; await the first fit() before the next');
+        const saver = this.checkpointsOf(batches, options);
         this.running = true;
-        const step = new TrainStep(this.options, this.options.capture ?? 'auto', this.breather);
+        try {
+            const loaded = await saver?.begin(options.resume);
+            const restored = loaded && saver?.restore(loaded);
+            return await this.fitFrom(restored, batches, options, saver);
+        } finally {
+            this.running = false;
+            await saver?.close();
+        }
+    }
+
+    private checkpointsOf(batches: Batches, options: FitOptions): FitCheckpoints | undefined {
+        const { checkpoints, resume, callbacks = [] } = options;
+        if (resume !== undefined && (typeof resume !== 'string' || resume === ''))
+            throw new TypeError(
+                `[fit] resume must be 'auto' or the folder of a checkpoint, got ${describeValue(resume)}`,
+            );
+        if (checkpoints !== undefined)
+            return new FitCheckpoints(checkpoints, this.options, batches, callbacks);
+        if (resume === undefined) return undefined;
+        throw new TypeError(
+            '[fit] resume needs checkpoints: new train.CheckpointStore(folder), where the fit goes on saving',
+        );
+    }
+
+    private async fitFrom(
+        restored: FitState | undefined,
+        batches: Batches,
+        options: FitOptions,
+        saver: FitCheckpoints | undefined,
+    ): Promise<History> {
+        const { capture = 'auto' } = this.options;
+        const mode = restored?.mode === 'eager' && capture === 'auto' ? false : capture;
+        const step = new TrainStep(this.options, mode, this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
+        if (restored) run.restore(restored);
+        if (restored?.loader && batches instanceof DataLoader) batches.epoch = restored.loader.epoch;
         const rows = this.rowSource(batches, run);
+        let progress = restored?.progress ?? null;
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
-            for (let epoch = 1; epoch <= options.epochs && !run.hasEnded; epoch++) {
-                await this.fitEpoch(epoch, batches, run, rows);
+            for (let epoch = restored?.epoch ?? 1; epoch <= options.epochs; epoch++) {
+                // One that a checkpoint was made in is closed, also where no step is left.
+                if (run.hasEnded && !progress) break;
+                await this.fitEpoch({ epoch, batches, rows, saver, progress }, run);
+                progress = null;
             }
+            await saver?.finish(run);
         } catch (error) {
             run.reason = 'failed';
             throw error;
         } finally {
-            this.running = false;
             this.options.model.eval();
             // What checks of the captured steps have left, op by op: programs have memory of their own.
             if (run.step.execution.mode === 'captured') emptyCache();
@@ -194,27 +269,32 @@ export class Trainer {
         return run.history;
     }
 
-    private async fitEpoch(
-        epoch: number,
-        batches: Batches,
-        run: FitRun,
-        rows: LoaderRows | undefined,
-    ): Promise<void> {
-        const begin = performance.now();
+    private async fitEpoch(source: EpochSource, run: FitRun): Promise<void> {
+        const { epoch, batches, rows, saver, progress } = source;
+        const begin = performance.now() - (progress?.seconds ?? 0) * 1000;
+        const seconds = (): number => (performance.now() - begin) / 1000;
         const { model, optimizer, schedule, scheduleInterval } = this.options;
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
         model.train();
         run.step.beginEpoch(epoch);
         const steps = new EpochSteps(epoch, run, this.options.scaler);
         const { totals } = steps;
-        if (rows && run.step.execution.mode === 'captured') await this.runRows(rows, steps, run);
-        else await this.runBatches(batches, steps, run);
+        if (progress) steps.restore(progress);
+        const save = async (): Promise<void> => saver?.afterSteps(run, steps, seconds());
+        if (run.hasEnded) {
+            // Only its end is left, and the checkpoint stands.
+            saver?.leave();
+        } else if (rows && run.step.execution.mode === 'captured') {
+            const most = (): number => Math.min(run.stepsLeft, saver?.stepsLeft(run) ?? Infinity);
+            await this.runRows(rows, steps, run, { most, save });
+        } else await this.runBatches(batches, steps, run, save);
         if (steps.count === 0) {
             throw new RangeError(
                 `[fit] epoch ${epoch} gave no batches; pass the DataLoader itself (an iterator runs out), ` +
                     'and check batchSize against the number of samples where dropLast is set',
             );
         }
+        await saver?.afterLastSteps(run, steps, seconds());
         if (run.reason === 'interrupted') return;
         const validation = run.options.validation ? await this.evaluate(run.options.validation) : undefined;
         const record: EpochRecord = {
@@ -225,26 +305,37 @@ export class Trainer {
             ...(validation?.accuracy === undefined ? {} : { validationAccuracy: validation.accuracy }),
             learningRate: optimizer.learningRate,
             ...steps.scaling,
-            seconds: (performance.now() - begin) / 1000,
+            seconds: seconds(),
         };
         if (scheduleInterval === 'epoch') schedule?.step(validation?.loss ?? totals.loss);
         run.records.push(record);
         await run.call((callback) => callback.onEpochEnd?.(record, run));
+        await saver?.afterEpoch(run, record);
     }
 
-    private async runBatches(batches: Batches, steps: EpochSteps, run: FitRun): Promise<void> {
+    private async runBatches(
+        batches: Batches,
+        steps: EpochSteps,
+        run: FitRun,
+        save: () => Promise<void>,
+    ): Promise<void> {
         const { optimizer, schedule, scheduleInterval } = this.options;
-        await this.eachBatch(batches, async (batch, scope) => {
-            const { loss: lossTensor, outputs } = await run.step.run(batch, scope);
-            const loss = lossTensor.item();
-            steps.totals.add(loss, outputs, batch[1]);
-            if (scheduleInterval === 'step') schedule?.step();
-            const record = steps.record(loss, optimizer.learningRate);
-            // Each look at the scaler waits for the device.
-            if (!Number.isFinite(loss) || steps.count % 64 === 0) steps.watchScale();
-            await run.reportSteps([record]);
-            return !run.hasEnded;
-        });
+        await this.eachBatch(
+            batches,
+            async (batch, scope) => {
+                const { loss: lossTensor, outputs } = await run.step.run(batch, scope);
+                const loss = lossTensor.item();
+                steps.totals.add(loss, outputs, batch[1]);
+                if (scheduleInterval === 'step') schedule?.step();
+                const record = steps.record(loss, optimizer.learningRate);
+                // Each look at the scaler waits for the device.
+                if (!Number.isFinite(loss) || steps.count % 64 === 0) steps.watchScale();
+                await run.reportSteps([record]);
+                await save();
+                return !run.hasEnded;
+            },
+            steps.count,
+        );
     }
 
     /** How the steps of a fit get their samples where many of them may run in one go. */
@@ -261,19 +352,25 @@ export class Trainer {
         return isCapturable ? { loader: batches, gather, advance: () => schedule.step() } : undefined;
     }
 
-    private async runRows(source: LoaderRows, steps: EpochSteps, run: FitRun): Promise<void> {
+    private async runRows(
+        source: LoaderRows,
+        steps: EpochSteps,
+        run: FitRun,
+        { most, save }: { most: () => number; save: () => Promise<void> },
+    ): Promise<void> {
         const { loader } = source;
         const { length, batchSize } = loader;
         const { length: samples, device = 'cpu' } = loader.dataset;
         const order = fromTypedArray(loader.nextOrder(), [samples], { device });
         try {
             while (steps.count < length && !run.hasEnded) {
-                const rows = rowsOf(order, steps.count * batchSize, batchSize, run.stepsLeft);
+                const rows = rowsOf(order, steps.count * batchSize, batchSize, most());
                 const figures = await run.step.runRows(source, rows);
                 rows.dispose();
                 const records = steps.records(figures, rows.shape[1] ?? 0);
                 steps.watchScale();
                 await run.reportSteps(records);
+                await save();
             }
         } finally {
             order.dispose();
@@ -376,9 +473,9 @@ export class Trainer {
     private async eachBatch(
         batches: Batches,
         body: (batch: Batch, scope: Scope) => Promise<boolean>,
+        skip = 0,
     ): Promise<void> {
-        const iterator =
-            Symbol.iterator in batches ? batches[Symbol.iterator]() : batches[Symbol.asyncIterator]();
+        const iterator = await iteratorFrom(batches, skip);
         for (;;) {
             await this.breather.breatheIfDue();
             const scope = new Scope();

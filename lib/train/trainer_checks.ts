@@ -105,7 +105,7 @@ const hookNames = Object.keys({
     onStepsEnd: true,
     onEpochEnd: true,
     onTrainEnd: true,
-} satisfies Record<keyof Callback, true>);
+} satisfies Record<Extract<keyof Callback, `on${string}`>, true>);
 
 /** Names that look like hooks, those of the classes of an object as well. */
 function hooksOf(callback: object): Set<string> {

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { CheckpointError } from './checkpoint_error.js';
+import { MANIFEST_NAME, parseManifest, type FileEntry, type Manifest } from './manifest.js';
+
+const maxManifestBytes = 1 << 24;
+const pieceBytes = 1 << 20;
+
+/** A checkpoint whose every byte was checked. */
+export interface ReadCheckpoint {
+    readonly path: string;
+    readonly manifest: Manifest;
+    readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A checkpoint of a folder, by its manifest alone; `problem` where that cannot be used. */
+export interface FoundCheckpoint {
+    readonly path: string;
+    readonly name: string;
+    readonly manifest?: Manifest;
+    readonly problem?: CheckpointError;
+}
+
+const namePattern = /^step-(\d{1,16})(?:\.(\d{1,9}))?$/;
+
+/** The checkpoints of a folder, newest first; those whose manifest is unusable by their step. Empty where there is no folder. */
+export async function findCheckpoints(folder: string): Promise<FoundCheckpoint[]> {
+    let names: string[];
+    try {
+        names = await readdir(folder);
+    } catch (cause) {
+        if (errorCode(cause) === 'ENOENT') return [];
+        throw new CheckpointError('missing', folder, `cannot be read: ${textOf(cause)}`, { cause });
+    }
+    const found: FoundCheckpoint[] = [];
+    for (const name of names.filter((text) => namePattern.test(text))) {
+        const path = join(folder, name);
+        try {
+            found.push({ path, name, manifest: await readManifest(path) });
+        } catch (error) {
+            if (!(error instanceof CheckpointError)) throw error;
+            found.push({ path, name, problem: error });
+        }
+    }
+    return inOrder(found);
+}
+
+/** By sequence; one without a sound manifest goes where its step would be. */
+function inOrder(found: readonly FoundCheckpoint[]): FoundCheckpoint[] {
+    const stepOf = ({ name }: FoundCheckpoint): number => Number(namePattern.exec(name)?.[1] ?? 0);
+    const key = (item: FoundCheckpoint): number => {
+        if (item.manifest) return item.manifest.sequence;
+        const before = found.filter(({ manifest }) => manifest && manifest.step <= stepOf(item));
+        return Math.max(0, ...before.map(({ manifest }) => manifest?.sequence ?? 0)) + 0.5;
+    };
+    return [...found].sort((a, b) => key(b) - key(a) || stepOf(b) - stepOf(a));
+}
+
+async function readManifest(path: string): Promise<Manifest> {
+    const bytes = await readWhole(join(path, MANIFEST_NAME), path, MANIFEST_NAME, maxManifestBytes);
+    return parseManifest(Buffer.from(bytes).toString('latin1'), path);
+}
+
+/**
+ * Reads a checkpoint and checks every byte of it against its manifest.
+ *
+ * @throws {CheckpointError} 'damaged', 'missing' or 'newer-format', saying what is wrong.
+ */
+export async function readCheckpoint(path: string): Promise<ReadCheckpoint> {
+    const manifest = await readManifest(path);
+    const files = new Map<string, Uint8Array>();
+    for (const [name, entry] of Object.entries(manifest.files)) {
+        if (!/^[\w.-]+$/.test(name))
+            throw new CheckpointError('damaged', path, `${MANIFEST_NAME} names the file '${name}'`);
+        files.set(name, await readChecked(join(path, name), path, name, entry));
+    }
+    return { path, manifest, files };
+}
+
+/** As `readCheckpoint`, without keeping the bytes. */
+export async function verifyCheckpoint(path: string): Promise<void> {
+    await readCheckpoint(path);
+}
+
+async function readChecked(file: string, path: string, name: string, entry: FileEntry): Promise<Uint8Array> {
+    const bytes = await readWhole(file, path, name, entry.bytes, entry.bytes);
+    const hash = createHash('sha256');
+    for (let start = 0; start < bytes.length; start += pieceBytes) {
+        hash.update(bytes.subarray(start, start + pieceBytes));
+        if (bytes.length > pieceBytes) await new Promise((done) => setImmediate(done));
+    }
+    if (hash.digest('hex') !== entry.sha256)
+        throw new CheckpointError(
+            'damaged',
+            path,
+            `${name} is damaged: its SHA-256 is not that of the manifest`,
+        );
+    return bytes;
+}
+
+/** All bytes of a regular file of at most `most`, or exactly `expected`. */
+async function readWhole(
+    file: string,
+    path: string,
+    name: string,
+    most: number,
+    expected?: number,
+): Promise<Uint8Array> {
+    try {
+        // Without O_NONBLOCK the open of a named pipe would wait for a writer.
+        const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+        try {
+            const stat = await handle.stat();
+            if (!stat.isFile()) throw new CheckpointError('damaged', path, `${name} is not a regular file`);
+            if (stat.size > most || (expected !== undefined && stat.size !== expected))
+                throw new CheckpointError(
+                    'damaged',
+                    path,
+                    `${name} has ${stat.size} bytes, expected ${expected ?? `at most ${most}`}`,
+                );
+            const bytes = new Uint8Array(stat.size);
+            for (let done = 0; done < bytes.length;) {
+                const length = Math.min(bytes.length - done, 1 << 28);
+                const { bytesRead } = await handle.read(bytes, done, length, done);
+                if (bytesRead === 0)
+                    throw new CheckpointError('damaged', path, `${name} ended while it was read`);
+                done += bytesRead;
+            }
+            return bytes;
+        } finally {
+            await handle.close();
+        }
+    } catch (cause) {
+        if (cause instanceof CheckpointError) throw cause;
+        if (errorCode(cause) === 'ENOENT')
+            throw new CheckpointError('damaged', path, `${name} is missing`, { cause });
+        throw new CheckpointError('damaged', path, `${name} cannot be read: ${textOf(cause)}`, { cause });
+    }
+}
+
+function errorCode(error: unknown): unknown {
+    return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function textOf(error: unknown): string {
+    return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,297 @@
+import { basename, dirname, join } from 'node:path';
+
+import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
+import { lockFolder, type FolderLock } from '../io/checkpoint/folder_lock.js';
+import type { Manifest } from '../io/checkpoint/manifest.js';
+import {
+    findCheckpoints,
+    readCheckpoint,
+    verifyCheckpoint,
+    type FoundCheckpoint,
+    type ReadCheckpoint,
+} from '../io/checkpoint/read_checkpoint.js';
+import { removeCheckpoint, removeLeftovers, writeCheckpoint } from '../io/checkpoint/write_checkpoint.js';
+import { makeFolders } from '../io/make_folders.js';
+import { decodeSafetensors, safetensorsChunks } from '../io/safetensors.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import { entriesOf } from '../tensor/tensor_file.js';
+import { fromStorage, type Tensor } from '../tensor/tensor.js';
+import { modeOf } from './early_stopping.js';
+import type { EpochRecord, MonitoredName } from './history.js';
+import { packTree, unpackTree } from './state_tree.js';
+
+export interface CheckpointStoreOptions {
+    /** When a fit saves: after so many steps, epochs or minutes, whichever comes first. Default: every epoch. */
+    readonly every?: { readonly steps?: number; readonly epochs?: number; readonly minutes?: number };
+    /** The newest that are kept. Default 3. */
+    readonly keepLast?: number;
+    /** The best that are kept besides, by `monitor`. Default 0. */
+    readonly keepBest?: number;
+    /** Default: validationLoss. */
+    readonly monitor?: MonitoredName;
+    /** Default: max for accuracies, min for losses. */
+    readonly mode?: 'min' | 'max';
+    /** Hears what went wrong while a fit goes on. Default: `process.emitWarning`. */
+    readonly onWarning?: (text: string) => void;
+}
+
+/** What is saved: the sections with tensors become a safetensors file each, all else stands in state.json. */
+export type CheckpointState = Readonly<Record<string, unknown>>;
+
+export interface SaveDetails {
+    readonly configHash?: string;
+    readonly metrics?: Readonly<Record<string, number | null>>;
+}
+
+/** A checkpoint that was read; its tensors lie on the CPU. */
+export interface LoadedCheckpoint {
+    readonly path: string;
+    readonly step: number;
+    readonly state: CheckpointState;
+}
+
+const optionNames = ['every', 'keepLast', 'keepBest', 'monitor', 'mode', 'onWarning'];
+
+/**
+ * A folder of checkpoints, `step-N` each, that survive the death of the process at any instruction, a power cut, a full disk:
+ * never overwritten, with a manifest of sizes and SHA-256, checked in full when they are read. `fit(…, { checkpoints, resume })`
+ * saves and resumes whole trainings; `save` and `load` are for loops of one's own.
+ *
+ * @throws TypeError or RangeError for options that are not what they should be.
+ * @example
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { nn, optim, train } from 'nativegrad';
+ * const model = new nn.Linear(4, 2);
+ * const optimizer = new optim.Adam(model.parameters());
+ * const store = new train.CheckpointStore(join(tmpdir(), `run-${process.pid}`), { keepLast: 2 });
+ * await store.save(100, { model: model.stateDict(), optimizer: optimizer.stateDict(), note: 'mine' });
+ * const saved = await store.load();
+ * if (saved) model.loadStateDict(saved.state.model);
+ * console.log(saved?.step); // 100
+ */
+export class CheckpointStore {
+    private lock: FolderLock | null = null;
+    private readonly keepLast: number;
+    private readonly keepBest: number;
+    private readonly monitor: MonitoredName;
+    private readonly mode: 'min' | 'max';
+    /** @internal */
+    readonly every: { readonly steps: number; readonly epochs: number; readonly minutes: number };
+
+    constructor(
+        readonly folder: string,
+        private readonly options: CheckpointStoreOptions = {},
+    ) {
+        if (typeof folder !== 'string' || folder === '')
+            throw new TypeError(`[CheckpointStore] takes the path of a folder, got ${describeValue(folder)}`);
+        requireOptionNames('[CheckpointStore]', options, optionNames);
+        const { every = { epochs: 1 }, keepLast = 3, keepBest = 0, monitor = 'validationLoss' } = options;
+        requireOptionNames('[CheckpointStore] every', every, ['steps', 'epochs', 'minutes']);
+        const { steps = Infinity, epochs = Infinity, minutes = Infinity } = every;
+        for (const [name, value] of Object.entries({ steps, epochs }))
+            requireCount(`every.${name}`, value, 1, value === Infinity);
+        if (!(minutes > 0))
+            throw new RangeError(`[CheckpointStore] every.minutes must be above 0, got ${minutes}`);
+        requireCount('keepLast', keepLast, 1);
+        requireCount('keepBest', keepBest, 0);
+        this.every = { steps, epochs, minutes };
+        this.keepLast = keepLast;
+        this.keepBest = keepBest;
+        this.monitor = monitor;
+        this.mode = options.mode ?? modeOf(monitor);
+    }
+
+    /** @internal */
+    warn(text: string): void {
+        if (this.options.onWarning) this.options.onWarning(text);
+        else process.emitWarning(text, 'CheckpointWarning');
+    }
+
+    /** @internal Whether an epoch is one of the best, of which `seen` are the figures so far. */
+    isAmongBest(record: EpochRecord, seen: number[]): boolean {
+        const value = record[this.monitor];
+        if (value === undefined || !Number.isFinite(value) || this.keepBest === 0) return false;
+        seen.push(this.mode === 'min' ? value : -value);
+        seen.sort((a, b) => a - b).splice(this.keepBest);
+        return seen.includes(this.mode === 'min' ? value : -value);
+    }
+
+    /**
+     * Takes the folder for this process, and removes what dead saves have left. `save` does so by itself, for as long as it takes.
+     *
+     * @throws {CheckpointError} 'locked' where another process has it, 'write' where it cannot be made.
+     */
+    async open(): Promise<void> {
+        if (this.lock) return;
+        try {
+            await makeFolders(this.folder);
+        } catch (cause) {
+            const reason = cause instanceof Error ? cause.message : String(cause);
+            throw new CheckpointError('write', this.folder, `cannot be made: ${reason}`, { cause });
+        }
+        this.lock = await lockFolder(this.folder);
+        await removeLeftovers(this.folder).catch((error: unknown) =>
+            this.warn(`leftovers in ${this.folder} cannot be removed: ${String(error)}`),
+        );
+    }
+
+    /** Gives the folder to others. */
+    async close(): Promise<void> {
+        await this.lock?.release();
+        this.lock = null;
+    }
+
+    /**
+     * Saves a state as checkpoint `step-N`. The tensors are copied before the function returns its promise, so training may go
+     * on at once; when it resolves, the checkpoint survives a power cut.
+     *
+     * @throws {CheckpointError} 'write' where it cannot be written: the older ones stand; 'locked'.
+     */
+    async save(step: number, state: CheckpointState, details: SaveDetails = {}): Promise<string> {
+        requireCount('step', step, 0);
+        const files = await snapshot(state);
+        const wasOpen = this.lock !== null;
+        await this.open();
+        try {
+            return await this.write(step, files, details);
+        } finally {
+            if (!wasOpen) await this.close();
+        }
+    }
+
+    private async write(
+        step: number,
+        files: Record<string, Uint8Array[]>,
+        { configHash = '', metrics = {} }: SaveDetails,
+    ): Promise<string> {
+        const found = await findCheckpoints(this.folder);
+        const names = new Set(found.map(({ name }) => name));
+        let name = `step-${step}`;
+        for (let n = 1; names.has(name); n++) name = `step-${step}.${n}`;
+        const sequence = Math.max(0, ...found.map(({ manifest }) => manifest?.sequence ?? 0)) + 1;
+        const path = join(this.folder, name);
+        const manifest = await writeCheckpoint(path, { step, sequence, configHash, metrics }, files);
+        try {
+            await verifyCheckpoint(path);
+        } catch (cause) {
+            await removeCheckpoint(path).catch(() => undefined);
+            throw new CheckpointError('write', path, 'is not what was written when it is read again', {
+                cause,
+            });
+        }
+        await this.retain([{ path, name, manifest }, ...found]);
+        return path;
+    }
+
+    /** Removes those that are neither new nor good enough; the first is new. */
+    private async retain(found: readonly FoundCheckpoint[]): Promise<void> {
+        const sound = found.filter(({ manifest }) => manifest !== undefined);
+        const rank = ({ manifest }: FoundCheckpoint): number => this.badness(manifest);
+        const best = sound.filter((item) => rank(item) < Infinity).sort((a, b) => rank(a) - rank(b));
+        const kept = new Set([...sound.slice(0, this.keepLast), ...best.slice(0, this.keepBest)]);
+        for (const item of found) {
+            if (kept.has(item) || item.problem?.code === 'newer-format') continue;
+            await removeCheckpoint(item.path).catch((error: unknown) =>
+                this.warn(`an old checkpoint, ${item.path}, cannot be removed: ${String(error)}`),
+            );
+        }
+    }
+
+    private badness(manifest: Manifest | undefined): number {
+        const value = manifest?.metrics[this.monitor];
+        if (typeof value !== 'number') return Infinity;
+        return this.mode === 'min' ? value : -value;
+    }
+
+    /**
+     * The newest good checkpoint, every byte checked; older ones stand in for damaged ones, with a warning. Undefined where
+     * there is none at all.
+     *
+     * @throws {CheckpointError} 'damaged' where all are, 'newer-format' where a later version has written the newest.
+     */
+    async load(): Promise<LoadedCheckpoint | undefined> {
+        const problems: string[] = [];
+        for (const { path, problem } of await findCheckpoints(this.folder)) {
+            try {
+                if (problem) throw problem;
+                const loaded = await loadCheckpoint(path);
+                for (const text of problems) this.warn(`${text}; going back to ${path}`);
+                return loaded;
+            } catch (error) {
+                if (!(error instanceof CheckpointError) || error.code === 'newer-format') throw error;
+                problems.push(error.message);
+            }
+        }
+        if (problems.length === 0) return undefined;
+        throw new CheckpointError('damaged', this.folder, `holds no good checkpoint: ${problems.join('; ')}`);
+    }
+}
+
+/**
+ * Reads one checkpoint, a folder `step-N`, and checks every byte.
+ *
+ * @throws {CheckpointError} saying what is wrong with it.
+ */
+export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
+    const read = await readCheckpoint(path);
+    try {
+        return { path, step: read.manifest.step, state: readState(read) };
+    } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new CheckpointError('damaged', path, `cannot be read: ${reason}`, { cause });
+    }
+}
+
+/** @internal A store for the folder of checkpoint `path`, and whether it is one. */
+export function isCheckpointFolder(path: string): boolean {
+    return /^step-\d+(\.\d+)?$/.test(basename(path)) && dirname(path) !== path;
+}
+
+function readState({ files }: ReadCheckpoint): CheckpointState {
+    const text = files.get('state.json');
+    if (!text) throw new Error('state.json is missing');
+    const sections = JSON.parse(Buffer.from(text).toString('utf8')) as Record<string, unknown>;
+    return Object.fromEntries(
+        Object.entries(sections).map(([name, json]) => {
+            const file = files.get(`${name}.safetensors`);
+            return [name, unpackTree(json, file ? tensorsOf(file) : new Map())];
+        }),
+    );
+}
+
+function tensorsOf(file: Uint8Array): Map<string, Tensor> {
+    const { entries } = decodeSafetensors(file);
+    return new Map(
+        entries.map(({ name, dtype, shape, data }) => [name, fromStorage(data, shape, dtype, 'cpu')]),
+    );
+}
+
+/** The files of a state as it is now. */
+async function snapshot(state: CheckpointState): Promise<Record<string, Uint8Array[]>> {
+    const sections: Record<string, unknown> = {};
+    const reads = Object.entries(state).map(([name, part]) => {
+        if (!/^\w{1,64}$/.test(name))
+            throw new TypeError(
+                `[checkpoint] a section is named '${name}', expected letters, digits and _ (a file is named after it)`,
+            );
+        const tensors = new Map<string, Tensor>();
+        sections[name] = packTree(part, tensors);
+        return { name, entries: entriesOf([...tensors]) };
+    });
+    const text = new TextEncoder().encode(`${JSON.stringify(sections)}\n`);
+    const files: Record<string, Uint8Array[]> = {};
+    for (const { name, entries } of reads) {
+        const list = await entries;
+        if (list.length > 0) files[`${name}.safetensors`] = safetensorsChunks(list, { format: 'nativegrad' });
+    }
+    return { ...files, 'state.json': [text] };
+}
+
+function requireCount(name: string, value: number, least: number, isGood = false): void {
+    if (isGood || (Number.isSafeInteger(value) && value >= least)) return;
+    throw new RangeError(
+        `[CheckpointStore] ${name} must be an integer of at least ${least}, got ${describeValue(value)}`,
+    );
+}

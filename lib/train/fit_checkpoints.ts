@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto';
+
+import { DataLoader } from '../data/index.js';
+import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
+import { native } from '../native/addon.js';
+import { Dropout } from '../nn/dropout.js';
+import { Module } from '../nn/module.js';
+import { defaultGenerator, type Generator, type GeneratorState } from '../ops/generator.js';
+import type { GradScaler, GradScalerState } from '../optim/grad_scaler.js';
+import { describeValue } from '../support/describe_value.js';
+import type { Callback } from './callback.js';
+import {
+    CheckpointStore,
+    isCheckpointFolder,
+    loadCheckpoint,
+    type LoadedCheckpoint,
+} from './checkpoint_store.js';
+import type { TotalsState } from './epoch_totals.js';
+import type { EpochSteps, FitRun } from './fit_run.js';
+import type { EpochRecord, StopReason } from './history.js';
+import type { Batches, TrainerOptions } from './trainer.js';
+
+/** Where a fit stands in the middle of an epoch. */
+export interface EpochProgress {
+    readonly batch: number;
+    readonly totals: TotalsState;
+    readonly skippedBefore: number;
+    readonly seconds: number;
+}
+
+/** The section `trainer` of a checkpoint. */
+export interface FitState {
+    /** The epoch that runs, or comes next. */
+    readonly epoch: number;
+    readonly progress: EpochProgress | null;
+    readonly steps: number;
+    readonly stopReason: StopReason;
+    readonly records: readonly EpochRecord[];
+    readonly loader: LoaderState | null;
+    readonly schedule: unknown;
+    readonly scaler: GradScalerState | null;
+    readonly generators: Readonly<Record<string, GeneratorState>>;
+    readonly mode: 'captured' | 'eager';
+    readonly precision: string;
+    readonly device: string;
+    readonly instructionSet: string;
+    readonly node: string;
+}
+
+interface LoaderState {
+    readonly epoch: number;
+    readonly samples: number;
+    readonly batchSize: number;
+    readonly length: number;
+}
+
+interface CallbackEntry {
+    readonly name: string;
+    readonly state: unknown;
+}
+
+interface Stateful {
+    stateDict(): unknown;
+    loadStateDict(state: unknown): unknown;
+}
+
+type Parts = Pick<TrainerOptions, 'model' | 'optimizer' | 'schedule' | 'precision'> & { scaler?: GradScaler };
+
+/** Saves a fit as it goes, and puts one back where it was saved. */
+export class FitCheckpoints {
+    private pending: Promise<void> = Promise.resolve();
+    private savedSteps = 0;
+    private savedEpochs = 0;
+    private savedTime = performance.now();
+    private isClosed = false;
+    private lastSaved = '';
+    private bests: number[] = [];
+
+    constructor(
+        readonly store: CheckpointStore,
+        private readonly parts: Parts,
+        private readonly batches: Batches,
+        private readonly callbacks: readonly Callback[],
+    ) {
+        if (!(store instanceof CheckpointStore))
+            throw new TypeError(
+                `[fit] checkpoints must be a train.CheckpointStore, got ${describeValue(store)}`,
+            );
+        requireState('the optimizer', parts.optimizer);
+        if (parts.schedule) requireState('the schedule', parts.schedule);
+    }
+
+    /** Takes the folder; gives the checkpoint to go on from. */
+    async begin(resume: string | undefined): Promise<LoadedCheckpoint | undefined> {
+        await this.store.open();
+        if (resume === undefined) return undefined;
+        if (resume === 'auto') return this.store.load();
+        if (isCheckpointFolder(resume)) return loadCheckpoint(resume);
+        const loaded = await new CheckpointStore(resume, {
+            onWarning: (text) => this.store.warn(text),
+        }).load();
+        if (!loaded) throw new CheckpointError('missing', resume, 'holds no checkpoint');
+        return loaded;
+    }
+
+    /** Puts model, optimizer and all else back. */
+    restore({ path, state }: LoadedCheckpoint): FitState {
+        const { model, optimizer, schedule, scaler } = this.parts;
+        const fit = state.trainer as FitState | undefined;
+        if (!fit || !state.model)
+            throw new CheckpointError(
+                'mismatch',
+                path,
+                'is not of a fit: it has no section model or trainer',
+            );
+        this.checkLoader(path, fit);
+        try {
+            model.loadStateDict(state.model as ReturnType<typeof model.stateDict>);
+            asStateful(optimizer).loadStateDict(state.optimizer);
+            if (schedule && fit.schedule) asStateful(schedule).loadStateDict(fit.schedule);
+            if (scaler && fit.scaler) scaler.loadStateDict(fit.scaler);
+        } catch (cause) {
+            const reason = cause instanceof Error ? cause.message : String(cause);
+            throw new CheckpointError('mismatch', path, `does not fit this trainer: ${reason}`, { cause });
+        }
+        for (const [name, generator] of this.generators())
+            if (fit.generators[name]) generator.state = fit.generators[name];
+        this.restoreCallbacks(state.callbacks as readonly CallbackEntry[]);
+        this.warnOfDifferences(path, fit);
+        this.savedSteps = fit.steps;
+        this.savedEpochs = fit.records.length;
+        this.savedTime = performance.now();
+        return fit;
+    }
+
+    private checkLoader(path: string, { loader, progress }: FitState): void {
+        const own = this.loaderState();
+        if (!loader || !own) return;
+        const same = loader.samples === own.samples && loader.batchSize === own.batchSize;
+        if (same && loader.length === own.length) return;
+        const text = (x: LoaderState): string =>
+            `${x.length} batches of ${x.batchSize} from ${x.samples} samples`;
+        const detail = `is of a loader with ${text(loader)}, this one has ${text(own)}`;
+        if (progress) throw new CheckpointError('mismatch', path, `${detail}; an epoch cannot go on with it`);
+        this.store.warn(`${path} ${detail}`);
+    }
+
+    private warnOfDifferences(path: string, fit: FitState): void {
+        const now = this.surroundings();
+        for (const name of ['instructionSet', 'device', 'precision'] as const)
+            if (fit[name] !== now[name])
+                this.store.warn(
+                    `${path} was written with ${name} ${fit[name]}, this run has ${now[name]}: its bits will differ from ` +
+                        'those of an uninterrupted run',
+                );
+    }
+
+    private restoreCallbacks(saved: readonly CallbackEntry[] = []): void {
+        const states = new Map(saved.map(({ name, state }) => [name, state]));
+        for (const [name, callback] of this.namedCallbacks())
+            if (states.has(name)) callback.loadStateDict?.(states.get(name));
+    }
+
+    private namedCallbacks(): [string, Callback][] {
+        const counts = new Map<string, number>();
+        return this.callbacks.map((callback) => {
+            const { name } = callback.constructor;
+            const count = (counts.get(name) ?? 0) + 1;
+            counts.set(name, count);
+            return [count === 1 ? name : `${name}.${count}`, callback];
+        });
+    }
+
+    private generators(): Map<string, Generator> {
+        const { model } = this.parts;
+        const found = new Map([['default', defaultGenerator]]);
+        for (const [path, module] of model instanceof Module ? (model as Module).namedModules() : [])
+            if (module instanceof Dropout) found.set(`module ${path}`, module.generator);
+        return found;
+    }
+
+    private loaderState(): LoaderState | null {
+        const { batches } = this;
+        if (!(batches instanceof DataLoader)) return null;
+        const { epoch, batchSize, length, dataset } = batches;
+        return { epoch, batchSize, length, samples: dataset.length };
+    }
+
+    private surroundings(): Pick<FitState, 'precision' | 'device' | 'instructionSet' | 'node'> {
+        const [first] = this.parts.model.parameters();
+        return {
+            precision: this.parts.precision ?? 'float32',
+            device: first?.device ?? 'cpu',
+            instructionSet: native.instructionSets().used,
+            node: process.versions.node,
+        };
+    }
+
+    /** Steps until the next one after which is saved. */
+    stepsLeft(run: FitRun): number {
+        return this.store.every.steps - (run.steps - this.savedSteps);
+    }
+
+    /** After steps within an epoch. */
+    async afterSteps(run: FitRun, steps: EpochSteps, seconds: number): Promise<void> {
+        const isEnd = steps.count >= (run.stepsPerEpoch ?? Infinity);
+        if (isEnd || run.hasEnded || !(this.stepsLeft(run) <= 0 || this.isTime)) return;
+        await this.save(run, steps.epoch, steps.progress(seconds));
+    }
+
+    /** Where the fit ends in the middle of an epoch, before that is closed. */
+    async afterLastSteps(run: FitRun, steps: EpochSteps, seconds: number): Promise<void> {
+        if (!run.hasEnded || run.reason === 'diverged') return;
+        if (run.reason !== 'interrupted' && steps.count >= (run.stepsPerEpoch ?? Infinity)) return;
+        await this.save(run, steps.epoch, steps.progress(seconds));
+        this.isClosed = true;
+    }
+
+    /** Saves nothing more. */
+    leave(): void {
+        this.isClosed = true;
+    }
+
+    async afterEpoch(run: FitRun, record: EpochRecord): Promise<void> {
+        const { store } = this;
+        const isDue = run.records.length - this.savedEpochs >= store.every.epochs;
+        const isBest = store.isAmongBest(record, this.bests);
+        if (!isDue && !isBest && !this.isTime && this.stepsLeft(run) > 0) return;
+        await this.save(run, record.epoch + 1, null);
+    }
+
+    private get isTime(): boolean {
+        return performance.now() - this.savedTime >= this.store.every.minutes * 60_000;
+    }
+
+    /** Saves the end of the fit where that is not yet done, and waits for what is under way. */
+    async finish(run: FitRun): Promise<void> {
+        if (run.records.length > 0 && run.reason !== 'diverged' && run.reason !== 'failed')
+            await this.save(run, run.records.length + 1, null);
+        await this.pending;
+    }
+
+    async close(): Promise<void> {
+        await this.pending;
+        await this.store.close();
+    }
+
+    /** Waits for the save before, then copies the state; the rest goes on beside the training. */
+    private async save(run: FitRun, epoch: number, progress: EpochProgress | null): Promise<void> {
+        const key = `${run.steps} ${progress ? epoch : run.records.length} ${progress !== null}`;
+        if (this.isClosed || key === this.lastSaved) return;
+        await this.pending;
+        this.lastSaved = key;
+        this.savedSteps = run.steps;
+        this.savedEpochs = run.records.length;
+        this.savedTime = performance.now();
+        const last = progress ? undefined : run.records.at(-1);
+        const metrics = Object.fromEntries(
+            Object.entries(last ?? {}).map(([name, x]) => [name, Number.isFinite(x) ? (x as number) : null]),
+        );
+        const details = { metrics, configHash: this.configHash() };
+        this.pending = this.store.save(run.steps, this.stateOf(run, epoch, progress), details).then(
+            () => undefined,
+            (error: unknown) =>
+                this.store.warn(
+                    `${error instanceof Error ? error.message : String(error)}; the fit goes on, older checkpoints stand`,
+                ),
+        );
+    }
+
+    private stateOf(run: FitRun, epoch: number, progress: EpochProgress | null): Record<string, unknown> {
+        const { model, optimizer, schedule, scaler } = this.parts;
+        const own = this.loaderState();
+        const fit: FitState = {
+            epoch,
+            progress,
+            steps: run.steps,
+            stopReason: run.reason === 'interrupted' ? 'completed' : run.reason,
+            records: run.records,
+            // The loader has begun the epoch that runs.
+            loader: own && { ...own, epoch: progress ? own.epoch - 1 : own.epoch },
+            schedule: schedule ? asStateful(schedule).stateDict() : null,
+            scaler: scaler?.stateDict() ?? null,
+            generators: Object.fromEntries([...this.generators()].map(([name, { state }]) => [name, state])),
+            mode: run.step.execution.mode,
+            ...this.surroundings(),
+        };
+        const callbacks = this.namedCallbacks().flatMap(([name, callback]) =>
+            callback.stateDict ? [{ name, state: callback.stateDict() }] : [],
+        );
+        return {
+            model: model.stateDict(),
+            optimizer: asStateful(optimizer).stateDict(),
+            callbacks,
+            trainer: fit,
+        };
+    }
+
+    private configHash(): string {
+        const { model, optimizer } = this.parts;
+        const tensors = [...model.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]);
+        const { samples, batchSize, length } = this.loaderState() ?? {};
+        const config = [
+            tensors,
+            optimizer.constructor.name,
+            this.parts.precision,
+            samples,
+            batchSize,
+            length,
+        ];
+        return createHash('sha256').update(JSON.stringify(config)).digest('hex');
+    }
+}
+
+function asStateful(part: object): Stateful {
+    return part as Stateful;
+}
+
+function requireState(what: string, part: object): void {
+    const { stateDict, loadStateDict } = part as Partial<Stateful>;
+    if (typeof stateDict === 'function' && typeof loadStateDict === 'function') return;
+    throw new TypeError(
+        `[fit] checkpoints need ${what} to have stateDict() and loadStateDict(), as those of optim; ` +
+            `${part.constructor.name} has none`,
+    );
+}

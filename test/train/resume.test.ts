@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { data, manualSeed, nn, optim, randint, randn, setThreads, train } from '../../lib/index.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+type Make = (parameters: nn.Parameter[]) => optim.Optimizer;
+
+interface Case {
+    readonly optimizer: Make;
+    readonly schedule?: (optimizer: optim.Optimizer) => Partial<train.TrainerOptions>;
+    readonly precision?: 'bfloat16' | 'float16';
+    readonly scaler?: () => optim.GradScaler;
+    readonly augment?: boolean;
+    readonly stops?: boolean;
+}
+
+const sgd: Make = (p) => new optim.SGD(p, { lr: 0.1, momentum: 0.9 });
+const cases: Readonly<Record<string, Case>> = {
+    'momentum and a warmup by steps': {
+        optimizer: sgd,
+        schedule: (optimizer) => ({
+            schedule: new optim.LinearLR(optimizer, { startFactor: 0.1, totalIters: 5 }),
+            scheduleInterval: 'step',
+        }),
+    },
+    'Adam, plateau and early stopping': {
+        optimizer: (p) => new optim.Adam(p, { lr: 0.05 }),
+        schedule: (optimizer) => ({ schedule: new optim.ReduceLROnPlateau(optimizer, { patience: 0 }) }),
+        stops: true,
+    },
+    'RMSprop and augmentation': { optimizer: (p) => new optim.RMSprop(p), augment: true },
+    bfloat16: { optimizer: (p) => new optim.Adam(p), precision: 'bfloat16' },
+    'float16 with overflow': {
+        optimizer: (p) => new optim.Adam(p),
+        precision: 'float16',
+        scaler: () => new optim.GradScaler({ initScale: 2 ** 40, growthInterval: 2 }),
+    },
+};
+
+const epochs = 2;
+/** Of 27 samples, the last one short. */
+const batchesOfEpoch = 4;
+
+interface Outcome {
+    readonly hash: string;
+    readonly history: unknown;
+    readonly steps: number;
+}
+
+/** One process's part of a training: a model of its own each time, made from the same seed. */
+async function part(
+    kind: Case,
+    capture: boolean | 'auto',
+    options: Partial<train.FitOptions>,
+    stopAt = Infinity,
+): Promise<Outcome> {
+    manualSeed(11);
+    const images = randn([27, 1, 6, 6]);
+    const set = new data.TensorDataset(images, randint(0, 3, [27], { dtype: 'int32' }));
+    const transform = data.randomAffine({ shift: 1, rotate: 10, seed: 4 });
+    const loader = new data.DataLoader(set, {
+        batchSize: 8,
+        shuffle: true,
+        seed: 5,
+        ...(kind.augment ? { transform } : {}),
+    });
+    const model = new nn.Sequential(
+        new nn.Conv2d(1, 4, 3),
+        new nn.BatchNorm2d(4),
+        new nn.ReLU(),
+        new nn.MaxPool2d(2),
+        new nn.Flatten(),
+        new nn.Dropout(0.3),
+        new nn.Linear(16, 3),
+    );
+    const optimizer = kind.optimizer(model.parameters());
+    const trainer = new train.Trainer({
+        model,
+        optimizer,
+        loss: nn.crossEntropy,
+        capture,
+        ...(kind.precision ? { precision: kind.precision } : {}),
+        ...(kind.scaler ? { scaler: kind.scaler() } : {}),
+        ...kind.schedule?.(optimizer),
+    });
+    const controller = new AbortController();
+    let steps = 0;
+    const history = await trainer.fit(loader, {
+        epochs,
+        validation: new data.DataLoader(set, { batchSize: 3 }),
+        callbacks: [
+            ...(kind.stops ? [new train.EarlyStopping({ patience: 1, minDelta: 0.01 })] : []),
+            {
+                onStepsEnd: (records) => {
+                    steps += records.length;
+                    if (steps >= stopAt) controller.abort();
+                },
+            },
+        ],
+        signal: controller.signal,
+        ...options,
+    });
+    const hash = createHash('sha256');
+    for (const [name, x] of model.stateDict()) hash.update(name).update(new Uint8Array(x.dataSync().buffer));
+    hash.update(JSON.stringify(optimizer.paramGroups.map(({ lr }) => lr)));
+    for (const { tensors, step } of Object.values(optimizer.stateDict().state)) {
+        hash.update(String(step));
+        for (const x of Object.values(tensors)) hash.update(new Uint8Array(x.dataSync().buffer));
+    }
+    const records = history.epochs.map((record) => ({ ...record, seconds: 0 }));
+    return { hash: hash.digest('hex'), history: records, steps: history.steps };
+}
+
+describe('fit with checkpoints and resume', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+    afterEach(() => setThreads(2));
+
+    for (const [name, kind] of Object.entries(cases)) {
+        for (const capture of [false, true]) {
+            it(`gives the bits of an uninterrupted fit: ${name}, ${capture ? 'captured' : 'eager'}`, async () => {
+                setThreads(1);
+                const whole = await part(kind, capture && 'auto', {});
+                for (let stopAt = 1; stopAt < epochs * batchesOfEpoch; stopAt++) {
+                    setThreads(1 + (stopAt % 2));
+                    const path = join(folder(), `${stopAt}`);
+                    const every = { steps: 1 };
+                    const first = { checkpoints: new train.CheckpointStore(path, { every }) };
+                    await part(kind, capture && 'auto', first, stopAt);
+                    const store = new train.CheckpointStore(path, { every });
+                    const second = { checkpoints: store, resume: 'auto' };
+                    assert.deepEqual(
+                        await part(kind, capture && 'auto', second),
+                        whole,
+                        `stopped after step ${stopAt}`,
+                    );
+                }
+            });
+        }
+    }
+
+    it('closes a fit that was complete already as it was', async () => {
+        const kind = cases['Adam, plateau and early stopping'];
+        assert.ok(kind);
+        const checkpoints = new train.CheckpointStore(join(folder(), 'a'));
+        const whole = await part(kind, 'auto', { checkpoints });
+        assert.deepEqual(await part(kind, 'auto', { checkpoints, resume: 'auto' }), whole);
+        const cut = await part(kind, 'auto', {
+            checkpoints: new train.CheckpointStore(join(folder(), 'b')),
+            maxSteps: 6,
+        });
+        const again = { checkpoints: new train.CheckpointStore(join(folder(), 'b')), resume: 'auto' };
+        assert.deepEqual(await part(kind, 'auto', { ...again, maxSteps: 6 }), cut);
+        assert.deepEqual(await part(kind, 'auto', again), whole);
+    });
+});
