@@ -25,7 +25,7 @@ Examples:
   nativegrad train --hidden_sizes 300 --optimizer sgd --momentum 0.9 --initializer glorot --lr_schedule cosine
   nativegrad train --epochs 3 --experiment_name tries --run_name first --json
 
-Flags may be written with underscores or hyphens. Ctrl-C, SIGTERM and SIGHUP end the run cleanly with the model saved (exit codes 130, 143 and 129); twice, at once.
+Flags may be written with underscores or hyphens. Ctrl-C, SIGTERM, SIGUSR2 and SIGHUP end the run cleanly with the model (and checkpoint) saved (exit codes 130, 143, 140 and 129); twice, at once.
 What you can mend (flags, files, a full disk) is one line on stderr and exit code 2; a loss of NaN ends with 1.`;
 
 const EVALUATE_EXAMPLES = `

@@ -19,12 +19,15 @@ export const TRAIN_RANGE = { mean: MNIST_MEAN, std: MNIST_STD };
 
 /** What concerns the machine and the place of a run, not the model. */
 const RUN_OPTIONS = [
+    'checkpointEvery',
     'data',
     'device',
     'experimentName',
     'json',
+    'keepCheckpoints',
     'modelName',
     'outputDir',
+    'resume',
     'runName',
     'threads',
 ];

@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** SIGUSR2 is what schedulers (SLURM's --signal) send some time before the end; Windows has none. */
+const SIGNALS = (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const).filter(
+    (name) => name !== 'SIGUSR2' || process.platform !== 'win32',
+);
 
 /** A terminal's Ctrl-C reaches the program itself, and once more through `npm run`, which hands it on. */
 const SAME_PRESS_MS = 300;
@@ -22,7 +25,7 @@ export interface Interrupt {
 }
 
 /**
- * Turns the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) into an abort signal; the second ends the process
+ * Turns the first Ctrl-C (or SIGTERM, SIGUSR2, or SIGHUP of a closed terminal) into an abort signal; the second ends the process
  * at once.
  */
 export function listenForInterrupt(tell: (text: string) => void): Interrupt {

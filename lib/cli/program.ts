@@ -1,4 +1,5 @@
 import { DataFileError } from '../data/data_file_error.js';
+import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { FileWriteError } from '../io/file_write_error.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
@@ -54,6 +55,13 @@ function reportError(error: unknown, { err }: Streams): number {
 
 /** What the user can mend: flags, files, and whatever the operating system refuses (`syscall` is set then). */
 function isUsers(error: Error): boolean {
-    const kinds = [UsageError, DataFileError, SafetensorsError, ModelFileError, FileWriteError];
+    const kinds = [
+        UsageError,
+        CheckpointError,
+        DataFileError,
+        SafetensorsError,
+        ModelFileError,
+        FileWriteError,
+    ];
     return kinds.some((kind) => error instanceof kind) || 'syscall' in error;
 }

@@ -8,6 +8,7 @@ import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
 import type { History } from '../train/history.js';
+import type { FitOptions } from '../train/trainer.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';
@@ -23,7 +24,8 @@ import { checkMemory } from './memory_need.js';
 import { packageVersion } from './package_version.js';
 import { chooseSamples, writePictures } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
-import { createRunFolder, writeJson } from './run_folder.js';
+import { checkpointOptions, runFolderFor } from './checkpoint_flags.js';
+import { writeJson } from './run_folder.js';
 import type { RunFolder } from './run_folder.js';
 import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
@@ -54,7 +56,7 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const { training: trainingSet, validation } = split(digits, config);
     const training = setUpTraining(config, trainingSet.length, device);
     const interrupt = listenForInterrupt(warn);
-    const folder = await createRunFolder(config);
+    const folder = await runFolderFor(config);
     await writeJson(folder.file('config.json'), configForFile(config, device));
     log.write(
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
@@ -66,7 +68,10 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
         new Progress(log),
         new DivergenceWarning(config, warn),
     ];
-    const history = await fit(training, trainingSet, validation, config, callbacks, interrupt.signal);
+    const history = await fit(training, trainingSet, validation, config, callbacks, {
+        signal: interrupt.signal,
+        ...checkpointOptions(config, folder, warn),
+    });
     const seconds = (performance.now() - begin) / 1000;
     const modelPath = folder.file(`${config.modelName}.safetensors`);
     await saveModel(modelPath, training.model, digitModelInfo(config));
@@ -122,7 +127,7 @@ function fit(
     validation: Subset | undefined,
     config: TrainConfig,
     callbacks: readonly Callback[],
-    signal: AbortSignal,
+    options: Pick<FitOptions, 'signal' | 'checkpoints' | 'resume'>,
 ): Promise<History> {
     const { batchSize, seed, epochs, maxSteps } = config;
     const loader = new DataLoader(trainingSet, {
@@ -134,7 +139,7 @@ function fit(
     return training.trainer.fit(loader, {
         epochs,
         callbacks,
-        signal,
+        ...options,
         ...(maxSteps === undefined ? {} : { maxSteps }),
         ...(validation ? { validation: new DataLoader(validation, { batchSize: SCORE_BATCH }) } : {}),
     });

@@ -1,3 +1,4 @@
+import { intervalFlag } from './interval_flag.js';
 import {
     choiceFlag,
     deviceFlag,
@@ -90,6 +91,15 @@ export const TRAIN_FLAGS = {
     outputDir: pathFlag('folder for the runs', '<dir>', 'output'),
     experimentName: nameFlag('folder between the output folder and the run', undefined),
     runName: nameFlag('folder of the run; must be new (default: date, time and architecture)', undefined),
+    checkpointEvery: intervalFlag(
+        'saves the whole training to checkpoints/ of the run folder, e.g. 500steps, 1epoch or 10min, and where a signal ends it (default: none; 1epoch with --resume)',
+    ),
+    keepCheckpoints: integerFlag('newest checkpoints that are kept', 2, { min: 1, max: 1000 }),
+    resume: pathFlag(
+        'goes on from the newest good checkpoint, with the same flags: of that run folder, or, with auto, of the one of --run_name, which begins where there is none',
+        '<auto|dir>',
+        undefined,
+    ),
     modelName: nameFlag('name of the model file, without .safetensors', 'model'),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;

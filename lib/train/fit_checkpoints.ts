@@ -130,6 +130,7 @@ export class FitCheckpoints {
         this.savedSteps = fit.steps;
         this.savedEpochs = fit.records.length;
         this.savedTime = performance.now();
+        this.lastSaved = placeOf(fit.steps, fit.progress ? fit.epoch : fit.records.length, fit.progress);
         return fit;
     }
 
@@ -247,7 +248,7 @@ export class FitCheckpoints {
 
     /** Waits for the save before, then copies the state; the rest goes on beside the training. */
     private async save(run: FitRun, epoch: number, progress: EpochProgress | null): Promise<void> {
-        const key = `${run.steps} ${progress ? epoch : run.records.length} ${progress !== null}`;
+        const key = placeOf(run.steps, progress ? epoch : run.records.length, progress);
         if (this.isClosed || key === this.lastSaved) return;
         await this.pending;
         this.lastSaved = key;
@@ -310,6 +311,10 @@ export class FitCheckpoints {
         ];
         return createHash('sha256').update(JSON.stringify(config)).digest('hex');
     }
+}
+
+function placeOf(steps: number, epoch: number, progress: EpochProgress | null): string {
+    return `${steps} ${epoch} ${progress !== null}`;
 }
 
 function asStateful(part: object): Stateful {

@@ -111,6 +111,7 @@ describe('command line', () => {
             initializer: 'glorot',
             optimizer: 'sgd',
             loss: 'mse',
+            checkpointEvery: '5steps',
             lrSchedule: 'one_cycle',
             mixedPrecision: 'bf16',
             device: 'cpu',

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+import { TrainProcess } from '../support/train_process.js';
+
+describe('train --resume', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+
+    it('goes on after a signal, or a SIGKILL, and ends with the bytes of a run without either', async () => {
+        const start = (name: string, more: string): TrainProcess =>
+            new TrainProcess(
+                `--output_dir ${folder()} --run_name ${name} --hidden_sizes 16 --dropout_rate 0.2 --epochs 20 ${more}`,
+                join(folder(), name),
+            );
+        const whole = await start('whole', '').end;
+        assert.equal(whole.code, 0, whole.stderr);
+        const flags = '--resume auto --checkpoint_every 50steps --keep_checkpoints 3';
+        const signals = ['SIGUSR2', 'SIGKILL', 'SIGTERM'] as const;
+        for (const [i, signal] of signals.entries()) {
+            const run = start('cut', flags);
+            await run.reach(2 + 4 * i);
+            run.child.kill(signal);
+            const { code, stderr } = await run.end;
+            assert.equal(code, { SIGUSR2: 140, SIGKILL: null, SIGTERM: 143 }[signal], stderr);
+        }
+        assert.ok(readdirSync(join(folder(), 'cut', 'checkpoints')).some((name) => name.startsWith('step-')));
+        const end = await start('cut', flags).end;
+        assert.equal(end.code, 0, end.stderr);
+        const file = (run: string, name: string): Buffer => readFileSync(join(folder(), run, name));
+        assert.ok(file('cut', 'model.safetensors').equals(file('whole', 'model.safetensors')));
+        const epochs = (run: string): unknown[] =>
+            file(run, 'history.jsonl')
+                .toString()
+                .trim()
+                .split('\n')
+                .map((line) => ({ ...(JSON.parse(line) as object), seconds: 0 }));
+        assert.deepEqual(epochs('cut'), epochs('whole'));
+    });
+
+    it('refuses what it cannot go on from', async () => {
+        const run = (flags: string): TrainProcess['end'] => new TrainProcess(flags, folder()).end;
+        const missing = await run(`--resume ${join(folder(), 'none')}`);
+        assert.deepEqual([missing.code, missing.stderr.includes('there is no run folder')], [2, true]);
+        const unnamed = await run('--resume auto');
+        assert.deepEqual([unnamed.code, unnamed.stderr.includes('needs --run_name')], [2, true]);
+        const odd = await run('--checkpoint_every often');
+        assert.deepEqual([odd.code, odd.stderr.includes('like 500steps')], [2, true]);
+    });
+});
