@@ -71,6 +71,9 @@ describe('command line', () => {
             outputDir: 'output',
             experimentName: undefined,
             runName: undefined,
+            checkpointEvery: undefined,
+            keepCheckpoints: 2,
+            resume: undefined,
             modelName: 'model',
             json: false,
         });
