@@ -62,6 +62,7 @@ export {
 export * as data from './data/index.js';
 export * as train from './train/index.js';
 export * as plot from './plot/index.js';
+export * as track from './track/index.js';
 
 /** Version of this package. */
 export const version = '0.1.0';

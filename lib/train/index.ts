@@ -14,6 +14,7 @@ export type { EpochRecord, History, MonitoredName, StopReason } from './history.
 export { CsvHistory, JsonLinesHistory } from './history_files.js';
 export * from './metrics.js';
 export { Progress } from './progress.js';
+export { TrackingCallback } from './tracking_callback.js';
 export {
     Trainer,
     type Batches,

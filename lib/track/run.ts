@@ -1,0 +1,273 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, readdir, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+
+import { makeFolders } from '../io/make_folders.js';
+import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
+import { pieces, requireName, requireValues, textOf } from './checks.js';
+import { storeNumber } from './records.js';
+import type { DatasetInput, LogRecord, RunStatus, StartRecord } from './records.js';
+import { lockRun } from './run_lock.js';
+import type { RunLock } from './run_lock.js';
+import { LOG_NAME, readWholeLog, RunLog } from './run_log.js';
+import type { Sink, SinkMaker } from './sink.js';
+
+export interface RunOptions {
+    /** The run's folder; made where it is missing. A run that is there goes on under its identity. */
+    readonly folder: string;
+    /** Default: the folder's name. */
+    readonly name?: string;
+    readonly experiment?: string;
+    readonly tags?: Readonly<Record<string, unknown>>;
+    /** Places beside the folder, such as `track.mlflow({ uri })`. */
+    readonly sinks?: readonly SinkMaker[];
+    /** The run that this one is a part of. */
+    readonly parent?: Run;
+    /** Told in a sentence what went wrong outside (disk full, server gone), once each. The run goes on. */
+    readonly onProblem?: (text: string) => void;
+}
+
+/** How a run was closed. */
+export interface RunReport {
+    /** What servers do not have yet, in a sentence each. */
+    readonly pending: readonly string[];
+}
+
+const MOST_METRICS = 500;
+const MOST_TEXTS = 50;
+const DEFAULT_WAIT_MS = 10_000;
+
+/**
+ * One run: its parameters, metrics, tags and files, as lines of `tracking.jsonl` in its folder and in further places. What a
+ * method was given is in the file when it returns (on disk after `flush`), and no server can hold it up.
+ */
+export class Run {
+    private ended = false;
+
+    private constructor(
+        readonly folder: string,
+        private readonly start: StartRecord,
+        private readonly log: RunLog,
+        private readonly lock: RunLock,
+        private readonly sinks: readonly Sink[],
+        private readonly known: ReadonlyMap<string, ReadonlySet<string>>,
+    ) {}
+
+    /** @internal Use `startRun`. */
+    static async open(options: RunOptions): Promise<Run> {
+        const { folder, onProblem = () => undefined } = options;
+        await makeFolders(folder);
+        const lock = await lockRun(folder);
+        try {
+            const path = join(folder, LOG_NAME);
+            const log = RunLog.open(path, (error) => onProblem(error.message));
+            const before = await readWholeLog(path);
+            const known = before.find((record) => record.type === 'start');
+            const start = known ?? newStart(options);
+            log.append(known ? { type: 'resume', time: Date.now() } : start);
+            const context = { folder, logPath: path, start, syncLog: () => log.sync(), onProblem };
+            const sinks = (options.sinks ?? []).map((make) => make(context));
+            const run = new Run(folder, start, log, lock, sinks, pointsOf(before));
+            await log.sync();
+            return run;
+        } catch (error) {
+            lock.release();
+            throw error;
+        }
+    }
+
+    /** 32 hexadecimal digits that this run keeps. */
+    get id(): string {
+        return this.start.id;
+    }
+
+    get name(): string {
+        return this.start.name;
+    }
+
+    /**
+     * Notes what the run was asked to do. Values become text, lists and objects JSON.
+     *
+     * @throws {TypeError} for a name that cannot be one.
+     */
+    logParams(params: Readonly<Record<string, unknown>>): void {
+        requireValues('logParams', 'a parameter', params);
+        for (const piece of pieces(texts(params), MOST_TEXTS)) {
+            this.write({ type: 'params', time: Date.now(), params: piece });
+        }
+    }
+
+    /**
+     * Notes numbers, NaN and infinities among them. A run that goes on leaves out points (name, step, value) that it has.
+     *
+     * @throws {TypeError} for a name or a value that cannot be one; {RangeError} for a step that is no integer.
+     */
+    logMetrics(
+        metrics: Readonly<Record<string, number>>,
+        { step = 0, time = Date.now() }: { step?: number; time?: number } = {},
+    ): void {
+        requireValues('logMetrics', 'a metric', metrics);
+        if (!Number.isSafeInteger(step)) {
+            throw new RangeError(`[logMetrics] step must be an integer, got ${describeValue(step)}`);
+        }
+        const entries = Object.entries(metrics).map(([name, value]) => {
+            if (typeof value === 'number') return [name, storeNumber(value)] as const;
+            throw new TypeError(`[logMetrics] '${name}' must be a number, got ${describeValue(value)}`);
+        });
+        const fresh = entries.filter(([name, value]) => !this.known.get(name)?.has(`${step} ${value}`));
+        for (const piece of pieces(Object.fromEntries(fresh), MOST_METRICS)) {
+            this.write({ type: 'metrics', time, step, metrics: piece });
+        }
+    }
+
+    /**
+     * Sets or changes tags.
+     *
+     * @throws {TypeError} for a name that cannot be one.
+     */
+    setTags(tags: Readonly<Record<string, unknown>>): void {
+        requireValues('setTags', 'a tag', tags);
+        for (const piece of pieces(texts(tags), MOST_TEXTS)) {
+            this.write({ type: 'tags', time: Date.now(), tags: piece });
+        }
+    }
+
+    /** Notes a data set that the run has read. */
+    logInput(dataset: DatasetInput): void {
+        this.write({ type: 'input', time: Date.now(), dataset });
+    }
+
+    /**
+     * Keeps a file. One outside of the run folder is copied into its `artifacts` folder. `path` is its name among the artifacts;
+     * default: its place in the run folder, or its own name.
+     *
+     * @throws {TypeError} for a path that leads elsewhere; {Error} the system's, where it is no file that can be read.
+     */
+    async logArtifact(file: string, path?: string): Promise<void> {
+        if (!(await stat(file)).isFile()) throw new TypeError(`[logArtifact] ${file} is no file`);
+        const inside = relative(resolve(this.folder), resolve(file));
+        const isInside = inside !== '' && !inside.startsWith('..') && !isAbsolute(inside);
+        const name = path ?? (isInside ? inside.split(sep).join('/') : basename(file));
+        requireName('logArtifact', 'path', name);
+        let place = inside;
+        if (!isInside) {
+            place = join('artifacts', ...name.split('/'));
+            await makeFolders(join(this.folder, place, '..'));
+            await copyFile(file, join(this.folder, place));
+        }
+        this.write({ type: 'artifact', time: Date.now(), file: place.split(sep).join('/'), path: name });
+    }
+
+    /** `logArtifact` of every file under a folder, under `path` where that is given. */
+    async logArtifacts(folder: string, path?: string): Promise<void> {
+        for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+            if (!entry.isFile()) continue;
+            const file = join(entry.parentPath, entry.name);
+            const name = relative(folder, file).split(sep).join('/');
+            await this.logArtifact(file, path === undefined ? name : `${path}/${name}`);
+        }
+    }
+
+    /** Starts a run that is a part of this one, in a folder inside unless another is named. */
+    startRun(
+        options: Omit<RunOptions, 'folder' | 'parent'> & { name: string; folder?: string },
+    ): Promise<Run> {
+        requireName('startRun', 'name', options.name);
+        const folder = options.folder ?? join(this.folder, 'runs', options.name);
+        const experiment = this.start.experiment;
+        return startRun({
+            ...(experiment === undefined ? {} : { experiment }),
+            ...options,
+            folder,
+            parent: this,
+        });
+    }
+
+    /**
+     * Waits until everything is on disk.
+     *
+     * @throws {FileWriteError} where the disk refuses it.
+     */
+    flush(): Promise<void> {
+        return this.log.sync();
+    }
+
+    /**
+     * Ends the run, and waits at most `waitMs` (default: 10 s) for servers. A run may be started again in its folder.
+     *
+     * @throws {FileWriteError} where its last lines cannot be written.
+     */
+    async end(status: RunStatus = 'FINISHED', { waitMs = DEFAULT_WAIT_MS } = {}): Promise<RunReport> {
+        if (this.ended) return { pending: [] };
+        this.write({ type: 'end', time: Date.now(), status });
+        this.ended = true;
+        try {
+            await this.log.sync();
+            const left = await Promise.all(this.sinks.map((sink) => sink.close(waitMs)));
+            return { pending: left.filter((text) => text !== undefined) };
+        } finally {
+            this.log.close();
+            this.lock.release();
+        }
+    }
+
+    private write(record: LogRecord): void {
+        if (this.ended) throw new Error(`[${record.type}] the run '${this.name}' has ended`);
+        this.log.append(record);
+        for (const sink of this.sinks) sink.write(record);
+    }
+}
+
+/**
+ * Starts a run in a folder, or goes on with the one that is there.
+ *
+ * @throws {RunInUseError} where another process writes it; {FileWriteError} where the folder cannot be written.
+ *
+ * @example
+ * import { mkdtempSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import { track } from 'nativegrad';
+ * const run = await track.startRun({ folder: mkdtempSync(`${tmpdir()}/run-`), name: 'first' });
+ * run.logParams({ lr: 0.1 });
+ * run.logMetrics({ loss: 0.5 }, { step: 1 });
+ * const { pending } = await run.end();
+ * console.log(pending.length); // 0
+ */
+export async function startRun(options: RunOptions): Promise<Run> {
+    const names = ['folder', 'name', 'experiment', 'tags', 'sinks', 'parent', 'onProblem'];
+    requireOptionNames('[startRun]', options, names);
+    const run = await Run.open(options);
+    if (options.tags) run.setTags(options.tags);
+    return run;
+}
+
+function newStart({ folder, name, experiment, parent }: RunOptions): StartRecord {
+    return {
+        type: 'start',
+        version: 1,
+        id: randomBytes(16).toString('hex'),
+        name: name ?? basename(resolve(folder)),
+        ...(experiment === undefined ? {} : { experiment }),
+        ...(parent === undefined ? {} : { parent: { id: parent.id } }),
+        time: Date.now(),
+    };
+}
+
+function texts(values: object): Record<string, string> {
+    const defined = Object.entries(values).filter(([, value]: [string, unknown]) => value !== undefined);
+    return Object.fromEntries(defined.map(([name, value]: [string, unknown]) => [name, textOf(value)]));
+}
+
+/** The points that a run has already: one that goes on from a checkpoint repeats the steps behind it. */
+function pointsOf(records: readonly LogRecord[]): Map<string, Set<string>> {
+    const points = new Map<string, Set<string>>();
+    for (const record of records) {
+        if (record.type !== 'metrics') continue;
+        for (const [name, value] of Object.entries(record.metrics)) {
+            const own = points.get(name) ?? new Set();
+            points.set(name, own.add(`${record.step} ${value}`));
+        }
+    }
+    return points;
+}

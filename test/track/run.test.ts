@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+import { RunInUseError, startRun } from '../../lib/track/index.js';
+import { readLog, readWholeLog, RunLog } from '../../lib/track/run_log.js';
+import type { LogRecord } from '../../lib/track/records.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+describe('a tracked run in its folder', () => {
+    const folder = useTemporaryFolder();
+    const logPath = (): string => join(folder(), 'tracking.jsonl');
+    const ofType = async <T extends LogRecord['type']>(type: T): Promise<Extract<LogRecord, { type: T }>[]> =>
+        (await readWholeLog(logPath())).filter(
+            (record): record is Extract<LogRecord, { type: T }> => record.type === type,
+        );
+
+    it('has every line in the file when a call returns, NaN and infinities among them', async () => {
+        const run = await startRun({ folder: folder(), name: 'one', tags: { a: 1 } });
+        run.logMetrics({ loss: NaN, 'system/cpu': Infinity, low: -Infinity, x: 0.1 }, { step: 3, time: 5 });
+        const [line] = await ofType('metrics');
+        assert.deepEqual(line, {
+            type: 'metrics',
+            time: 5,
+            step: 3,
+            metrics: { loss: 'NaN', 'system/cpu': 'Infinity', low: '-Infinity', x: 0.1 },
+        });
+        run.logParams({ list: [1, 2], on: true, nothing: null, left: undefined });
+        assert.deepEqual((await ofType('params'))[0]?.params, { list: '[1,2]', on: 'true', nothing: 'null' });
+        assert.deepEqual(await run.end(), { pending: [] });
+        assert.throws(() => run.logMetrics({ x: 1 }), /has ended/);
+    });
+
+    it('goes on under its identity, leaves out points that it has, and cuts off a torn line', async () => {
+        const first = await startRun({ folder: folder() });
+        first.logMetrics({ loss: 1 }, { step: 1 });
+        first.logMetrics({ loss: 2 }, { step: 2 });
+        await first.end('KILLED');
+        appendFileSync(logPath(), '{"type":"metrics","time":1,"st');
+        const again = await startRun({ folder: folder() });
+        assert.equal(again.id, first.id);
+        again.logMetrics({ loss: 2 }, { step: 2 });
+        again.logMetrics({ loss: 3 }, { step: 3 });
+        await again.end();
+        assert.deepEqual(
+            (await ofType('metrics')).map(({ step }) => step),
+            [1, 2, 3],
+        );
+        for (const line of readFileSync(logPath(), 'utf8').trimEnd().split('\n')) JSON.parse(line);
+    });
+
+    it('is locked while it lives, and taken over from the dead', async () => {
+        const run = await startRun({ folder: folder() });
+        await assert.rejects(startRun({ folder: folder() }), RunInUseError);
+        await run.end();
+        assert.ok(!existsSync(join(folder(), 'tracking.lock')));
+        const dead = spawnSync('true').pid;
+        const lock = JSON.stringify({ pid: dead, host: hostname(), began: '' });
+        writeFileSync(join(folder(), 'tracking.lock'), lock);
+        await (await startRun({ folder: folder() })).end();
+        const reused = JSON.stringify({ pid: process.pid, host: hostname(), began: 'earlier' });
+        writeFileSync(join(folder(), 'tracking.lock'), reused);
+        await (await startRun({ folder: folder() })).end();
+    });
+
+    it('keeps files: those of the folder in place, others as copies, and none under a path that leads out', async () => {
+        const run = await startRun({ folder: join(folder(), 'run') });
+        writeFileSync(join(folder(), 'run', 'in.txt'), 'in');
+        writeFileSync(join(folder(), 'out.txt'), 'out');
+        await run.logArtifact(join(folder(), 'run', 'in.txt'));
+        await run.logArtifact(join(folder(), 'out.txt'), 'deep/out.txt');
+        assert.equal(readFileSync(join(folder(), 'run', 'artifacts', 'deep', 'out.txt'), 'utf8'), 'out');
+        await assert.rejects(run.logArtifact(join(folder(), 'out.txt'), '../x'), /path must be a name/);
+        await assert.rejects(run.logArtifact(folder()), /is no file/);
+        const nested = await run.startRun({ name: 'part' });
+        await nested.end();
+        const [start] = await readWholeLog(join(nested.folder, 'tracking.jsonl'));
+        assert.ok(start?.type === 'start' && start.parent?.id === run.id);
+        await run.end();
+    });
+
+    it('refuses names and values that cannot be', async () => {
+        const run = await startRun({ folder: folder() });
+        for (const name of ['', 'a//b', '../x', 'a\n', 'x'.repeat(251)]) {
+            assert.throws(() => run.logMetrics({ [name]: 1 }), /\[logMetrics\] a metric must be a name/);
+        }
+        assert.throws(() => run.logMetrics(JSON.parse('{"a":"1"}') as { a: number }), /'a' must be a number/);
+        assert.throws(() => run.logMetrics({ a: 1 }, { step: 0.5 }), RangeError);
+        await run.end();
+    });
+
+    it('says once that the disk refuses lines, and that they are not on disk', async () => {
+        const problems: string[] = [];
+        const log = RunLog.open('/dev/full', (error) => problems.push(error.message));
+        log.append({ type: 'resume', time: 1 });
+        log.append({ type: 'resume', time: 2 });
+        assert.equal(problems.length, 1);
+        assert.match(problems[0] ?? '', /cannot write \/dev\/full: ENOSPC/);
+        await assert.rejects(log.sync(), /ENOSPC/);
+        log.close();
+    });
+
+    it('reads lines that are longer than a piece, skips what is no record, and leaves a line without an end', async () => {
+        const long = JSON.stringify({ type: 'params', time: 1, params: { a: 'x'.repeat(5000) } });
+        writeFileSync(logPath(), `${long}\nrubbish\n{"type":"end","time":1,"status":"MAYBE"}\n${long}`);
+        const [first] = await readLog(logPath(), 0, 100);
+        assert.equal(first?.record?.type, 'params');
+        assert.equal((await readWholeLog(logPath())).length, 1);
+    });
+});
