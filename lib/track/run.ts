@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, readdir, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
+import { lockFolder, type FolderLock } from '../io/folder_lock.js';
 import { makeFolders } from '../io/make_folders.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { pieces, requireName, requireValues, textOf } from './checks.js';
 import { storeNumber } from './records.js';
 import type { DatasetInput, LogRecord, RunStatus, StartRecord } from './records.js';
-import { lockRun } from './run_lock.js';
-import type { RunLock } from './run_lock.js';
 import { LOG_NAME, readWholeLog, RunLog } from './run_log.js';
 import type { Sink, SinkMaker } from './sink.js';
 
@@ -20,7 +19,7 @@ export interface RunOptions {
     readonly name?: string;
     readonly experiment?: string;
     readonly tags?: Readonly<Record<string, unknown>>;
-    /** Places beside the folder, such as `track.mlflow({ uri })`. */
+    /** Places beside the folder that get the same. */
     readonly sinks?: readonly SinkMaker[];
     /** The run that this one is a part of. */
     readonly parent?: Run;
@@ -49,7 +48,7 @@ export class Run {
         readonly folder: string,
         private readonly start: StartRecord,
         private readonly log: RunLog,
-        private readonly lock: RunLock,
+        private readonly lock: FolderLock,
         private readonly sinks: readonly Sink[],
         private readonly known: ReadonlyMap<string, ReadonlySet<string>>,
     ) {}
@@ -58,7 +57,7 @@ export class Run {
     static async open(options: RunOptions): Promise<Run> {
         const { folder, onProblem = () => undefined } = options;
         await makeFolders(folder);
-        const lock = await lockRun(folder);
+        const lock = await lockFolder(folder, 'tracking');
         try {
             const path = join(folder, LOG_NAME);
             const log = RunLog.open(path, (error) => onProblem(error.message));
@@ -222,7 +221,7 @@ export class Run {
 /**
  * Starts a run in a folder, or goes on with the one that is there.
  *
- * @throws {RunInUseError} where another process writes it; {FileWriteError} where the folder cannot be written.
+ * @throws {FolderLockedError} where another process writes it; {FileWriteError} where the folder cannot be written.
  *
  * @example
  * import { mkdtempSync } from 'node:fs';

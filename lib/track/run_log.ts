@@ -40,7 +40,7 @@ export class RunLog {
         if (this.end < fstatSync(descriptor).size) ftruncateSync(descriptor, this.end);
     }
 
-    /** Opens or creates a log. Whoever opens it must be the only one who writes: see `lockRun`. */
+    /** Opens or creates a log. Whoever opens it must be the only one who writes: see `lockFolder`. */
     static open(path: string, onFailure: (error: FileWriteError) => void): RunLog {
         try {
             return new RunLog(path, openSync(path, 'a+'), onFailure);

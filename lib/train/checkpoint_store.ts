@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
-import { lockFolder, type FolderLock } from '../io/checkpoint/folder_lock.js';
+import { FolderLockedError, lockFolder, type FolderLock } from '../io/folder_lock.js';
 import type { Manifest } from '../io/checkpoint/manifest.js';
 import {
     findCheckpoints,
@@ -127,19 +127,20 @@ export class CheckpointStore {
         if (this.lock) return;
         try {
             await makeFolders(this.folder);
+            this.lock = await lockFolder(this.folder, 'checkpoints');
         } catch (cause) {
+            if (cause instanceof FolderLockedError) throw lockedError(cause);
             const reason = cause instanceof Error ? cause.message : String(cause);
-            throw new CheckpointError('write', this.folder, `cannot be made: ${reason}`, { cause });
+            throw new CheckpointError('write', this.folder, `cannot be used: ${reason}`, { cause });
         }
-        this.lock = await lockFolder(this.folder);
         await removeLeftovers(this.folder).catch((error: unknown) =>
             this.warn(`leftovers in ${this.folder} cannot be removed: ${String(error)}`),
         );
     }
 
     /** Gives the folder to others. */
-    async close(): Promise<void> {
-        await this.lock?.release();
+    close(): void {
+        this.lock?.release();
         this.lock = null;
     }
 
@@ -157,7 +158,7 @@ export class CheckpointStore {
         try {
             return await this.write(step, files, details);
         } finally {
-            if (!wasOpen) await this.close();
+            if (!wasOpen) this.close();
         }
     }
 
@@ -287,6 +288,11 @@ async function snapshot(state: CheckpointState): Promise<Record<string, Uint8Arr
         if (list.length > 0) files[`${name}.safetensors`] = safetensorsChunks(list, { format: 'nativegrad' });
     }
     return { ...files, 'state.json': [text] };
+}
+
+function lockedError({ folder, holder, lock }: FolderLockedError): CheckpointError {
+    const detail = `${holder} writes checkpoints there already; end it, or choose another folder (its lock is ${lock})`;
+    return new CheckpointError('locked', folder, detail);
 }
 
 function requireCount(name: string, value: number, least: number, isGood = false): void {

@@ -243,7 +243,7 @@ export class FitCheckpoints {
 
     async close(): Promise<void> {
         await this.pending;
-        await this.store.close();
+        this.store.close();
     }
 
     /** Waits for the save before, then copies the state; the rest goes on beside the training. */

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { RunInUseError, startRun } from '../../lib/track/index.js';
+import { FolderLockedError, startRun } from '../../lib/track/index.js';
 import { readLog, readWholeLog, RunLog } from '../../lib/track/run_log.js';
 import type { LogRecord } from '../../lib/track/records.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -51,17 +49,10 @@ describe('a tracked run in its folder', () => {
         for (const line of readFileSync(logPath(), 'utf8').trimEnd().split('\n')) JSON.parse(line);
     });
 
-    it('is locked while it lives, and taken over from the dead', async () => {
+    it('is locked while it is written', async () => {
         const run = await startRun({ folder: folder() });
-        await assert.rejects(startRun({ folder: folder() }), RunInUseError);
+        await assert.rejects(startRun({ folder: folder() }), FolderLockedError);
         await run.end();
-        assert.ok(!existsSync(join(folder(), 'tracking.lock')));
-        const dead = spawnSync('true').pid;
-        const lock = JSON.stringify({ pid: dead, host: hostname(), began: '' });
-        writeFileSync(join(folder(), 'tracking.lock'), lock);
-        await (await startRun({ folder: folder() })).end();
-        const reused = JSON.stringify({ pid: process.pid, host: hostname(), began: 'earlier' });
-        writeFileSync(join(folder(), 'tracking.lock'), reused);
         await (await startRun({ folder: folder() })).end();
     });
 

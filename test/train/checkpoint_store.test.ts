@@ -103,7 +103,7 @@ describe('train.CheckpointStore', function () {
             storeOf().save(1, stateOf(1)),
             /process \d+ of .* writes checkpoints there already/,
         );
-        await one.close();
+        one.close();
         const program = `
             const { train } = await import('${library}');
             await new train.CheckpointStore(${JSON.stringify(folder())}).open();

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, unlinkSync } from 'node:fs';
 import { open, readdir, readFile, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-import { CheckpointError } from './checkpoint_error.js';
+import { FileWriteError } from './file_write_error.js';
 
-const prefix = '.lock-';
 /** A holder shows this often that it lives; one on another machine that has not for `lostMilliseconds` is taken for dead. */
 const beatMilliseconds = 10_000;
 const lostMilliseconds = 60_000;
@@ -18,18 +17,34 @@ interface Owner {
     readonly started: string;
 }
 
-/** The right to write a folder. */
+/** The right to write in a folder. */
 export interface FolderLock {
-    release(): Promise<void>;
+    release(): void;
+}
+
+/** Thrown where another process that lives has the right to write. */
+export class FolderLockedError extends Error {
+    override readonly name = 'FolderLockedError';
+
+    constructor(
+        readonly folder: string,
+        /** Who has it: "process 4711 of host". */
+        readonly holder: string,
+        /** The file that says so. */
+        readonly lock: string,
+    ) {
+        super(`${folder} is in use by ${holder} (its lock is ${lock})`);
+    }
 }
 
 /**
- * Takes the right to write a folder. Each contender makes a file of its own name and looks at those of others afterwards: of
- * two at once, both see each other, and nobody removes a file of someone who lives.
+ * Takes the right to write something in a folder, of which `purpose` is the name. Each contender makes a file of its own name and
+ * looks at those of others afterwards: of two at once, both see each other, and nobody removes a file of someone who lives.
  *
- * @throws {CheckpointError} 'locked' where another process that lives has it, 'write' where the folder cannot be written.
+ * @throws {FolderLockedError} where another process that lives has it; {FileWriteError} where the folder cannot be written.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(folder: string, purpose: string): Promise<FolderLock> {
+    const prefix = `.${purpose}-lock-`;
     const name = `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`;
     const path = join(folder, name);
     try {
@@ -39,13 +54,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
         } finally {
             await handle.close();
         }
-        const other = await holderBeside(folder, name);
-        if (other) throw new CheckpointError('locked', folder, other);
+        await requireAlone(folder, prefix, name);
     } catch (cause) {
         await unlink(path).catch(() => undefined);
-        if (cause instanceof CheckpointError) throw cause;
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new CheckpointError('write', folder, `cannot be locked: ${reason}`, { cause });
+        throw cause instanceof FolderLockedError ? cause : new FileWriteError(path, cause);
     }
     const beat = setInterval(() => {
         const now = new Date();
@@ -53,15 +65,19 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     }, beatMilliseconds);
     beat.unref();
     return {
-        release: async () => {
+        release: () => {
             clearInterval(beat);
-            await unlink(path).catch(() => undefined);
+            try {
+                unlinkSync(path);
+            } catch {
+                // Somebody removed the folder: nothing is left to hold.
+            }
         },
     };
 }
 
-/** Says who else has the folder; files of the dead are removed. */
-async function holderBeside(folder: string, own: string): Promise<string | undefined> {
+/** Throws where somebody else has the folder; files of the dead are removed. */
+async function requireAlone(folder: string, prefix: string, own: string): Promise<void> {
     const names = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name !== own);
     for (const name of names) {
         const path = join(folder, name);
@@ -69,15 +85,11 @@ async function holderBeside(folder: string, own: string): Promise<string | undef
         if (text === undefined) continue;
         const owner = parseOwner(text);
         if (await isAlive(owner, path, join(folder, own))) {
-            const who = owner ? `process ${owner.pid} of ${owner.machine.split(' ')[0]}` : 'a process';
-            return (
-                `${who} writes checkpoints there already; end it, or choose another folder ` +
-                `(its lock is ${name})`
-            );
+            const holder = owner ? `process ${owner.pid} of ${owner.machine.split(' ')[0]}` : 'a process';
+            throw new FolderLockedError(folder, holder, name);
         }
         await unlink(path).catch(() => undefined);
     }
-    return undefined;
 }
 
 async function isAlive(owner: Owner | undefined, path: string, own: string): Promise<boolean> {
