@@ -2,8 +2,11 @@
 // Words on the command line go to mocha: npm run test:isa -- test/ops/matmul.test.ts
 import { runMocha, runMochaSideBySide } from './run_mocha.mjs';
 
-// These know no instruction set: tools, command line, pictures, what a killed run leaves behind.
-const ignored = ['scripts/**', 'bench/**', 'cli/**', 'docs/**', 'plot/**', 'e2e/mishaps.test.ts'];
+// These know no instruction set: tools, command line, files, pictures, what a killed run leaves behind.
+const ignored = [
+    ...['scripts', 'bench', 'cli', 'docs', 'io', 'plot', 'track'].map((folder) => `${folder}/**`),
+    'e2e/mishaps.test.ts',
+];
 const words = [...process.argv.slice(2), ...ignored.map((path) => `--ignore=test/${path}`)];
 const instructionSets = process.arch === 'x64' ? ['scalar', 'avx2'] : ['scalar'];
 // It measures time, and wants the processors for itself.
