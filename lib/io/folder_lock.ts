@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, unlinkSync } from 'node:fs';
-import { open, readdir, readFile, stat, unlink, utimes } from 'node:fs/promises';
+import { open, readdir, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,7 +11,9 @@ const beatMilliseconds = 10_000;
 const lostMilliseconds = 60_000;
 
 interface Owner {
-    readonly machine: string;
+    readonly host: string;
+    /** The numbers of which processes: containers may share the name of a host, not these. */
+    readonly processes: string;
     readonly pid: number;
     /** When the process began, since numbers come again. */
     readonly started: string;
@@ -44,16 +46,12 @@ export class FolderLockedError extends Error {
  * @throws {FolderLockedError} where another process that lives has it; {FileWriteError} where the folder cannot be written.
  */
 export async function lockFolder(folder: string, purpose: string): Promise<FolderLock> {
-    const prefix = `.${purpose}-lock-`;
-    const name = `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`;
+    const prefix = `.${purpose}-lock_`;
+    // The name says whose it is: a process that dies here leaves no lock without an owner.
+    const name = `${prefix}${nameOf(ownOwner())}_${randomBytes(6).toString('hex')}`;
     const path = join(folder, name);
     try {
-        const handle = await open(path, 'wx');
-        try {
-            await handle.writeFile(JSON.stringify(ownOwner()));
-        } finally {
-            await handle.close();
-        }
+        await (await open(path, 'wx')).close();
         await requireAlone(folder, prefix, name);
     } catch (cause) {
         await unlink(path).catch(() => undefined);
@@ -81,11 +79,9 @@ async function requireAlone(folder: string, prefix: string, own: string): Promis
     const names = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name !== own);
     for (const name of names) {
         const path = join(folder, name);
-        const text = await readFile(path, 'utf8').catch(() => undefined);
-        if (text === undefined) continue;
-        const owner = parseOwner(text);
+        const owner = ownerOf(name.slice(prefix.length));
         if (await isAlive(owner, path, join(folder, own))) {
-            const holder = owner ? `process ${owner.pid} of ${owner.machine.split(' ')[0]}` : 'a process';
+            const holder = owner ? `process ${owner.pid} of ${owner.host}` : 'a process';
             throw new FolderLockedError(folder, holder, name);
         }
         await unlink(path).catch(() => undefined);
@@ -94,7 +90,7 @@ async function requireAlone(folder: string, prefix: string, own: string): Promis
 
 async function isAlive(owner: Owner | undefined, path: string, own: string): Promise<boolean> {
     const here = ownOwner();
-    if (owner?.machine === here.machine) {
+    if (owner?.host === here.host && owner.processes === here.processes) {
         if (owner.pid === here.pid) return owner.started === here.started;
         return startOf(owner.pid) === owner.started;
     }
@@ -103,30 +99,28 @@ async function isAlive(owner: Owner | undefined, path: string, own: string): Pro
     return theirs !== undefined && ours.mtimeMs - theirs.mtimeMs < lostMilliseconds;
 }
 
-function parseOwner(text: string): Owner | undefined {
+function nameOf({ host, processes, pid, started }: Owner): string {
+    return `${encodeURIComponent(host).replaceAll('_', '%5F')}_${processes}_${pid}_${started}`;
+}
+
+function ownerOf(name: string): Owner | undefined {
+    const [, host, processes, pid, started] = /^([^_]+)_(\d*)_(\d+)_(\d*)_/.exec(name) ?? [];
+    if (host === undefined || processes === undefined || started === undefined) return undefined;
     try {
-        const owner = JSON.parse(text) as Partial<Owner> | null;
-        const { machine, pid, started } = owner ?? {};
-        if (typeof machine !== 'string' || typeof pid !== 'number' || typeof started !== 'string') return;
-        return { machine, pid, started };
+        return { host: decodeURIComponent(host), processes, pid: Number(pid), started };
     } catch {
         return undefined;
     }
 }
 
 function ownOwner(): Owner {
-    let space = '';
+    let processes = '';
     try {
-        // Containers may share a name, not the numbers of their processes.
-        space = readlinkSync('/proc/self/ns/pid');
+        processes = readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '');
     } catch {
         // No such thing on this system.
     }
-    return {
-        machine: `${hostname()} ${space}`.trim(),
-        pid: process.pid,
-        started: startOf(process.pid) ?? '',
-    };
+    return { host: hostname(), processes, pid: process.pid, started: startOf(process.pid) ?? '' };
 }
 
 /** When a process began; undefined where there is none. */

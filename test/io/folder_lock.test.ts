@@ -1,31 +1,29 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FileWriteError } from '../../lib/io/file_write_error.js';
 import { FolderLockedError, lockFolder } from '../../lib/io/folder_lock.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
-interface Owner {
-    machine: string;
-    pid: number;
-    started: string;
-}
-
 describe('lockFolder', () => {
     const folder = useTemporaryFolder();
     const locks = (): string[] => readdirSync(folder());
 
     /** Leaves a lock as another process would, `seconds` ago. */
-    async function leave(change: (own: Owner) => Partial<Owner>, seconds = 0): Promise<void> {
+    async function leave(change: (pid: string, started: string) => readonly string[], seconds = 0) {
         const held = await lockFolder(folder(), 'test');
-        const own = JSON.parse(readFileSync(join(folder(), locks()[0] ?? ''), 'utf8')) as Owner;
+        const [prefix, host, processes, pid, started] = (locks()[0] ?? '').split('_');
         held.release();
-        const path = join(folder(), '.test-lock-other');
-        writeFileSync(path, JSON.stringify({ ...own, ...change(own) }));
+        const [newPid = '', newStarted = '', newHost = host] = change(pid ?? '', started ?? '');
+        leaveFile([prefix, newHost, processes, newPid, newStarted, 'other'].join('_'), seconds);
+    }
+
+    function leaveFile(name: string, seconds: number): void {
+        writeFileSync(join(folder(), name), '');
         const then = Date.now() / 1000 - seconds;
-        utimesSync(path, then, then);
+        utimesSync(join(folder(), name), then, then);
     }
 
     async function isTaken(): Promise<boolean> {
@@ -35,8 +33,8 @@ describe('lockFolder', () => {
             return false;
         } catch (error) {
             assert.ok(error instanceof FolderLockedError, String(error));
-            rmSync(join(folder(), '.test-lock-other'));
-            assert.deepEqual(locks(), []);
+            assert.equal(locks().length, 1);
+            rmSync(join(folder(), locks()[0] ?? ''));
             return true;
         }
     }
@@ -45,7 +43,7 @@ describe('lockFolder', () => {
         const held = await lockFolder(folder(), 'test');
         await assert.rejects(lockFolder(folder(), 'test'), {
             name: 'FolderLockedError',
-            message: new RegExp(`is in use by process ${process.pid} of .*its lock is \\.test-lock-`),
+            message: new RegExp(`is in use by process ${process.pid} of .*its lock is \\.test-lock_`),
         });
         (await lockFolder(folder(), 'other')).release();
         held.release();
@@ -63,30 +61,28 @@ describe('lockFolder', () => {
 
     it('takes over from the dead, also where the number of the process came again', async () => {
         const dead = spawnSync('true').pid;
-        await leave(() => ({ pid: dead }));
+        await leave((_, started) => [String(dead), started]);
         assert.equal(await isTaken(), false);
-        await leave(() => ({ started: 'earlier' }));
+        await leave((pid) => [pid, '1']);
         assert.equal(await isTaken(), false);
-        await leave(() => ({ pid: process.ppid, started: 'earlier' }));
+        await leave(() => [String(process.ppid), '1']);
         assert.equal(await isTaken(), false);
-        await leave((own) => own);
+        await leave((pid, started) => [pid, started]);
         assert.equal(await isTaken(), true);
     });
 
     it('believes another machine for a minute after its last sign of life', async () => {
-        await leave(() => ({ machine: 'elsewhere' }), 30);
+        await leave((pid, started) => [pid, started, 'else%5Fwhere'], 30);
+        await assert.rejects(lockFolder(folder(), 'test'), /in use by process \d+ of else_where/);
         assert.equal(await isTaken(), true);
-        await leave(() => ({ machine: 'elsewhere' }), 90);
+        await leave((pid, started) => [pid, started, 'elsewhere'], 90);
         assert.equal(await isTaken(), false);
     });
 
-    it('waits out a lock that cannot be read, such as one that is just being written', async () => {
-        const path = join(folder(), '.test-lock-other');
-        writeFileSync(path, '');
+    it('treats a name that says nothing as one of another machine', async () => {
+        leaveFile('.test-lock_odd', 0);
         assert.equal(await isTaken(), true);
-        writeFileSync(path, '{"pid":"1"}');
-        const then = Date.now() / 1000 - 90;
-        utimesSync(path, then, then);
+        leaveFile('.test-lock_%_1_2_3_4', 90);
         assert.equal(await isTaken(), false);
     });
 
