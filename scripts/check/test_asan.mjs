@@ -5,6 +5,12 @@ import { ensureNative } from '../build/ensure_native.mjs';
 import { runMocha } from './run_mocha.mjs';
 import { sanitizerEnvironment } from './sanitizer.mjs';
 
+// The tools' own tests and faults of files run no native code of ours; cli/ and e2e/ train for minutes what others train.
+const ignored = [
+    ...['scripts', 'bench', 'cli', 'e2e', 'plot'].map((folder) => `${folder}/**`),
+    'io/checkpoint_faults.test.ts',
+];
+
 try {
     const binary = await ensureNative({
         root: resolve('.'),
@@ -12,13 +18,10 @@ try {
         defines: ['NATIVEGRAD_SANITIZE=ON'],
     });
     process.exitCode = await runMocha(
-        // The build tools' own tests and faults of files run no native code of ours; e2e/ trains for minutes.
         // Sizes and times are the sanitizer's there, not ours.
         [
             ...process.argv.slice(2),
-            '--ignore=test/scripts/**',
-            '--ignore=test/e2e/**',
-            '--ignore=test/io/checkpoint_faults.test.ts',
+            ...ignored.map((path) => `--ignore=test/${path}`),
             '--timeout=120000',
             '--grep=stays at its size|goes back to the system|serves a 10 ms timer',
             '--invert',
