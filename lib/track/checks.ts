@@ -1,4 +1,5 @@
 import { describeValue } from '../support/describe_value.js';
+import { requireOptionNames } from '../support/option_names.js';
 
 const NAME = /^[\p{L}\p{N}_\-. :/]+$/u;
 const MOST_LETTERS = 250;
@@ -21,6 +22,24 @@ export function requireValues(op: string, what: string, values: unknown): assert
         throw new TypeError(`[${op}] expected an object such as { loss: 0.5 }, got ${describeValue(values)}`);
     }
     for (const name of Object.keys(values)) requireName(op, what, name);
+}
+
+const DATASET_NAMES = ['name', 'digest', 'source', 'sourceType', 'context', 'profile'];
+const MOST_DIGEST = 36;
+
+/** Throws where a data set is not told as MLflow takes it. */
+export function requireDataset(op: string, dataset: object): void {
+    requireOptionNames(`[${op}]`, dataset, DATASET_NAMES);
+    const fields: Readonly<Record<string, unknown>> = { ...dataset };
+    for (const name of ['name', 'digest', 'source', 'sourceType', 'context']) {
+        const value = fields[name];
+        if (value === undefined && (name === 'sourceType' || name === 'context')) continue;
+        if (typeof value !== 'string' || value === '')
+            throw new TypeError(`[${op}] ${name} must be a text, got ${describeValue(value)}`);
+    }
+    const { digest } = fields as { digest: string };
+    if (digest.length > MOST_DIGEST)
+        throw new RangeError(`[${op}] digest takes ${MOST_DIGEST} characters at most, got ${digest.length}`);
 }
 
 /** A parameter or tag as text; lists and objects as JSON. */

@@ -6,7 +6,7 @@ import { lockFolder, type FolderLock } from '../io/folder_lock.js';
 import { makeFolders } from '../io/make_folders.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
-import { pieces, requireName, requireValues, textOf } from './checks.js';
+import { pieces, requireDataset, requireName, requireValues, textOf } from './checks.js';
 import { storeNumber } from './records.js';
 import type { DatasetInput, LogRecord, RunStatus, StartRecord } from './records.js';
 import { LOG_NAME, readWholeLog, RunLog } from './run_log.js';
@@ -58,19 +58,22 @@ export class Run {
         const { folder, onProblem = () => undefined } = options;
         await makeFolders(folder);
         const lock = await lockFolder(folder, 'tracking');
+        let log: RunLog | undefined;
         try {
             const path = join(folder, LOG_NAME);
-            const log = RunLog.open(path, (error) => onProblem(error.message));
+            log = RunLog.open(path, (error) => onProblem(error.message));
             const before = await readWholeLog(path);
             const known = before.find((record) => record.type === 'start');
             const start = known ?? newStart(options);
             log.append(known ? { type: 'resume', time: Date.now() } : start);
-            const context = { folder, logPath: path, start, syncLog: () => log.sync(), onProblem };
+            const opened = log;
+            const context = { folder, logPath: path, start, syncLog: () => opened.sync(), onProblem };
             const sinks = (options.sinks ?? []).map((make) => make(context));
             const run = new Run(folder, start, log, lock, sinks, pointsOf(before));
             await log.sync();
             return run;
         } catch (error) {
+            log?.close();
             lock.release();
             throw error;
         }
@@ -132,8 +135,13 @@ export class Run {
         }
     }
 
-    /** Notes a data set that the run has read. */
+    /**
+     * Notes a data set that the run has read.
+     *
+     * @throws {TypeError} where name, digest or source are missing or no text; {RangeError} for a digest of over 36 characters.
+     */
     logInput(dataset: DatasetInput): void {
+        requireDataset('logInput', dataset);
         this.write({ type: 'input', time: Date.now(), dataset });
     }
 

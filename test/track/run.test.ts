@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { FolderLockedError, startRun } from '../../lib/track/index.js';
@@ -56,6 +56,18 @@ describe('a tracked run in its folder', () => {
         await (await startRun({ folder: folder() })).end();
     });
 
+    it('is free again, and its file closed, where a sink cannot start', async () => {
+        const open = (): number => readdirSync('/proc/self/fd').length;
+        const before = open();
+        const broken = (): never => {
+            throw new Error('no such place');
+        };
+        for (let i = 0; i < 3; i++)
+            await assert.rejects(startRun({ folder: folder(), sinks: [broken] }), /no such place/);
+        assert.equal(open(), before);
+        await (await startRun({ folder: folder() })).end();
+    });
+
     it('keeps files: those of the folder in place, others as copies, and none under a path that leads out', async () => {
         const run = await startRun({ folder: join(folder(), 'run') });
         writeFileSync(join(folder(), 'run', 'in.txt'), 'in');
@@ -79,6 +91,14 @@ describe('a tracked run in its folder', () => {
         }
         assert.throws(() => run.logMetrics(JSON.parse('{"a":"1"}') as { a: number }), /'a' must be a number/);
         assert.throws(() => run.logMetrics({ a: 1 }, { step: 0.5 }), RangeError);
+        const dataset = { name: 'digits', digest: 'd'.repeat(36), source: 'folder' };
+        run.logInput(dataset);
+        assert.throws(
+            () => run.logInput({ ...dataset, source: '' }),
+            /source must be a text, got the string ""/,
+        );
+        assert.throws(() => run.logInput({ ...dataset, digest: 'd'.repeat(37) }), RangeError);
+        assert.throws(() => run.logInput({ ...dataset, ...{ size: 1 } }), /size/);
         await run.end();
     });
 
