@@ -8,7 +8,7 @@ import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
 import type { History } from '../train/history.js';
-import type { FitOptions } from '../train/trainer.js';
+import type { FitOptions } from '../train/trainer_options.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';

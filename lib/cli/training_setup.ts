@@ -4,7 +4,7 @@ import * as optim from '../optim/index.js';
 import { buildClassifier, initializeClassifier } from '../train/classifier.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { Trainer } from '../train/trainer.js';
-import type { TrainerOptions } from '../train/trainer.js';
+import type { TrainerOptions } from '../train/trainer_options.js';
 import type { Device } from '../tensor/device.js';
 import type { TrainConfig } from './train_flags.js';
 import { UsageError } from './usage_error.js';

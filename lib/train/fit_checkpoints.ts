@@ -18,7 +18,7 @@ import {
 import type { TotalsState } from './epoch_totals.js';
 import type { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, StopReason } from './history.js';
-import type { Batches, TrainerOptions } from './trainer.js';
+import type { Batches, TrainerOptions } from './trainer_options.js';
 
 /** Where a fit stands in the middle of an epoch. */
 export interface EpochProgress {

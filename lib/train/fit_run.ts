@@ -5,7 +5,7 @@ import type { EpochProgress, FitState } from './fit_checkpoints.js';
 import type { EpochRecord, History, StopReason } from './history.js';
 import type { StepFigures } from './row_steps.js';
 import type { TrainStep } from './train_step.js';
-import type { FitOptions } from './trainer.js';
+import type { FitOptions } from './trainer_options.js';
 
 const knownReasons: readonly string[] = ['early stopping', 'diverged'];
 

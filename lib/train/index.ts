@@ -15,14 +15,8 @@ export { CsvHistory, JsonLinesHistory } from './history_files.js';
 export * from './metrics.js';
 export { Progress } from './progress.js';
 export { TrackingCallback } from './tracking_callback.js';
-export {
-    Trainer,
-    type Batches,
-    type Evaluation,
-    type FitOptions,
-    type StepOptimizer,
-    type TrainerOptions,
-} from './trainer.js';
+export { Trainer } from './trainer.js';
+export type { Batches, Evaluation, FitOptions, StepOptimizer, TrainerOptions } from './trainer_options.js';
 export {
     buildClassifier,
     initializeClassifier,

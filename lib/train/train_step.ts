@@ -16,7 +16,7 @@ import type { TrainableModel } from './callback.js';
 import { blockingMilliseconds, hookReason } from './evaluation_step.js';
 import type { Execution } from './history.js';
 import { RowSteps, type Counted, type StepFigures } from './row_steps.js';
-import type { StepOptimizer } from './trainer.js';
+import type { StepOptimizer } from './trainer_options.js';
 import { requireLoss } from './trainer_checks.js';
 import { programExecution } from './program_execution.js';
 
