@@ -19,9 +19,8 @@ import {
     type Device,
     type Tensor,
 } from '../../../lib/index.js';
-import { native, type WorkCounts } from '../../../lib/native/addon.js';
-import { deviceCode } from '../../../lib/tensor/device.js';
 import { isSimulated } from '../../support/simulator.js';
+import { asked } from '../../support/work_counts.js';
 
 type Step = (x: Tensor, y: Tensor) => Tensor;
 
@@ -80,22 +79,6 @@ function stepOf({ build }: Network): { step: Step; model: nn.Sequential } {
         return loss;
     };
     return { step, model };
-}
-
-/** What the process has asked of the GPUs while `body` ran. */
-async function asked(body: () => unknown): Promise<WorkCounts> {
-    const code = deviceCode('test', 'cuda');
-    const before = native.workCounts(code);
-    await body();
-    const after = native.workCounts(code);
-    const since = (name: keyof WorkCounts): number => after[name] - before[name];
-    return {
-        hostWaits: since('hostWaits'),
-        copiesFromHost: since('copiesFromHost'),
-        copiesToHost: since('copiesToHost'),
-        launches: since('launches'),
-        graphLaunches: since('graphLaunches'),
-    };
 }
 
 const weightsOf = (model: nn.Sequential): unknown => [...model.stateDict().values()].map((x) => x.toArray());

@@ -13,8 +13,8 @@ import {
     type Device,
     type Tensor,
 } from '../../../lib/index.js';
-import { native, type WorkCounts } from '../../../lib/native/addon.js';
-import { deviceCode } from '../../../lib/tensor/device.js';
+import type { WorkCounts } from '../../../lib/native/addon.js';
+import { asked } from '../../support/work_counts.js';
 
 type Step = (x: Tensor, y: Tensor) => Tensor;
 
@@ -63,22 +63,6 @@ function convolutional(seed: number): Made {
 }
 
 const weights = ({ model }: Made): unknown => [...model.stateDict().values()].map((x) => x.toArray());
-
-/** What the process has asked of the GPUs while `body` ran. */
-async function asked(body: () => unknown): Promise<WorkCounts> {
-    const code = deviceCode('test', 'cuda');
-    const before = native.workCounts(code);
-    await body();
-    const after = native.workCounts(code);
-    const since = (name: keyof WorkCounts): number => after[name] - before[name];
-    return {
-        hostWaits: since('hostWaits'),
-        copiesFromHost: since('copiesFromHost'),
-        copiesToHost: since('copiesToHost'),
-        launches: since('launches'),
-        graphLaunches: since('graphLaunches'),
-    };
-}
 
 describe('several models as one graph', function () {
     this.timeout(120_000);
