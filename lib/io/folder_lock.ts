@@ -74,13 +74,25 @@ export async function lockFolder(folder: string, purpose: string): Promise<Folde
     };
 }
 
+/** Whether a process that lives has the right to write something in a folder. */
+export async function isFolderLocked(folder: string, purpose: string): Promise<boolean> {
+    const prefix = `.${purpose}-lock_`;
+    for (const name of (await readdir(folder)).filter((file) => file.startsWith(prefix))) {
+        const path = join(folder, name);
+        if (await isAlive(ownerOf(name.slice(prefix.length)), path, Date.now())) return true;
+    }
+    return false;
+}
+
 /** Throws where somebody else has the folder; files of the dead are removed. */
 async function requireAlone(folder: string, prefix: string, own: string): Promise<void> {
     const names = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name !== own);
+    // Both times are those of the file system, so clocks of machines may differ.
+    const ours = names.length === 0 ? 0 : (await stat(join(folder, own))).mtimeMs;
     for (const name of names) {
         const path = join(folder, name);
         const owner = ownerOf(name.slice(prefix.length));
-        if (await isAlive(owner, path, join(folder, own))) {
+        if (await isAlive(owner, path, ours)) {
             const holder = owner ? `process ${owner.pid} of ${owner.host}` : 'a process';
             throw new FolderLockedError(folder, holder, name);
         }
@@ -88,15 +100,14 @@ async function requireAlone(folder: string, prefix: string, own: string): Promis
     }
 }
 
-async function isAlive(owner: Owner | undefined, path: string, own: string): Promise<boolean> {
+async function isAlive(owner: Owner | undefined, path: string, now: number): Promise<boolean> {
     const here = ownOwner();
     if (owner?.host === here.host && owner.processes === here.processes) {
         if (owner.pid === here.pid) return owner.started === here.started;
         return startOf(owner.pid) === owner.started;
     }
-    // Both times are those of the file system, so clocks of machines may differ.
-    const [theirs, ours] = await Promise.all([stat(path).catch(() => undefined), stat(own)]);
-    return theirs !== undefined && ours.mtimeMs - theirs.mtimeMs < lostMilliseconds;
+    const theirs = await stat(path).catch(() => undefined);
+    return theirs !== undefined && now - theirs.mtimeMs < lostMilliseconds;
 }
 
 function nameOf({ host, processes, pid, started }: Owner): string {

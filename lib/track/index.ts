@@ -1,4 +1,12 @@
 export { FolderLockedError } from '../io/folder_lock.js';
-export type { DatasetInput, LogRecord, RunStatus, StartRecord, StoredNumber } from './records.js';
+export type {
+    DatasetInput,
+    LogRecord,
+    ModelRegistration,
+    RunStatus,
+    StartRecord,
+    StoredNumber,
+} from './records.js';
+export { readRun, type MetricPoint, type RunRecord } from './read_run.js';
 export { Run, startRun, type RunOptions, type RunReport } from './run.js';
 export type { Sink, SinkContext, SinkMaker } from './sink.js';

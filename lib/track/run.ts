@@ -29,7 +29,7 @@ export interface RunOptions {
 
 /** How a run was closed. */
 export interface RunReport {
-    /** What servers do not have yet, in a sentence each. */
+    /** What servers do not have yet, and what a full disk has lost, in a sentence each. */
     readonly pending: readonly string[];
 }
 
@@ -61,7 +61,7 @@ export class Run {
         let log: RunLog | undefined;
         try {
             const path = join(folder, LOG_NAME);
-            log = RunLog.open(path, (error) => onProblem(error.message));
+            log = RunLog.open(path, onProblem);
             const before = await readWholeLog(path);
             const known = before.find((record) => record.type === 'start');
             const start = known ?? newStart(options);
@@ -212,6 +212,8 @@ export class Run {
         try {
             await this.log.sync();
             const left = await Promise.all(this.sinks.map((sink) => sink.close(waitMs)));
+            const { lost } = this.log;
+            if (lost > 0) left.push(`${lost} metrics are lost: ${this.log.path} could not be written`);
             return { pending: left.filter((text) => text !== undefined) };
         } finally {
             this.log.close();

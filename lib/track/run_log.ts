@@ -34,16 +34,16 @@ export class RunLog {
     private constructor(
         readonly path: string,
         private readonly descriptor: number,
-        private readonly onFailure: (error: FileWriteError) => void,
+        private readonly onProblem: (text: string) => void,
     ) {
         this.end = wholeLines(descriptor);
         if (this.end < fstatSync(descriptor).size) ftruncateSync(descriptor, this.end);
     }
 
     /** Opens or creates a log. Whoever opens it must be the only one who writes: see `lockFolder`. */
-    static open(path: string, onFailure: (error: FileWriteError) => void): RunLog {
+    static open(path: string, onProblem: (text: string) => void): RunLog {
         try {
-            return new RunLog(path, openSync(path, 'a+'), onFailure);
+            return new RunLog(path, openSync(path, 'a+'), onProblem);
         } catch (cause) {
             throw new FileWriteError(path, cause);
         }
@@ -52,7 +52,10 @@ export class RunLog {
     append(record: LogRecord): void {
         const line = `${JSON.stringify(record)}\n`;
         if (record.type === 'metrics' && this.waitingBytes + line.length > MOST_WAITING) {
+            if (this.lost === 0)
+                this.onProblem(`${this.path} waits for a disk that takes it; metrics are lost now`);
             this.lost += Object.keys(record.metrics).length;
+            this.write();
             return;
         }
         this.waiting.push(line);
@@ -96,7 +99,7 @@ export class RunLog {
     private fail(cause: unknown): void {
         const isFirst = this.failure === undefined;
         this.failure ??= new FileWriteError(this.path, cause);
-        if (isFirst) this.onFailure(this.failure);
+        if (isFirst) this.onProblem(this.failure.message);
     }
 }
 

@@ -104,12 +104,24 @@ describe('a tracked run in its folder', () => {
 
     it('says once that the disk refuses lines, and that they are not on disk', async () => {
         const problems: string[] = [];
-        const log = RunLog.open('/dev/full', (error) => problems.push(error.message));
+        const log = RunLog.open('/dev/full', (text) => problems.push(text));
         log.append({ type: 'resume', time: 1 });
         log.append({ type: 'resume', time: 2 });
         assert.equal(problems.length, 1);
         assert.match(problems[0] ?? '', /cannot write \/dev\/full: ENOSPC/);
         await assert.rejects(log.sync(), /ENOSPC/);
+        log.close();
+    });
+
+    it('says once that metrics are lost, when too much waits for the disk', () => {
+        const problems: string[] = [];
+        const log = RunLog.open('/dev/full', (text) => problems.push(text));
+        log.append({ type: 'tags', time: 1, tags: { note: 'x'.repeat(16 << 20) } });
+        for (let step = 0; step < 3; step++)
+            log.append({ type: 'metrics', time: 1, step, metrics: { a: 1, b: 2 } });
+        assert.equal(log.lost, 6);
+        assert.match(problems[1] ?? '', /metrics are lost now/);
+        assert.equal(problems.length, 2);
         log.close();
     });
 

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { readRun, startRun } from '../../lib/track/index.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+describe('what a run folder tells', () => {
+    const folder = useTemporaryFolder();
+
+    it('is what was logged: the last of parameters and tags, every point of a metric, files, data sets', async () => {
+        const run = await startRun({
+            folder: folder(),
+            name: 'one',
+            experiment: 'tries',
+            tags: { a: 1, b: 2 },
+        });
+        run.logParams({ lr: 0.1, sizes: [3, 4] });
+        run.setTags({ b: 3 });
+        run.logMetrics({ loss: NaN, accuracy: 0.5 }, { step: 1, time: 11 });
+        run.logMetrics({ loss: -Infinity }, { step: 2, time: 12 });
+        run.logInput({ name: 'digits', digest: 'd', source: 'here', profile: { samples: 3 } });
+        writeFileSync(join(folder(), 'a.txt'), 'a');
+        await run.logArtifact(join(folder(), 'a.txt'), 'deep/a.txt');
+        await run.logArtifact(join(folder(), 'a.txt'), 'deep/a.txt');
+        const during = await readRun(folder());
+        assert.equal(during?.status, 'RUNNING');
+        assert.equal(during.endTime, undefined);
+        await run.end('KILLED');
+        const read = await readRun(folder());
+        assert.ok(read);
+        assert.deepEqual([read.id, read.name, read.experiment], [run.id, 'one', 'tries']);
+        assert.equal(read.status, 'KILLED');
+        assert.ok(read.endTime !== undefined && read.endTime >= read.startTime);
+        assert.deepEqual([...read.params], Object.entries({ lr: '0.1', sizes: '[3,4]' }));
+        assert.deepEqual([...read.tags], Object.entries({ a: '1', b: '3' }));
+        assert.deepEqual(read.metrics.get('loss'), [
+            { step: 1, value: NaN, time: 11 },
+            { step: 2, value: -Infinity, time: 12 },
+        ]);
+        assert.deepEqual(read.artifacts, [{ file: 'a.txt', path: 'deep/a.txt' }]);
+        assert.deepEqual(read.inputs[0]?.profile, { samples: 3 });
+    });
+
+    it('says whether it goes on, and that its process died', async () => {
+        const first = await startRun({ folder: folder() });
+        await first.end();
+        const again = await startRun({ folder: folder() });
+        assert.equal((await readRun(folder()))?.status, 'RUNNING');
+        await again.end();
+        // What a death leaves: no end, no lock that lives, a torn line.
+        const path = join(folder(), 'tracking.jsonl');
+        const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+        writeFileSync(path, `${lines.slice(0, -1).join('\n')}\n`);
+        appendFileSync(path, '{"type":"met');
+        writeFileSync(join(folder(), '.tracking-lock_host_1_999999999_1_00'), '');
+        utimesSync(join(folder(), '.tracking-lock_host_1_999999999_1_00'), 0, 0);
+        const read = await readRun(folder());
+        assert.equal(read?.status, 'DIED');
+        assert.ok(read.endTime !== undefined);
+    });
+
+    it('is nothing where no run was tracked', async () => {
+        assert.equal(await readRun(folder()), undefined);
+        assert.equal(await readRun(join(folder(), 'none')), undefined);
+        writeFileSync(join(folder(), 'tracking.jsonl'), 'rubbish\n');
+        assert.equal(await readRun(folder()), undefined);
+    });
+});
