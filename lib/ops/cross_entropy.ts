@@ -6,8 +6,7 @@ import { Tensor, viewOf } from '../tensor/tensor.js';
 import { add, div, mul } from './arithmetic.js';
 import { eq, logicalAnd } from './compare.js';
 import { cast, requireTensor } from './convert.js';
-import { binaryKernel, compareKernel, copyKernel, reduceKernel, runNew } from './kernels.js';
-import { full } from './create.js';
+import { reduceKernel, runNew } from './kernels.js';
 import { sum } from './reduce.js';
 import { logSoftmax } from './softmax.js';
 import { permute, reshape, unsqueeze } from './shape_ops.js';
@@ -38,23 +37,6 @@ export function requireReduction(op: string, reduction: Reduction): void {
         throw new TypeError(`[${op}] reduction must be mean, sum or none, got ${String(reduction)}`);
 }
 
-/** What the mean divides by: the weights of the labels that count, or their number. */
-function divisorOf(
-    x: Tensor,
-    labels: Tensor,
-    weight: Tensor | undefined,
-    ignoreIndex: number,
-): Tensor | number {
-    const mayIgnore = labels.dtype !== 'uint8' || ignoreIndex >= 0;
-    if (!mayIgnore && !weight) return labels.size;
-    const counted = compareKernel('ne', labels, ignoreIndex);
-    if (!weight) return reduceKernel('sum', counted, [0], false, x.dtype);
-    const inRange = runNew('where', [counted, labels, 0], labels.shape, labels.dtype);
-    const factors = runNew('index_select', [weight, inRange], labels.shape, weight.dtype, [0]);
-    const shares = binaryKernel('mul', factors, copyKernel(counted, x.dtype), x.dtype);
-    return reduceKernel('sum', shares, [0], false);
-}
-
 // scores [N, C], labels [N], (weights [C]) -> loss [] or losses [N]
 const crossEntropyOp = defineOp<readonly Tensor[], LabelOptions>({
     name: 'cross_entropy',
@@ -66,28 +48,29 @@ const crossEntropyOp = defineOp<readonly Tensor[], LabelOptions>({
             context.save(...inputs);
             return losses;
         }
-        const total = reduceKernel('sum', losses, [0], false);
-        losses.dispose();
         if (reduction === 'sum') {
             context.save(...inputs);
+            const total = reduceKernel('sum', losses, [0], false);
+            losses.dispose();
             return total;
         }
-        const divisor = divisorOf(x, labels, weight, ignoreIndex);
-        const mean = binaryKernel('div', total, divisor, x.dtype);
-        total.dispose();
-        const shared =
-            typeof divisor === 'number' ? full([], divisor, { dtype: x.dtype, device: x.device }) : divisor;
-        context.save(...inputs, shared);
+        const mean = new Tensor([], x.dtype);
+        // Of more than 65504 labels, float16 would have none.
+        const divisor = new Tensor([], x.dtype === 'float64' ? 'float64' : 'float32');
+        run('label_mean', [losses, ...inputs.slice(1)], [mean, divisor], [ignoreIndex]);
+        losses.dispose();
+        context.save(x, labels, divisor, ...(weight ? [weight] : []));
         return mean;
     },
     backward: (dy, { saved, options, shapes }) => {
-        const divisor = options.reduction === 'mean' ? saved[shapes.length] : undefined;
-        const scaled = divisor ? binaryKernel('div', dy, divisor, dy.dtype) : dy;
         const [x, labels] = saved as [Tensor, Tensor];
-        const dLosses = scaled.rank === 0 ? viewOf(scaled, labels.shape, [0]) : scaled;
-        const inputs = [dLosses, ...saved.slice(0, shapes.length)];
-        const parameters = [options.ignoreIndex, options.labelSmoothing];
-        const dx = runNew('cross_entropy_backward', inputs, x.shape, x.dtype, parameters);
+        const dLosses = dy.rank === 0 ? viewOf(dy, labels.shape, [0]) : dy;
+        const parameters = [
+            options.ignoreIndex,
+            options.labelSmoothing,
+            options.reduction === 'mean' ? 1 : 0,
+        ];
+        const dx = runNew('cross_entropy_backward', [dLosses, ...saved], x.shape, x.dtype, parameters);
         return [dx, ...shapes.slice(1).map(() => null)];
     },
 });

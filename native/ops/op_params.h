@@ -137,6 +137,20 @@ struct CrossEntropyParams {
     NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index); visit("label_smoothing", label_smoothing);)
 };
 
+// mean: 1 = the gradient is that of the mean, and what the mean divided by is another input
+struct CrossEntropyBackwardParams {
+    int64_t ignore_index;
+    ScalarSlot label_smoothing;
+    int32_t mean;
+    NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index); visit("label_smoothing", label_smoothing);
+                      visit("mean", mean);)
+};
+
+struct LabelMeanParams {
+    int64_t ignore_index;
+    NATIVEGRAD_FIELDS(visit("ignore_index", ignore_index);)
+};
+
 // Each list has one entry for rows and one for columns; padding: rows before and after, columns before and
 // after.
 struct ConvParams {

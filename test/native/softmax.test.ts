@@ -193,7 +193,7 @@ function checkLoss(setting: LossSetting): void {
     if (weighted) inputs.push(fromTypedArray(weights, [classes]));
     const [losses, dx] = [newTensor([rows]), newTensor([rows, classes])];
     run('cross_entropy', inputs, [losses], [-1, smoothing]);
-    run('cross_entropy_backward', [fromTypedArray(upstream, [rows]), ...inputs], [dx], [-1, smoothing]);
+    run('cross_entropy_backward', [fromTypedArray(upstream, [rows]), ...inputs], [dx], [-1, smoothing, 0]);
     assertNear(losses.dataSync() as Float32Array, expected.losses, 4e-6, what);
     assertNear(dx.dataSync() as Float32Array, expected.gradients, 4e-6, `${what}, backward`);
 }
@@ -225,7 +225,7 @@ describe('cross entropy kernels', () => {
             'cross_entropy_backward',
             [fromTypedArray(Float32Array.of(1, 1, 1), [3]), x, labels],
             [dx],
-            [-1, 0],
+            [-1, 0, 0],
         );
         const gradients = Array.from(dx.dataSync() as Float32Array);
         assert.deepEqual(gradients.slice(0, 4), [0, 0, NaN, NaN]);
@@ -251,7 +251,7 @@ describe('cross entropy kernels', () => {
                 const [y, losses, dx] = [newTensor(x.shape), newTensor([rows]), newTensor(x.shape)];
                 run('softmax', [x], [y], [1, 0]);
                 run('cross_entropy', [x, labels], [losses], [-1, 0.1]);
-                run('cross_entropy_backward', [losses, x, labels], [dx], [-1, 0.1]);
+                run('cross_entropy_backward', [losses, x, labels], [dx], [-1, 0.1, 0]);
                 return [y, losses, dx].map((t) => Float32Array.from(t.dataSync() as Float32Array));
             });
         assert.deepEqual(withThreads(2, make), withThreads(1, make));

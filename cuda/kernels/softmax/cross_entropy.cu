@@ -81,11 +81,22 @@ __device__ __forceinline__ void cross_entropy_rows(const ScoreRows& of, void* lo
     store_as(losses, dtype, row * loss_stride, loss);
 }
 
+// Of each loss: of its own, or of their mean by what it divided by.
+struct Upstream {
+    Source gradients, divisor;
+    int64_t stride;
+
+    template <class T>
+    __device__ __forceinline__ T of(int64_t row) const {
+        return load_as<T>(gradients, row * stride) / load_as<T>(divisor, 0);
+    }
+};
+
 // d losses [N], scores [N, C], labels [N] (, weights [C]) -> d scores [N, C], row-major
 template <class T>
-__device__ __forceinline__ void cross_entropy_backward_rows(const ScoreRows& of, const Source& upstream,
-                                                            int64_t upstream_stride, void* dx, DType dtype,
-                                                            int lanes, const FaultReport& report) {
+__device__ __forceinline__ void cross_entropy_backward_rows(const ScoreRows& of, const Upstream& upstream,
+                                                            void* dx, DType dtype, int lanes,
+                                                            const FaultReport& report) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -104,7 +115,7 @@ __device__ __forceinline__ void cross_entropy_backward_rows(const ScoreRows& of,
     if (!valid) return;
     const T smoothing = static_cast<T>(smoothed), share = smoothing / static_cast<T>(of.classes);
     const T on_target = label >= 0 ? (T(1) - smoothing) * of.weight<T>(label) : T(0);
-    const T scale = label >= 0 ? load_as<T>(upstream, row * upstream_stride) : T(0);
+    const T scale = label >= 0 ? upstream.of<T>(row) : T(0);
     for (int64_t c = group.member; c < of.classes; c += group.lanes) {
         T gradient = 0;
         if (label >= 0) {
@@ -117,18 +128,23 @@ __device__ __forceinline__ void cross_entropy_backward_rows(const ScoreRows& of,
     }
 }
 
-double smoothing_of(const CrossEntropyParams& params) { return params.label_smoothing.values[0]; }
+template <class Params>
+double smoothing_of(const Params& params) {
+    return params.label_smoothing.values[0];
+}
 
+constexpr Source one{nullptr, DType::float64, 1};
+
+template <class Params>
 ScoreRows score_rows(const TensorView& x, const TensorView& labels, const TensorView* weight,
-                     const CrossEntropyParams& params, const Queue& queue) {
+                     const Params& params, const Queue& queue) {
     if (x.rank != 2 || labels.rank != 1 || labels.shape[0] != x.shape[0] || is_float(labels.dtype) ||
         (weight != nullptr && (weight->rank != 1 || weight->shape[0] != x.shape[1]))) {
         fail("needs scores [N, C], integer labels [N] and weights [C]");
     }
-    const Source ones{nullptr, DType::float64, 1};
     return {source_of(x),
             source_of(labels),
-            weight == nullptr ? ones : source_of(*weight),
+            weight == nullptr ? one : source_of(*weight),
             x.shape[0],
             x.shape[1],
             x.strides[0],
@@ -136,7 +152,7 @@ ScoreRows score_rows(const TensorView& x, const TensorView& labels, const Tensor
             labels.strides[0],
             weight == nullptr ? 0 : weight->strides[0],
             params.ignore_index,
-            queue.live(params, &smoothing_of)};
+            queue.live(params, &smoothing_of<Params>)};
 }
 
 int lanes_for(int64_t classes) { return classes <= 2048 ? warp_size : group_threads; }
@@ -163,21 +179,22 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params, Queue& 
     });
 }
 
-// d losses [N], scores [N, C], labels [N], (weights [C]) -> d scores [N, C]
-void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params, Queue& queue) {
-    expect_operands(call, call.input_count == 4 ? 4 : 3, 1);
+// d losses [N], scores [N, C], labels [N], (divisor []), (weights [C]) -> d scores [N, C]
+void cross_entropy_backward(const OpCall& call, const CrossEntropyBackwardParams& params, Queue& queue) {
+    const int32_t least = params.mean != 0 ? 4 : 3;
+    expect_operands(call, call.input_count == least + 1 ? least + 1 : least, 1);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1], &dx = call.outputs[0];
-    const ScoreRows rows =
-        score_rows(x, call.inputs[2], call.input_count == 4 ? &call.inputs[3] : nullptr, params, queue);
+    const ScoreRows rows = score_rows(
+        x, call.inputs[2], call.input_count > least ? &call.inputs[least] : nullptr, params, queue);
     if (!is_row_major(dx)) fail("needs a dense output");
+    const Upstream upstream{source_of(dy), params.mean != 0 ? source_of(call.inputs[3]) : one, dy.strides[0]};
     with_float_compute(x.dtype, [&](auto type) {
         using T = decltype(type);
         if (rows.rows == 0) return;
         const int lanes = lanes_for(rows.classes);
         launch_batched<cross_entropy_backward_rows<T>>(
-            group_grid(rows.rows, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), rows,
-            source_of(dy), dy.strides[0], dx.data, dx.dtype, lanes,
-            queue.fault_report(OpCode::cross_entropy_backward));
+            group_grid(rows.rows, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), rows, upstream,
+            dx.data, dx.dtype, lanes, queue.fault_report(OpCode::cross_entropy_backward));
     });
 }
 

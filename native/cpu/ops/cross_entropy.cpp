@@ -22,7 +22,8 @@ struct ClassWeights {
     WorkBuffer<T> buffer;
     const T* weights;  // null = all 1
 
-    ClassWeights(const CrossEntropyParams& params, const TensorView* view, int64_t count)
+    template <class Params>
+    ClassWeights(const Params& params, const TensorView* view, int64_t count)
         : classes(count),
           smoothing(static_cast<T>(params.label_smoothing.values[0])),
           weight_sum(static_cast<T>(count)),
@@ -180,12 +181,13 @@ void cross_entropy(const OpCall& call, const CrossEntropyParams& params) {
     });
 }
 
-// d losses [N], scores [N, C], labels [N], (weights [C]) -> d scores [N, C]
-void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params) {
-    expect_operands(call, call.input_count == 4 ? 4 : 3, 1);
+// d losses [N], scores [N, C], labels [N], (divisor []), (weights [C]) -> d scores [N, C]
+void cross_entropy_backward(const OpCall& call, const CrossEntropyBackwardParams& params) {
+    const int32_t least = params.mean != 0 ? 4 : 3;
+    expect_operands(call, call.input_count == least + 1 ? least + 1 : least, 1);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1], &target = call.inputs[2],
                      &dx = call.outputs[0];
-    const TensorView* weight = call.input_count == 4 ? &call.inputs[3] : nullptr;
+    const TensorView* weight = call.input_count > least ? &call.inputs[least] : nullptr;
     check_cross_entropy(x, target, weight);
     const int64_t classes = x.shape[1];
     if (!is_row_major(dx)) fail("needs a dense output");
@@ -194,10 +196,13 @@ void cross_entropy_backward(const OpCall& call, const CrossEntropyParams& params
         const bool direct = dx.dtype == own_dtype<T>();
         const ClassWeights<T> weights(params, weight, classes);
         const ScoreRows<T> rows(x, target, params.ignore_index);
+        T divisor = 1;
+        if (params.mean != 0) load_block(call.inputs[3].dtype, call.inputs[3].data, 1, 1, &divisor);
         rows.each(
             !direct, [&](int64_t first, int64_t count, const T* scores, const int64_t* labels, T* buffer) {
                 T upstream[256];
                 load_block(dy.dtype, element(dy, first * dy.strides[0]), dy.strides[0], count, upstream);
+                for (int64_t r = 0; r < count; ++r) upstream[r] /= divisor;
                 T* to = direct ? static_cast<T*>(dx.data) + first * classes : buffer;
                 gradients_of(upstream, scores, labels, count, weights, params.ignore_index, to);
                 if (!direct) store_block(dx.dtype, element(dx, first * classes), 1, count * classes, buffer);

@@ -20,7 +20,7 @@ function ours(rows: number, classes: number, context: BenchContext): Subject {
         const dx = new Tensor(scores.shape, 'float32');
         run('cross_entropy', [scores, labels], [losses], PARAMETERS);
         run('reduce', [losses], [total], SUM);
-        run('cross_entropy_backward', [dLosses, scores, labels], [dx], PARAMETERS);
+        run('cross_entropy_backward', [dLosses, scores, labels], [dx], [...PARAMETERS, 0]);
         disposeAll([losses, total, dx]);
     });
 }

@@ -134,7 +134,7 @@ function cases(dtype: DType): Case[] {
             op: 'cross_entropy_backward',
             inputs: [draw([6]), scores, labels],
             results: [like([6, 5])],
-            parameters: (i) => [-100, 0.1 * i],
+            parameters: (i) => [-100, 0.1 * i, 0],
         },
         ...norms,
         {

@@ -78,6 +78,7 @@ Case draw_batch_norm(Workbench& bench);
 Case draw_layer_norm(Workbench& bench);
 Case draw_softmax(Workbench& bench);
 Case draw_cross_entropy(Workbench& bench);
+Case draw_label_mean(Workbench& bench);
 Case draw_reduction(Workbench& bench);
 Case draw_elementwise(Workbench& bench);
 Case draw_chain(Workbench& bench);

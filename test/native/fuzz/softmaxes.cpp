@@ -73,7 +73,7 @@ std::vector<Check> check_backward(const Case& made, const Shape& shape, size_t a
 struct Loss {
     int64_t rows, classes, ignored;
     double smoothing;
-    bool weighted, forward;
+    bool weighted, forward, mean;  // mean: backward is that of the mean, of a divisor
 };
 
 std::vector<Check> check_loss(const Case& made, const Loss& loss) {
@@ -81,7 +81,7 @@ std::vector<Check> check_loss(const Case& made, const Loss& loss) {
     const std::vector<double>&x = made.inputs[first].values, &labels = made.inputs[first + 1].values;
     const DType out = made.outputs[0].view.dtype;
     const double u = unit_roundoff(compute_of(out)), u_out = unit_roundoff(out), s = loss.smoothing;
-    const auto weight = [&](size_t c) { return loss.weighted ? made.inputs[first + 2].values[c] : 1.0; };
+    const auto weight = [&](size_t c) { return loss.weighted ? made.inputs.back().values[c] : 1.0; };
     double weights = 0;
     for (size_t c = 0; c < n; ++c) weights += weight(c);
     const double share = s / static_cast<double>(n);
@@ -104,7 +104,7 @@ std::vector<Check> check_loss(const Case& made, const Loss& loss) {
             add(counts ? value : 0, counts ? size : 0, rounds);
             continue;
         }
-        const double d = made.inputs[0].values[r];
+        const double d = made.inputs[0].values[r] / (loss.mean ? made.inputs[3].values[0] : 1.0);
         for (size_t c = 0; c < n; ++c) {
             const double p = std::exp(row[c] - total.shift) / total.total;
             const double pull = share * weight(c) + (c == label ? on : 0), all = on + share * weights;
@@ -115,6 +115,24 @@ std::vector<Check> check_loss(const Case& made, const Loss& loss) {
         }
     }
     return {{&made.outputs[0], loss.forward ? "losses" : "dx", std::move(expected)}};
+}
+
+std::vector<Check> check_mean(const Case& made, const Loss& loss) {
+    const std::vector<double>&terms = made.inputs[0].values, &labels = made.inputs[1].values;
+    Sum total, shares;
+    for (size_t i = 0; i < labels.size(); ++i) {
+        total.add(terms[i]);
+        if (labels[i] == static_cast<double>(loss.ignored)) continue;
+        shares.add(loss.weighted ? made.inputs[2].values[static_cast<size_t>(labels[i])] : 1.0);
+    }
+    const double mean = total.value / shares.value, n = static_cast<double>(labels.size());
+    const auto error = [&](const Operand& out, double value, double size) {
+        return 4 * (n + 2) * unit_roundoff(DType::float64) * size +
+               1.01 * unit_roundoff(out.view.dtype) * std::fabs(value) + 2 * tiny(out.view.dtype);
+    };
+    const Operand &first = made.outputs[0], &second = made.outputs[1];
+    return {{&first, "mean", {{mean, error(first, mean, total.magnitude / shares.value)}}},
+            {&second, "divisor", {{shares.value, error(second, shares.value, shares.magnitude)}}}};
 }
 
 DType draw_float(Random& random) {
@@ -171,6 +189,7 @@ Case draw_cross_entropy(Workbench& bench) {
     loss.smoothing = random.pick({0.0, 0.0, 0.1, 1.0});
     loss.weighted = random.chance(0.4);
     loss.forward = random.chance(0.5);
+    loss.mean = !loss.forward && random.chance(0.5);
     const DType dtype = draw_float(random), wide = dtype == DType::float64 ? dtype : DType::float32;
     const DType labels = loss.classes <= 255 ? random.pick({DType::uint8, DType::int32, DType::int64})
                                              : random.pick({DType::int32, DType::int64});
@@ -187,15 +206,47 @@ Case draw_cross_entropy(Workbench& bench) {
         const bool ignored = labels != DType::uint8 && random.chance(0.1);
         return static_cast<double>(ignored ? loss.ignored : random.integer(0, loss.classes - 1));
     }));
+    if (loss.mean)
+        made.inputs.push_back(bench.input({}, wide, Layout::any, [&] { return random.uniform(0.5, 100); }));
     if (loss.weighted)
         made.inputs.push_back(
             bench.input({loss.classes}, wide, Layout::any, [&] { return random.uniform(0.1, 2); }));
     made.outputs.push_back(
         bench.output(loss.forward ? Shape{loss.rows} : Shape{loss.rows, loss.classes}, dtype));
-    call_with(made, loss.forward ? OpCode::cross_entropy : OpCode::cross_entropy_backward,
-              CrossEntropyParams{loss.ignored, bench.slot(loss.smoothing)});
+    const ScalarSlot smoothing = bench.slot(loss.smoothing);
+    if (loss.forward)
+        call_with(made, OpCode::cross_entropy, CrossEntropyParams{loss.ignored, smoothing});
+    else
+        call_with(made, OpCode::cross_entropy_backward,
+                  CrossEntropyBackwardParams{loss.ignored, smoothing, loss.mean ? 1 : 0});
     made.checks = [loss](const Case& ran) { return check_loss(ran, loss); };
     made.text = "smoothing " + std::to_string(loss.smoothing);
+    return made;
+}
+
+// terms [N], labels [N] (, weights [C]) -> mean [], divisor []
+Case draw_label_mean(Workbench& bench) {
+    Random& random = bench.random();
+    Loss loss{};
+    loss.rows = random.size(bench.large() ? 60000 : 3000);
+    loss.classes = random.integer(1, 100);
+    loss.weighted = random.chance(0.5);
+    loss.ignored = random.pick<int64_t>({-100, 0});
+    const DType dtype = draw_float(random), wide = dtype == DType::float64 ? dtype : DType::float32;
+    const DType labels = random.pick({DType::uint8, DType::int32, DType::int64});
+    const bool may_ignore = loss.ignored == 0 || labels != DType::uint8;
+    Case made;
+    made.inputs.push_back(bench.input({loss.rows}, dtype, Layout::any, [&] { return random.uniform(0, 9); }));
+    made.inputs.push_back(bench.input({loss.rows}, labels, Layout::any, [&]() -> double {
+        const bool ignored = may_ignore && random.chance(0.1);
+        return static_cast<double>(ignored ? loss.ignored : random.integer(0, loss.classes - 1));
+    }));
+    if (loss.weighted)
+        made.inputs.push_back(
+            bench.input({loss.classes}, wide, Layout::any, [&] { return random.uniform(0.1, 2); }));
+    for (const DType result : {dtype, wide}) made.outputs.push_back(bench.output({}, result));
+    call_with(made, OpCode::label_mean, LabelMeanParams{loss.ignored});
+    made.checks = [loss](const Case& ran) { return check_mean(ran, loss); };
     return made;
 }
 

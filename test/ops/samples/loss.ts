@@ -24,7 +24,7 @@ const weights = [0.5, 1, 2, 1.5, 0.25];
 export const lossSamples: readonly OpSample[] = [
     {
         op: 'cross_entropy',
-        covers: ['cross_entropy_backward'],
+        covers: ['cross_entropy_backward', 'label_mean'],
         inputs: [scores, labels],
         run: (x, y) => nn.crossEntropy(x, y),
         reference: (x, y) => ({
