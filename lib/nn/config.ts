@@ -3,7 +3,7 @@ import type { DType } from '../tensor/dtype.js';
 import { ConfigError, oneOf, refuse, text, type Json } from './config_fields.js';
 import { Sequential } from './containers.js';
 import { layerSpecs } from './layer_specs/index.js';
-import type { Layer } from './module.js';
+import type { SequentialLayer } from './module.js';
 import type { Parameter } from './parameter.js';
 
 export { ConfigError } from './config_fields.js';
@@ -26,7 +26,7 @@ const maxLayers = 10_000;
 const maxDepth = 32;
 
 /** `paths`: where each layer came first. */
-function layerConfig(layer: Layer, path: string, paths: Map<Layer, string>): LayerConfig {
+function layerConfig(layer: SequentialLayer, path: string, paths: Map<SequentialLayer, string>): LayerConfig {
     const first = paths.get(layer);
     if (first !== undefined) return { type: 'Shared', layer: first };
     paths.set(layer, path);
@@ -40,7 +40,7 @@ function layerConfig(layer: Layer, path: string, paths: Map<Layer, string>): Lay
     return { type, ...options };
 }
 
-function sequence(model: Sequential, prefix: string, paths: Map<Layer, string>): LayerConfig[] {
+function sequence(model: Sequential, prefix: string, paths: Map<SequentialLayer, string>): LayerConfig[] {
     return [...model].map((layer, i) => layerConfig(layer, `${prefix}${i}`, paths));
 }
 
@@ -88,7 +88,7 @@ interface Plan {
     /** Layers, each as often as it is called. */
     readonly calls: number;
     /** `built`: layers that stand already, by path. */
-    readonly build: (generator: Generator, built: Map<string, Layer>) => Layer;
+    readonly build: (generator: Generator, built: Map<string, SequentialLayer>) => SequentialLayer;
 }
 
 interface Planning {
@@ -143,7 +143,7 @@ function planShared(given: ReadonlyMap<string, unknown>, place: string, planning
     if (!first) return refuse(`${place}.layer`, 'the path of a layer before it', path);
     if (given.size > 2) return refuse(place, "only 'type' and 'layer'", [...given.keys()]);
     countCalls(first.calls, place, planning);
-    const build = (generator: Generator, built: Map<string, Layer>): Layer =>
+    const build = (generator: Generator, built: Map<string, SequentialLayer>): SequentialLayer =>
         built.get(path) ?? first.build(generator, built);
     return { elements: 0, calls: first.calls, build };
 }
@@ -190,7 +190,7 @@ export function fromConfig(config: unknown, options: { readonly maxElements?: nu
             `[fromConfig] the layers take ${elements} weights, at most ${maxElements} are allowed`,
         );
     }
-    let model: Layer;
+    let model: SequentialLayer;
     try {
         model = build(new Generator(0), new Map());
     } catch (cause) {

@@ -1,6 +1,6 @@
 import { Tensor } from '../tensor/tensor.js';
 import { describeValue } from '../support/describe_value.js';
-import { Module, type Layer } from './module.js';
+import { Module, type Layer, type SequentialLayer } from './module.js';
 
 function requireModule(op: string, value: unknown): void {
     if (value instanceof Module) return;
@@ -9,7 +9,8 @@ function requireModule(op: string, value: unknown): void {
 }
 
 /**
- * Runs layers one after the other. Layers are named by their position.
+ * Runs layers one after the other. Layers are named by their position. Of a layer that gives several outputs, as `nn.LSTM`
+ * or `nn.MultiheadAttention`, the first one goes on.
  *
  * @example
  * import { nn, zeros } from 'nativegrad';
@@ -17,9 +18,9 @@ function requireModule(op: string, value: unknown): void {
  * console.log(model.forward(zeros([64, 784])).shape); // [64, 10]
  */
 export class Sequential extends Module implements Layer {
-    private readonly layers: Layer[] = [];
+    private readonly layers: SequentialLayer[] = [];
 
-    constructor(...layers: Layer[]) {
+    constructor(...layers: SequentialLayer[]) {
         super();
         this.append(...layers);
     }
@@ -28,7 +29,7 @@ export class Sequential extends Module implements Layer {
         return this.layers.length;
     }
 
-    append(...layers: Layer[]): this {
+    append(...layers: SequentialLayer[]): this {
         for (const layer of layers) {
             requireModule('Sequential', layer);
             this.layers.push(layer);
@@ -37,7 +38,7 @@ export class Sequential extends Module implements Layer {
     }
 
     /** The layer at a position; negative ones count from the end. */
-    at(index: number): Layer {
+    at(index: number): SequentialLayer {
         const layer = this.layers.at(index);
         if (!layer)
             throw new RangeError(`[Sequential] there is no layer ${index} among ${this.layers.length}`);
@@ -48,13 +49,16 @@ export class Sequential extends Module implements Layer {
         return this.layers.map((layer, index) => [String(index), layer]);
     }
 
-    [Symbol.iterator](): Iterator<Layer> {
+    [Symbol.iterator](): Iterator<SequentialLayer> {
         return this.layers[Symbol.iterator]();
     }
 
     forward(x: Tensor): Tensor {
         let y = x;
-        for (const layer of this.layers) y = layer.forward(y);
+        for (const layer of this.layers) {
+            const output = layer.forward(y);
+            y = output instanceof Tensor ? output : output[0];
+        }
         return y;
     }
 }

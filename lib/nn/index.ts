@@ -1,7 +1,11 @@
-export { Module, type Layer, type StateDict } from './module.js';
+export { Module, type Layer, type ModuleOfSeveral, type SequentialLayer, type StateDict } from './module.js';
 export type { BackwardHook, ForwardHook, ForwardPreHook } from './forward_call.js';
 export { Parameter } from './parameter.js';
 export { ModuleDict, ModuleList, Sequential } from './containers.js';
+export { GRU } from './gru.js';
+export { LSTM } from './lstm.js';
+export type { RecurrentOptions } from './recurrent.js';
+export { MultiheadAttention, type AttendOptions, type MultiheadAttentionOptions } from './attention.js';
 export { Linear, type LinearOptions } from './linear.js';
 export {
     Conv1d,

@@ -32,6 +32,14 @@ export interface Layer extends Module {
     forward(x: Tensor): Tensor;
 }
 
+/** A module from one tensor to several things, a tensor first: `nn.LSTM` gives its output and its state. */
+export interface ModuleOfSeveral extends Module {
+    forward(x: Tensor): readonly [Tensor, ...unknown[]];
+}
+
+/** What `Sequential` takes; of several outputs the first one goes on. */
+export type SequentialLayer = Layer | ModuleOfSeveral;
+
 interface Buffer {
     readonly tensor: Tensor;
     readonly persistent: boolean;

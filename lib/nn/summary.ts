@@ -14,7 +14,7 @@ export interface LayerSummary {
     readonly type: string;
     /** How deep it lies, 0 for the model itself. */
     readonly depth: number;
-    /** Shape of its output, or null where it was not called or gave no single tensor. */
+    /** Shape of its output, or of the first of several; null where it was not called or gave no tensor. */
     readonly outputShape: Shape | null;
     /** Elements of its own parameters, without those of its children; shared ones count at their first layer. */
     readonly parameters: number;
@@ -55,12 +55,13 @@ function trace(model: Module, input: Tensor): Map<Module, Call> {
     const modes = modules.map(({ training }) => training);
     const removers = modules.map((module) =>
         module.registerForwardHook((_, [x], output) => {
-            if (output instanceof Tensor) {
+            const y: unknown = Array.isArray(output) ? output[0] : output;
+            if (y instanceof Tensor) {
                 const before = calls.get(module);
                 calls.set(module, {
-                    outputShape: output.shape,
-                    bytes: (before?.bytes ?? 0) + output.size * itemSize(output.dtype),
-                    places: (before?.places ?? 0) + (x instanceof Tensor ? module.positions(x, output) : 0),
+                    outputShape: y.shape,
+                    bytes: (before?.bytes ?? 0) + y.size * itemSize(y.dtype),
+                    places: (before?.places ?? 0) + (x instanceof Tensor ? module.positions(x, y) : 0),
                 });
             }
             return undefined;

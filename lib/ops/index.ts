@@ -1,4 +1,5 @@
 export * from './activation.js';
+export { scaledDotProductAttention, type AttentionOptions } from './attention.js';
 export * from './avg_pool.js';
 export * from './conv.js';
 export { dropout, type DropoutOptions } from './dropout.js';
@@ -70,6 +71,7 @@ export { std, variance, variance as var } from './statistics.js';
 export { norm } from './vector_norm.js';
 export * from './select_where.js';
 export * from './sort.js';
+export { unbind } from './unbind.js';
 export * from './windows.js';
 export { pow } from './pow.js';
 export * from './shape_ops.js';

@@ -45,7 +45,19 @@ CASES = {
         ),
         normal(2, 1, 8, 8),
     ),
+    "lstm": (nn.LSTM(3, 4, num_layers=2, bidirectional=True), normal(5, 2, 3)),
+    "gru": (nn.GRU(3, 4, bias=False, batch_first=True), normal(2, 5, 3)),
+    "attention": (nn.MultiheadAttention(6, 2), normal(5, 2, 6)),
+    "attention_widths": (nn.MultiheadAttention(4, 2, kdim=3, vdim=2), normal(5, 2, 4)),
 }
+
+
+def run(layer, x):
+    """The output of a layer, the first of several; attention looks at its queries."""
+    if isinstance(layer, nn.MultiheadAttention):
+        return layer(x, x[..., : layer.kdim], x[..., : layer.vdim])[0]
+    output = layer(x)
+    return output[0] if isinstance(output, tuple) else output
 
 
 def main():
@@ -57,10 +69,10 @@ def main():
             parameter.data.normal_()
         layer.train()
         for _ in range(3):
-            layer(make())
+            run(layer, make())
         x = make()
         values[f"{name}.input"] = x
-        values[f"{name}.output"] = layer.eval()(x).detach().contiguous()
+        values[f"{name}.output"] = run(layer.eval(), x).detach().contiguous()
         state = {key: tensor.contiguous() for key, tensor in layer.state_dict().items()}
         save_file(state, OUT / f"{name}.safetensors", metadata={"format": "pt"})
     save_file(values, OUT / "values.safetensors")

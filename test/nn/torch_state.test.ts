@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { loadTensors, nn, noGrad, saveTensors } from '../../lib/index.js';
+import { loadTensors, nn, noGrad, saveTensors, Tensor } from '../../lib/index.js';
 import { layerSpecs } from '../../lib/nn/layer_specs/index.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 /** Layers as scripts/reference/make_torch_state_golden.py makes them in PyTorch. */
-const cases: Record<string, nn.Layer> = {
+const cases: Record<string, nn.SequentialLayer> = {
     linear: new nn.Linear(4, 3),
     linear_no_bias: new nn.Linear(4, 3, { bias: false }),
     embedding: new nn.Embedding(5, 3, { paddingIndex: 1 }),
@@ -29,7 +29,20 @@ const cases: Record<string, nn.Layer> = {
         new nn.Dropout(0.5),
         new nn.Linear(36, 3),
     ),
+    lstm: new nn.LSTM(3, 4, { numLayers: 2, bidirectional: true }),
+    gru: new nn.GRU(3, 4, { bias: false, batchFirst: true }),
+    attention: new nn.MultiheadAttention(6, 2),
+    attention_widths: new nn.MultiheadAttention(4, 2, { kdim: 3, vdim: 2 }),
 };
+
+/** The output of a layer, the first of several; attention looks at its queries. */
+function run(layer: nn.SequentialLayer, x: Tensor): Tensor {
+    if (layer instanceof nn.MultiheadAttention)
+        return layer.forward(x, x.slice(-1, 0, layer.kdim), x.slice(-1, 0, layer.vdim))[0];
+    const output = layer.forward(x);
+    return output instanceof Tensor ? output : output[0];
+}
+
 /** Layers that `stateDict()` holds nothing of. */
 const stateless = [
     ...[
@@ -68,7 +81,7 @@ describe("layers' state and PyTorch's state_dict", () => {
             layer.loadStateDict(tensors);
             const { tensors: values } = await loadTensors(join(golden, 'values.safetensors'));
             const expected = values.get(`${name}.output`)!;
-            const output = noGrad(() => layer.eval().forward(values.get(`${name}.input`)!));
+            const output = noGrad(() => run(layer.eval(), values.get(`${name}.input`)!));
             assert.deepEqual(output.shape, expected.shape);
             const away = output.sub(expected).abs().div(expected.abs().add(1)).max().item();
             assert.ok(away < 1e-5, `away by ${away}`);

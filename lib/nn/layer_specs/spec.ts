@@ -1,21 +1,21 @@
 import type { InitOptions } from '../draw.js';
-import type { Layer } from '../module.js';
+import type { Layer, SequentialLayer } from '../module.js';
 import { readFields, type Field, type Json } from '../config_fields.js';
 
 /** How one type of layer is written to JSON and read from it. */
 export interface LayerSpec {
     readonly type: string;
     /** Options of a layer of exactly this class, else null. */
-    write(layer: Layer): Readonly<Record<string, Json>> | null;
+    write(layer: SequentialLayer): Readonly<Record<string, Json>> | null;
     /** Options, checked, in a function that builds the layer, and how many weights and statistics it will have. */
     read(
         value: unknown,
         place: string,
-    ): { readonly elements: number; readonly build: (options: InitOptions) => Layer };
+    ): { readonly elements: number; readonly build: (options: InitOptions) => SequentialLayer };
 }
 
 /** The spec of one class, from its fields and how they become a layer. */
-export function spec<L extends Layer, O extends Readonly<Record<string, Json>>>(rule: {
+export function spec<L extends SequentialLayer, O extends Readonly<Record<string, Json>>>(rule: {
     readonly type: new (...rest: never[]) => L;
     readonly fields: { readonly [K in keyof O]: Field<O[K]> };
     readonly write: (layer: L) => O;

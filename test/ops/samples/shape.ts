@@ -1,4 +1,4 @@
-import { broadcastTo, chunk, ones, split, swapAxes } from '../../../lib/index.js';
+import { broadcastTo, chunk, ones, split, swapAxes, unbind } from '../../../lib/index.js';
 import { moving } from '../moving_row.js';
 import { at, build } from '../nd.js';
 import type { NdArray, OpSample } from '../sample.js';
@@ -141,6 +141,20 @@ export const viewSamples: readonly OpSample[] = [
                 },
             ],
         },
+    ),
+    moving(
+        'unbind',
+        [2, 3, 4],
+        (x) => unbind(x, 1),
+        (x) => build([2, 4], ([i, j]) => at(x, [i, 0, j])),
+        { wrong: [{ call: () => unbind(ones([])), message: /\[unbind\] a 0-d tensor has no dimension/ }] },
+    ),
+    moving(
+        'unbind',
+        [2, 3],
+        (x) => unbind(x, -1)[2],
+        (x) => build([2], ([i]) => at(x, [i, 2])),
+        { title: 'with one slice used' },
     ),
     moving(
         'chunk',
