@@ -13,6 +13,13 @@ export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
 export { CsvHistory, JsonLinesHistory } from './history_files.js';
 export * from './metrics.js';
+export { calibration, type Calibration, type CalibrationBin } from './calibration.js';
+export {
+    precisionRecallCurve,
+    rocCurve,
+    type PrecisionRecallCurve,
+    type RocCurve,
+} from './ranking_metrics.js';
 export { Progress } from './progress.js';
 export { TrackingCallback } from './tracking_callback.js';
 export { Trainer } from './trainer.js';

@@ -1,3 +1,5 @@
+import { requireClass, requireCount, requireRows, requireSameLength } from './metric_checks.js';
+
 /** How per-class figures become one: plain mean, from pooled counts, or mean weighted by the true counts. */
 export type Averaging = 'macro' | 'micro' | 'weighted';
 
@@ -194,30 +196,4 @@ function ratio(above: number, below: number): number {
 
 function sum(values: readonly number[]): number {
     return values.reduce((total, value) => total + value, 0);
-}
-
-function requireSameLength(name: string, a: number, b: number): void {
-    if (a !== b) throw new RangeError(`[${name}] labels and predictions differ in length: ${a} and ${b}`);
-}
-
-function requireRows(name: string, length: number, classes: number): number {
-    requireCount(name, 'classes', classes);
-    if (length % classes !== 0) {
-        throw new RangeError(`[${name}] ${length} scores do not divide into rows of ${classes} classes`);
-    }
-    return length / classes;
-}
-
-function requireCount(name: string, what: string, value: number): void {
-    if (!Number.isSafeInteger(value) || value < 1) {
-        throw new RangeError(`[${name}] ${what} must be a positive integer, got ${value}`);
-    }
-}
-
-function requireClass(name: string, what: string, value: number, index: number, classes: number): number {
-    if (!Number.isInteger(value) || value < 0 || value >= classes) {
-        const range = `an integer from 0 to ${classes - 1}`;
-        throw new RangeError(`[${name}] ${what} ${value} at position ${index} is not ${range}`);
-    }
-    return value;
 }

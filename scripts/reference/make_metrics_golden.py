@@ -54,6 +54,25 @@ def make_case(random, classes, count, used):
     }
 
 
+def make_ranking(random, count, step):
+    """Scores are rounded to `step`, so that several samples share one."""
+    positive = random.integers(0, 2, count)
+    scores = np.round((random.normal(size=count) + positive) / step) * step
+    false_rate, true_rate, thresholds = metrics.roc_curve(positive, scores, drop_intermediate=False)
+    precision, recall, _ = metrics.precision_recall_curve(positive, scores)
+    return {
+        "scores": scores.tolist(),
+        "positive": positive.tolist(),
+        "thresholds": thresholds[1:].tolist(),
+        "falsePositiveRate": false_rate.tolist(),
+        "truePositiveRate": true_rate.tolist(),
+        "area": metrics.roc_auc_score(positive, scores),
+        "precision": precision[-2::-1].tolist(),
+        "recall": recall[-2::-1].tolist(),
+        "averagePrecision": metrics.average_precision_score(positive, scores),
+    }
+
+
 def main():
     warnings.simplefilter("ignore")
     random = np.random.default_rng(7)
@@ -63,8 +82,9 @@ def main():
         make_case(random, 2, 12, np.arange(2)),
         make_case(random, 4, 1, np.array([2])),
     ]
+    rankings = [make_ranking(random, 40, 0.25), make_ranking(random, 30, 1e-6), make_ranking(random, 3, 10)]
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"scikit-learn": sklearn.__version__, "cases": cases}) + "\n")
+    OUT.write_text(json.dumps({"scikit-learn": sklearn.__version__, "cases": cases, "rankings": rankings}) + "\n")
 
 
 if __name__ == "__main__":
