@@ -81,7 +81,8 @@ export class MultiheadAttention extends Module implements ModuleOfSeveral {
     readonly kdim: number;
     readonly vdim: number;
     readonly batchFirst: boolean;
-    private readonly generator: Generator;
+    /** @internal */
+    readonly generator: Generator;
 
     constructor(
         readonly embedDim: number,

@@ -48,7 +48,8 @@ export abstract class Recurrent extends Module {
     readonly batchFirst: boolean;
     readonly dropout: number;
     readonly bidirectional: boolean;
-    private readonly generator: Generator;
+    /** @internal */
+    readonly generator: Generator;
 
     protected constructor(
         readonly inputSize: number,

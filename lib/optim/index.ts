@@ -12,6 +12,11 @@ export {
     type GradScalerState,
     type ScaledStepOptions,
 } from './grad_scaler.js';
+export {
+    ExponentialMovingAverage,
+    type MovingAverageOptions,
+    type MovingAverageState,
+} from './moving_average.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export { SGD, type SGDOptions } from './sgd.js';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions } from './clip.js';

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { DataLoader } from '../data/index.js';
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { native } from '../native/addon.js';
-import { Dropout } from '../nn/dropout.js';
 import { Module } from '../nn/module.js';
-import { defaultGenerator, type Generator, type GeneratorState } from '../ops/generator.js';
+import { defaultGenerator, Generator, type GeneratorState } from '../ops/generator.js';
+import type { MovingAverageState } from '../optim/moving_average.js';
 import type { GradScaler, GradScalerState } from '../optim/grad_scaler.js';
 import { describeValue } from '../support/describe_value.js';
 import type { Callback } from './callback.js';
@@ -64,7 +64,9 @@ interface Stateful {
     loadStateDict(state: unknown): unknown;
 }
 
-type Parts = Pick<TrainerOptions, 'model' | 'optimizer' | 'schedule' | 'precision'> & { scaler?: GradScaler };
+type Parts = Pick<TrainerOptions, 'model' | 'optimizer' | 'schedule' | 'precision' | 'average'> & {
+    scaler?: GradScaler;
+};
 
 /** Saves a fit as it goes, and puts one back where it was saved. */
 export class FitCheckpoints {
@@ -105,7 +107,7 @@ export class FitCheckpoints {
 
     /** Puts model, optimizer and all else back. */
     restore({ path, state }: LoadedCheckpoint): FitState {
-        const { model, optimizer, schedule, scaler } = this.parts;
+        const { model, optimizer, schedule, scaler, average } = this.parts;
         const fit = state.trainer as FitState | undefined;
         if (!fit || !state.model)
             throw new CheckpointError(
@@ -119,6 +121,7 @@ export class FitCheckpoints {
             asStateful(optimizer).loadStateDict(state.optimizer);
             if (schedule && fit.schedule) asStateful(schedule).loadStateDict(fit.schedule);
             if (scaler && fit.scaler) scaler.loadStateDict(fit.scaler);
+            if (average && state.average) average.loadStateDict(state.average as MovingAverageState);
         } catch (cause) {
             const reason = cause instanceof Error ? cause.message : String(cause);
             throw new CheckpointError('mismatch', path, `does not fit this trainer: ${reason}`, { cause });
@@ -175,8 +178,11 @@ export class FitCheckpoints {
     private generators(): Map<string, Generator> {
         const { model } = this.parts;
         const found = new Map([['default', defaultGenerator]]);
-        for (const [path, module] of model instanceof Module ? (model as Module).namedModules() : [])
-            if (module instanceof Dropout) found.set(`module ${path}`, module.generator);
+        for (const [path, module] of model instanceof Module ? (model as Module).namedModules() : []) {
+            // Dropout has one, and so have layers that drop by the way.
+            const { generator } = module as { generator?: unknown };
+            if (generator instanceof Generator) found.set(`module ${path}`, generator);
+        }
         return found;
     }
 
@@ -270,7 +276,7 @@ export class FitCheckpoints {
     }
 
     private stateOf(run: FitRun, epoch: number, progress: EpochProgress | null): Record<string, unknown> {
-        const { model, optimizer, schedule, scaler } = this.parts;
+        const { model, optimizer, schedule, scaler, average } = this.parts;
         const own = this.loaderState();
         const fit: FitState = {
             epoch,
@@ -292,6 +298,7 @@ export class FitCheckpoints {
         return {
             model: model.stateDict(),
             optimizer: asStateful(optimizer).stateDict(),
+            ...(average ? { average: average.stateDict() } : {}),
             callbacks,
             trainer: fit,
         };

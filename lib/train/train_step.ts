@@ -9,6 +9,7 @@ import { CaptureMismatchError } from '../program/validate.js';
 import type { Breather } from '../support/breathe.js';
 import { clipGradNorm } from '../optim/clip.js';
 import type { GradScaler } from '../optim/grad_scaler.js';
+import type { ExponentialMovingAverage } from '../optim/moving_average.js';
 import { Optimizer } from '../optim/optimizer.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -29,6 +30,7 @@ export interface StepParts {
     readonly optimizer: StepOptimizer;
     readonly loss: (outputs: Tensor, targets: Tensor) => Tensor;
     readonly beforeStep?: () => void;
+    readonly average?: ExponentialMovingAverage;
     readonly precision?: Precision;
     /** Scales the loss, and leaves out steps with overflow. */
     readonly scaler?: GradScaler;
@@ -190,6 +192,11 @@ export class TrainStep {
     }
 
     private update(): void {
+        this.updateParameters();
+        this.parts.average?.update();
+    }
+
+    private updateParameters(): void {
         const { optimizer, beforeStep, gradientClip: maxNorm, scaler } = this.parts;
         if (scaler && isOptimizer(optimizer)) {
             if (beforeStep) scaler.unscale_(optimizer);

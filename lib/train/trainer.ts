@@ -148,6 +148,7 @@ export class Trainer {
             throw error;
         } finally {
             this.options.model.eval();
+            this.options.average?.copyTo();
             // What checks of the captured steps have left, op by op: programs have memory of their own.
             if (run.step.execution.mode === 'captured') emptyCache();
             await run.call((callback) => callback.onTrainEnd?.(run.history, run));
@@ -159,12 +160,11 @@ export class Trainer {
         const { epoch, batches, rows, saver, progress } = source;
         const begin = performance.now() - (progress?.seconds ?? 0) * 1000;
         const seconds = (): number => (performance.now() - begin) / 1000;
-        const { model, optimizer, schedule, scheduleInterval } = this.options;
+        const { model, average } = this.options;
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
         model.train();
         run.step.beginEpoch(epoch);
         const steps = new EpochSteps(epoch, run, this.options.scaler);
-        const { totals } = steps;
         if (progress) steps.restore(progress);
         const save = async (): Promise<void> => saver?.afterSteps(run, steps, seconds());
         if (run.hasEnded) {
@@ -182,6 +182,15 @@ export class Trainer {
         }
         await saver?.afterLastSteps(run, steps, seconds());
         if (run.reason === 'interrupted') return;
+        const close = (): Promise<EpochRecord> => this.closeEpoch(steps, run, seconds);
+        const record = await (average ? average.average(close) : close());
+        await saver?.afterEpoch(run, record);
+    }
+
+    /** Validates, makes the record of an epoch and tells the callbacks. */
+    private async closeEpoch(steps: EpochSteps, run: FitRun, seconds: () => number): Promise<EpochRecord> {
+        const { optimizer, schedule, scheduleInterval } = this.options;
+        const { totals, epoch } = steps;
         const validation = run.options.validation ? await this.evaluate(run.options.validation) : undefined;
         const record: EpochRecord = {
             epoch,
@@ -196,7 +205,7 @@ export class Trainer {
         if (scheduleInterval === 'epoch') schedule?.step(validation?.loss ?? totals.loss);
         run.records.push(record);
         await run.call((callback) => callback.onEpochEnd?.(record, run));
-        await saver?.afterEpoch(run, record);
+        return record;
     }
 
     private async runBatches(

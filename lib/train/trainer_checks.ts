@@ -2,6 +2,7 @@ import type { Batch } from '../data/index.js';
 import { describeValue, isPromise } from '../support/describe_value.js';
 import { requireOptionNames, similarName } from '../support/option_names.js';
 import { GradScaler } from '../optim/grad_scaler.js';
+import { ExponentialMovingAverage } from '../optim/moving_average.js';
 import { Optimizer } from '../optim/optimizer.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -12,6 +13,7 @@ const optionNames = [
     'optimizer',
     'loss',
     'schedule',
+    'average',
     'scheduleInterval',
     'beforeStep',
     'capture',
@@ -42,6 +44,7 @@ export function checkTrainerOptions(options: TrainerParts): void {
         optimizer,
         loss,
         schedule,
+        average,
         scheduleInterval = 'epoch',
         beforeStep,
         capture = 'auto',
@@ -56,6 +59,8 @@ export function checkTrainerOptions(options: TrainerParts): void {
     const isLoss = typeof loss === 'function';
     requirePart('loss', loss, isLoss, 'a function (outputs, targets) => Tensor such as nn.crossEntropy');
     requirePart('schedule', schedule, schedule === undefined || hasMethods(schedule, 'step'), 'a schedule');
+    const isAverage = average === undefined || average instanceof ExponentialMovingAverage;
+    requirePart('average', average, isAverage, 'an optim.ExponentialMovingAverage of the model');
     const isInterval = scheduleInterval === 'step' || scheduleInterval === 'epoch';
     requirePart('scheduleInterval', scheduleInterval, isInterval, "'step' or 'epoch'");
     requirePart(

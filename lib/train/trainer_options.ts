@@ -1,4 +1,5 @@
 import type { Batch } from '../data/index.js';
+import type { ExponentialMovingAverage } from '../optim/moving_average.js';
 import type { GradScaler } from '../optim/grad_scaler.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Callback, TrainableModel } from './callback.js';
@@ -26,6 +27,12 @@ export interface TrainerOptions {
     /** Mean loss of a batch from the model's outputs and the targets, e.g. `nn.crossEntropy`. */
     loss: (outputs: Tensor, targets: Tensor) => Tensor;
     schedule?: StepSchedule;
+    /**
+     * An average of the model's weights, updated after each step. Validation, the hooks `onEpochEnd` and so what `Checkpoint`
+     * and `EarlyStopping` keep are of the averaged weights; at the end of a fit the model has them. Checkpoints of a
+     * `CheckpointStore` hold both.
+     */
+    average?: ExponentialMovingAverage;
     /** When the schedule steps. Default: epoch. */
     scheduleInterval?: 'step' | 'epoch';
     /**
