@@ -10,6 +10,7 @@ import { runSuite } from './suite_parts.mjs';
 const ignored = [
     ...['scripts', 'bench', 'cli', 'e2e', 'plot'].map((folder) => `${folder}/**`),
     'io/checkpoint_faults.test.ts',
+    'nn/onnx/**',
 ];
 // Sizes and times are the sanitizer's there, not ours.
 const without = ['stays at its size', 'goes back to the system'];

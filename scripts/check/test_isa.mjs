@@ -9,6 +9,7 @@ const ignored = [
     ...['abi', 'loader', 'workers'].map((name) => `native/${name}.test.ts`),
     'train/checkpoint*.test.ts',
     'tensor/memory.test.ts',
+    'nn/onnx/**',
 ];
 const instructionSets = process.arch === 'x64' ? ['scalar', 'avx2'] : ['scalar'];
 

@@ -2,6 +2,8 @@ import type { Pair } from '../../ops/pair.js';
 import { flag, natural, oneOf, pairOf, size, type Field } from '../config_fields.js';
 import { Conv1d, Conv2d, ConvTranspose2d } from '../conv.js';
 import { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from '../pool.js';
+import * as onnx from '../onnx/convolutions.js';
+import * as pools from '../onnx/poolings.js';
 import { spec, type LayerSpec } from './spec.js';
 
 type PairValue = number | readonly [number, number];
@@ -58,6 +60,7 @@ export const convolutions: readonly LayerSpec[] = [
             new Conv1d(inChannels, outChannels, kernelSize, { ...options, ...init }),
         elements: ({ inChannels, outChannels, kernelSize, groups }) =>
             (inChannels / groups) * outChannels * kernelSize,
+        onnx: onnx.convolution,
     }),
     spec({
         type: Conv2d,
@@ -73,6 +76,7 @@ export const convolutions: readonly LayerSpec[] = [
             new Conv2d(inChannels, outChannels, kernelSize, { ...options, ...init }),
         elements: ({ inChannels, outChannels, kernelSize, groups }) =>
             (inChannels / groups) * outChannels * windowSize(kernelSize),
+        onnx: onnx.convolution,
     }),
     spec({
         type: ConvTranspose2d,
@@ -96,6 +100,7 @@ export const convolutions: readonly LayerSpec[] = [
             new ConvTranspose2d(inChannels, outChannels, kernelSize, { ...options, ...init }),
         elements: ({ inChannels, outChannels, kernelSize, groups }) =>
             inChannels * (outChannels / groups) * windowSize(kernelSize),
+        onnx: onnx.transposedConvolution,
     }),
 ];
 
@@ -111,6 +116,7 @@ export const poolings: readonly LayerSpec[] = [
             ceilMode: options.ceilMode ?? false,
         }),
         build: ({ kernelSize, ...options }) => new MaxPool2d(kernelSize, options),
+        onnx: pools.maxPool,
     }),
     spec({
         type: AvgPool2d,
@@ -129,11 +135,13 @@ export const poolings: readonly LayerSpec[] = [
             countIncludePad: options.countIncludePad ?? true,
         }),
         build: ({ kernelSize, ...options }) => new AvgPool2d(kernelSize, options),
+        onnx: pools.avgPool,
     }),
     spec({
         type: AdaptiveAvgPool2d,
         fields: { outputSize: places },
         write: ({ outputSize }) => ({ outputSize: pairValue(outputSize) }),
         build: ({ outputSize }) => new AdaptiveAvgPool2d(outputSize),
+        onnx: pools.adaptiveAvgPool,
     }),
 ];

@@ -2,6 +2,7 @@ import { sizeOf } from '../../tensor/shape.js';
 import { BatchNorm1d, BatchNorm2d, type BatchNorm, type BatchNormLayerOptions } from '../batch_norm.js';
 import { flag, listOf, number, optional, size } from '../config_fields.js';
 import { GroupNorm, LayerNorm } from '../norm.js';
+import * as onnx from '../onnx/norms.js';
 import { spec, type LayerSpec } from './spec.js';
 
 function batchNormSpec(type: new (features: number, options: BatchNormLayerOptions) => BatchNorm): LayerSpec {
@@ -24,6 +25,7 @@ function batchNormSpec(type: new (features: number, options: BatchNormLayerOptio
         build: ({ numFeatures, ...options }) => new type(numFeatures, options),
         elements: ({ numFeatures, affine, trackRunningStats }) =>
             numFeatures * ((affine ? 2 : 0) + (trackRunningStats ? 2 : 0)),
+        onnx: onnx.batchNorm,
     });
 }
 
@@ -42,6 +44,7 @@ export const normalizations: readonly LayerSpec[] = [
         build: ({ normalizedShape, ...options }) => new LayerNorm(normalizedShape, options),
         elements: ({ normalizedShape, elementwiseAffine }) =>
             elementwiseAffine ? sizeOf(normalizedShape) : 0,
+        onnx: onnx.layerNorm,
     }),
     spec({
         type: GroupNorm,
@@ -54,5 +57,6 @@ export const normalizations: readonly LayerSpec[] = [
         }),
         build: ({ numGroups, numChannels, ...options }) => new GroupNorm(numGroups, numChannels, options),
         elements: ({ numChannels, affine }) => (affine ? 2 * numChannels : 0),
+        onnx: onnx.groupNorm,
     }),
 ];

@@ -3,6 +3,8 @@ import { flag, number, size } from '../config_fields.js';
 import { GRU } from '../gru.js';
 import { LSTM } from '../lstm.js';
 import type { InitOptions } from '../draw.js';
+import type { OnnxRule } from '../onnx/graph.js';
+import * as onnx from '../onnx/sequences.js';
 import type { RecurrentOptions } from '../recurrent.js';
 import { spec, type LayerSpec } from './spec.js';
 
@@ -11,7 +13,11 @@ interface RecurrentClass<L> {
     readonly name: string;
 }
 
-function recurrentSpec<L extends LSTM | GRU>(type: RecurrentClass<L>, gates: number): LayerSpec {
+function recurrentSpec<L extends LSTM | GRU>(
+    type: RecurrentClass<L>,
+    gates: number,
+    onnx: OnnxRule<LSTM | GRU>,
+): LayerSpec {
     return spec({
         type,
         fields: {
@@ -34,12 +40,13 @@ function recurrentSpec<L extends LSTM | GRU>(type: RecurrentClass<L>, gates: num
             const perRow = widths + numLayers * (hiddenSize + (bias ? 2 : 0));
             return directions * gates * hiddenSize * perRow;
         },
+        onnx,
     });
 }
 
 export const sequences: readonly LayerSpec[] = [
-    recurrentSpec(LSTM, 4),
-    recurrentSpec(GRU, 3),
+    recurrentSpec(LSTM, 4, onnx.lstm),
+    recurrentSpec(GRU, 3, onnx.gru),
     spec({
         type: MultiheadAttention,
         fields: {
@@ -58,5 +65,6 @@ export const sequences: readonly LayerSpec[] = [
             new MultiheadAttention(embedDim, numHeads, { ...options, ...init }),
         elements: ({ embedDim, kdim, vdim, bias }) =>
             embedDim * (2 * embedDim + kdim + vdim) + (bias ? 4 * embedDim : 0),
+        onnx: onnx.selfAttention,
     }),
 ];

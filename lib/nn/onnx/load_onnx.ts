@@ -1,0 +1,88 @@
+import { decodeOnnx, type OnnxContent } from '../../io/onnx/decode_onnx.js';
+import { OnnxError } from '../../io/onnx/onnx_error.js';
+import { loadWire } from '../../io/onnx/wire.js';
+import { readWholeFile } from '../../io/read_whole_file.js';
+import { decodeSafetensors, type SafetensorsEntry } from '../../io/safetensors.js';
+import type { Device } from '../../tensor/device.js';
+import { fromStorage, type Tensor } from '../../tensor/tensor.js';
+import { requireLoadOptions, type LoadOptions } from '../../tensor/tensor_file.js';
+import { fromConfig } from '../config.js';
+import type { Sequential } from '../containers.js';
+import type { SavedModel } from '../model_file.js';
+import { parseHeaderJson, readModelInfo } from '../model_info.js';
+import { onnxKeys } from './onnx_keys.js';
+
+/** Protocol Buffers allow no more. */
+const maxBytes = 2 ** 31;
+
+/**
+ * Loads a model that `exportOnnx` wrote, from a file that may come from anyone: nothing in it is run, and no layer is made that its
+ * weights do not fill. ONNX files of other programs hold operators, not layers, and are refused; run those with ONNX Runtime.
+ *
+ * @throws OnnxError where the file is missing, damaged, or not of `exportOnnx`; TypeError for other options, CudaError or RangeError
+ * for a device that is not there.
+ * @example
+ * ```ts
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
+ * import { nn, ones } from 'nativegrad';
+ * const path = join(tmpdir(), 'copy.onnx');
+ * await nn.exportOnnx(new nn.Sequential(new nn.Linear(4, 2)), path, { info: { inputShape: [4] } });
+ * const { model, info } = await nn.loadOnnx(path);
+ * console.log(model.forward(ones([3, 4])).shape, info.inputShape); // [3, 2] [4]
+ * ```
+ */
+export async function loadOnnx(path: string, options: LoadOptions = {}): Promise<SavedModel> {
+    requireLoadOptions('loadOnnx', options);
+    const bytes = await readWholeFile(
+        path,
+        maxBytes,
+        (reason, cause) => new OnnxError(`${path}: ${reason}`, { cause }),
+    );
+    const content = decodeOnnx(bytes, path, await loadWire());
+    const architecture = content.metadata.get(onnxKeys.architecture);
+    if (architecture === undefined)
+        throw new OnnxError(
+            `${path}: this ONNX file was not exported by nativegrad: it holds no ${onnxKeys.architecture} in its metadata; run it ` +
+                'with ONNX Runtime, or build the layers in your program and fill them with its weights',
+        );
+    try {
+        return readModel(content, architecture, options);
+    } catch (cause) {
+        const text = cause instanceof Error ? cause.message : String(cause);
+        throw new OnnxError(`${path}: ${text}`, { cause });
+    }
+}
+
+function readModel(content: OnnxContent, architecture: string, { device }: LoadOptions): SavedModel {
+    const { metadata, initializers } = content;
+    const unused = Buffer.from(metadata.get(onnxKeys.tensors) ?? '', 'base64');
+    const others = unused.length > 0 ? decodeSafetensors(new Uint8Array(unused)).entries : [];
+    const entries = [...initializers.values(), ...others];
+    const held = entries.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const info = readModelInfo(parseHeaderJson(metadata.get(onnxKeys.info) ?? '{}', onnxKeys.info));
+    const config = parseHeaderJson(architecture, onnxKeys.architecture);
+    const model = fromConfig(config, { maxElements: held });
+    if (device !== undefined) model.to(device);
+    fill(model, entries, device);
+    return { model: model.eval(), info };
+}
+
+/** A layer at several places has its weights in the file once, under the first of its names. */
+function fill(model: Sequential, entries: readonly SafetensorsEntry[], device: Device | undefined): void {
+    const names = [...model.namedParameters(), ...model.namedBuffers()].map(([name]) => name);
+    const given = new Set(entries.map(({ name }) => name));
+    const missing = names.filter((name) => !given.has(name));
+    if (missing.length > 0)
+        throw new Error(`its weights do not fit its layers; missing: ${missing.join(', ')}`);
+    const tensors = new Map<string, Tensor>();
+    try {
+        for (const { name, dtype, shape, data } of entries)
+            tensors.set(name, fromStorage(data, shape, dtype, device));
+        const { unexpected } = model.loadStateDict(tensors, { strict: false });
+        if (unexpected.length > 0)
+            throw new Error(`its weights do not fit its layers; unexpected: ${unexpected.join(', ')}`);
+    } finally {
+        for (const tensor of tensors.values()) tensor.dispose();
+    }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { manualSeed, nn, noGrad, type Tensor } from '../../../lib/index.js';
+import { useTemporaryFolder } from '../../support/temporary_folder.js';
+import { onnxCases } from './onnx_cases.js';
+
+describe('ONNX files', () => {
+    const folder = useTemporaryFolder();
+    const at = (name: string): string => join(folder(), name);
+    const refuses = (action: () => Promise<unknown>, message: RegExp): Promise<void> =>
+        assert.rejects(action, (error) => {
+            assert.ok(error instanceof nn.OnnxError, String(error));
+            assert.match(error.message, message);
+            return true;
+        });
+
+    it('bring every Sequential back with the same bits, statistics and counts', async () => {
+        manualSeed(5);
+        for (const { name, model, shape, input } of onnxCases()) {
+            if (!(model instanceof nn.Sequential)) continue;
+            const x = input([3, ...shape]);
+            noGrad(() => model.train().forward(x));
+            await nn.exportOnnx(model, at('m.onnx'), { inputShape: shape, dtype: x.dtype });
+            assert.ok(model.training, 'the mode is as it was');
+            const { model: copy, info } = await nn.loadOnnx(at('m.onnx'));
+            assert.deepEqual(info, { inputShape: shape });
+            assert.deepEqual([...copy.stateDict().keys()], [...model.stateDict().keys()], name);
+            for (const [key, own] of model.stateDict())
+                assert.deepEqual(copy.stateDict().get(key)?.toArray(), own.toArray(), `${name}: ${key}`);
+            const y = noGrad(() => model.eval().forward(x));
+            assert.deepEqual(noGrad(() => copy.forward(x)).toArray(), y.toArray(), name);
+        }
+    });
+
+    it('carry the info, and are the same bytes for the same model', async () => {
+        const model = new nn.Sequential(new nn.Linear(4, 2), new nn.BatchNorm1d(2));
+        const info = { inputShape: [4], classNames: ['cat', 'dog'], loss: 'cce', extra: { note: 'ü' } };
+        await nn.exportOnnx(model, at('a.onnx'), { info });
+        await nn.exportOnnx(model, at('b.onnx'), { info });
+        assert.deepEqual(readFileSync(at('a.onnx')), readFileSync(at('b.onnx')));
+        assert.deepEqual((await nn.loadOnnx(at('a.onnx'))).info, info);
+    });
+
+    it('are not written for what ONNX cannot hold, naming the module', async () => {
+        class Residual extends nn.Module {
+            readonly body = new nn.Linear(4, 4);
+            forward(x: Tensor): Tensor {
+                return this.body.forward(x).add(x);
+            }
+        }
+        class Line extends nn.Linear {}
+        const write = (model: nn.SequentialLayer, options: nn.ExportOnnxOptions = { inputShape: [4] }) =>
+            nn.exportOnnx(model, at('x.onnx'), options);
+        const inside = new nn.Sequential(new nn.Linear(4, 4), new nn.Sequential(new Residual()));
+        await refuses(() => write(inside), /Residual '1\.0' has a forward of its own.*loadStateDict/);
+        await refuses(() => write(new Line(4, 4)), /Line has a forward of its own/);
+        const hooked = new nn.Sequential(new nn.Linear(4, 4));
+        const remove = hooked.at(0).registerForwardHook(() => undefined);
+        await refuses(() => write(hooked), /Linear '0' has hooks/);
+        remove();
+        await write(hooked);
+        await refuses(
+            () => write(new nn.Linear(4, 2).to('bfloat16')),
+            /got bfloat16; use model\.to\('float32'\)/,
+        );
+        await refuses(
+            () => write(new nn.Linear(4, 2), { inputShape: [4], dtype: 'float64' }),
+            /float64, float32/,
+        );
+        await refuses(
+            () => write(new nn.Sequential(new nn.Linear(4, 2)), { inputShape: [5] }),
+            /Linear '0': expected \[\*, 4\].*inputShape is the shape of one input, without the batch/,
+        );
+        await refuses(
+            () => write(new nn.Conv1d(2, 2, 1), { inputShape: [7] }),
+            /Conv1d: expected \[N, 2, L\].*the batch, which was 3/,
+        );
+        await assert.rejects(write(new nn.Linear(4, 2), {}), /inputShape is missing/);
+        await assert.rejects(write(new nn.Linear(4, 2), { inputShape: [0] }), /must not hold 0/);
+        await assert.rejects(
+            write(new nn.Linear(4, 2), { inputShape: [4], inputName: 'weight' }),
+            /inputName and outputName must be two texts that no parameter has/,
+        );
+        const wrong = { inputShape: [4], opset: 18 };
+        await assert.rejects(write(new nn.Linear(4, 2), wrong), /\[exportOnnx\].*opset/);
+    });
+
+    it('of other programs, damaged or of another kind are refused with the reason', async () => {
+        await nn.exportOnnx(new nn.Sequential(new nn.Linear(4, 2)), at('a.onnx'), { inputShape: [4] });
+        await nn.exportOnnx(new nn.Linear(4, 2), at('layer.onnx'), { inputShape: [4] });
+        const load = (name: string) => () => nn.loadOnnx(at(name));
+        await refuses(load('layer.onnx'), /layer\.onnx: this ONNX file was not exported by nativegrad: /);
+        await refuses(load('none.onnx'), /none\.onnx: no such file/);
+        await refuses(() => nn.loadOnnx(folder()), /is a folder/);
+        writeFileSync(at('b.onnx'), '');
+        await refuses(load('b.onnx'), /is empty/);
+        writeFileSync(at('b.onnx'), '\x89PNG\r\n\x1a\n', 'latin1');
+        await refuses(load('b.onnx'), /is a PNG image, expected an ONNX file/);
+        const bytes = readFileSync(at('a.onnx'));
+        for (let length = 0; length < bytes.length; length++) {
+            writeFileSync(at('b.onnx'), bytes.subarray(0, length));
+            await refuses(load('b.onnx'), /b\.onnx: /);
+        }
+        const text = bytes.toString('latin1');
+        writeFileSync(at('b.onnx'), text.replace('"outFeatures":2', '"outFeatures":9'), 'latin1');
+        await refuses(load('b.onnx'), /the layers take 36 weights, at most 10 are allowed/);
+        writeFileSync(at('b.onnx'), text.replaceAll('weight', 'wright'), 'latin1');
+        await refuses(load('b.onnx'), /missing: 0\.weight/);
+    });
+});
