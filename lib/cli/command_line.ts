@@ -95,7 +95,10 @@ function addCommand(program: Command, name: CommandName): Command {
     for (const [key, flag] of Object.entries(FLAG_TABLES[name])) {
         const value = flag.placeholder === undefined ? '' : ` ${flag.placeholder}`;
         const suffix = flag.defaultText === undefined ? '' : ` (default: ${flag.defaultText})`;
-        command.addOption(new Option(flagName(key) + value, flag.description + suffix));
+        const option = new Option(flagName(key) + value, flag.description + suffix);
+        const join = (text: string, before: unknown): string =>
+            typeof before === 'string' ? `${before},${text}` : text;
+        command.addOption(flag.repeats ? option.argParser(join) : option);
     }
     return command;
 }

@@ -10,6 +10,7 @@ import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { evaluationResult, evaluationTable } from './results.js';
 import type { Streams } from './streams.js';
+import { trackEvaluation } from './track_evaluation.js';
 import { crowdWarning } from './threads.js';
 
 /** Evaluates a model file on the test set; everything about the model comes from the file. */
@@ -21,7 +22,7 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     const crowd = crowdWarning(config.threads);
     if (crowd !== undefined) err.write(`nativegrad: warning: ${crowd}\n`);
     const { model, range, classNames, loss, broken } = await loadDigitModel(config.modelPath);
-    const { digits, attribution } = await readDigits(config.data, log, (options) =>
+    const { digits, attribution, folder } = await readDigits(config.data, log, (options) =>
         readMnistSplit('test', options),
     );
     log.write(`${attribution}\n`);
@@ -32,6 +33,7 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     const loader = new DataLoader(digitDataset(digits, range).to(device), { batchSize: config.batchSize });
     const score = await scoreClassifier(model, loader, classifierLoss(loss), classNames.length);
     const result = { ...evaluationResult(score, classNames), device, model_path: config.modelPath };
+    await trackEvaluation(raw, config, device, { digits, source: folder }, result, err);
     out.write(config.json ? `${JSON.stringify(result)}\n` : `\n${evaluationTable(result)}`);
     return EXIT.done;
 }

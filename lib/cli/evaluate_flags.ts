@@ -1,5 +1,6 @@
-import { deviceFlag, integerFlag, pathFlag, readFlags, switchFlag } from './flags.js';
+import { deviceFlag, integerFlag, nameFlag, pathFlag, readFlags, switchFlag } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
+import { TRACKING_FLAGS } from './tracking_flags.js';
 import { UsageError } from './usage_error.js';
 
 /** Every flag of `evaluate`; the order is that of the help. */
@@ -20,6 +21,8 @@ export const EVALUATE_FLAGS = {
         max: 1024,
     }),
     device: deviceFlag(),
+    ...TRACKING_FLAGS,
+    runName: nameFlag('name of the tracked evaluation (default: evaluate with date and time)', undefined),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 

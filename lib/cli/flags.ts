@@ -10,6 +10,8 @@ export interface Flag<T> {
     readonly defaultText: string | undefined;
     /** The value where the flag is not given. */
     readonly fallback: T;
+    /** May be given several times; its texts come with commas between. */
+    readonly repeats?: boolean;
     /** Throws a string-carrying {@link UsageError} by way of `reject` where the text is wrong. */
     readonly parse: (text: string, reject: (expected: string) => never) => T;
 }
@@ -183,6 +185,18 @@ export function nameFlag<T>(description: string, fallback: string | T): Flag<str
                 : reject(
                       'a name of letters, digits, ".", "_" and "-", at most 100, starting with a letter or digit',
                   ),
+    };
+}
+
+/** Any text of one line. */
+export function textFlag(description: string, placeholder: string): Flag<string | undefined> {
+    return {
+        placeholder,
+        description,
+        defaultText: undefined,
+        fallback: undefined,
+        parse: (text, reject) =>
+            /^[^\p{Cc}]{1,250}$/u.test(text) && text.trim() !== '' ? text : reject('a text of one line'),
     };
 }
 

@@ -1,6 +1,7 @@
 import { DataFileError } from '../data/data_file_error.js';
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { FileWriteError } from '../io/file_write_error.js';
+import { FolderLockedError } from '../io/folder_lock.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
 import { ModelFileError } from '../nn/model_file_error.js';
@@ -62,6 +63,7 @@ function isUsers(error: Error): boolean {
         SafetensorsError,
         ModelFileError,
         FileWriteError,
+        FolderLockedError,
     ];
     return kinds.some((kind) => error instanceof kind) || 'syscall' in error;
 }

@@ -1,9 +1,11 @@
 import { deviceInfo } from '../cuda.js';
 import { DataLoader, digitDataset, randomSplit, readMnist } from '../data/index.js';
-import type { DigitSet, Subset, TensorDataset } from '../data/index.js';
+import type { DigitSet, MnistData, Subset, TensorDataset } from '../data/index.js';
 import { saveModel } from '../nn/model_file.js';
 import { setThreads, threads } from '../system.js';
 import type { Device } from '../tensor/device.js';
+import type { RunStatus } from '../track/records.js';
+import { TrackingCallback } from '../train/tracking_callback.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
@@ -19,7 +21,7 @@ import { DivergenceWarning } from './divergence_warning.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { flagName } from './flags.js';
-import { listenForInterrupt } from './interrupt.js';
+import { listenForInterrupt, type Interrupt } from './interrupt.js';
 import { checkMemory } from './memory_need.js';
 import { packageVersion } from './package_version.js';
 import { chooseSamples, writePictures } from './pictures.js';
@@ -31,6 +33,7 @@ import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
 import { crowdWarning } from './threads.js';
+import { commandText, experimentOf, TrackedRun } from './tracked_run.js';
 import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
@@ -62,9 +65,38 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
 
+    const tracked = await startTracking(raw, config, folder, device, warn);
+    const plan = { config, folder, data, device, training, trainingSet, validation, interrupt, tracked };
+    const code = await tracked.during(() => trainAndScore(plan, { out, err }, warn));
+    interrupt.release();
+    return code;
+}
+
+/** What a run works with once everything is read and made. */
+interface Plan {
+    readonly config: TrainConfig;
+    readonly folder: RunFolder;
+    readonly data: MnistData;
+    readonly device: Device;
+    readonly training: Training;
+    readonly trainingSet: Subset;
+    readonly validation: Subset | undefined;
+    readonly interrupt: Interrupt;
+    readonly tracked: TrackedRun;
+}
+
+async function trainAndScore(
+    { config, folder, data, device, training, trainingSet, validation, interrupt, tracked }: Plan,
+    { out, err }: Streams,
+    warn: (text: string) => void,
+): Promise<{ result: number; status: RunStatus }> {
+    const log = config.json ? err : out;
+    tracked.logDigits(data.train, data.folder, 'training');
+    tracked.logDigits(data.test, data.folder, 'test');
     const begin = performance.now();
     const callbacks = [
         new JsonLinesHistory(folder.file('history.jsonl')),
+        new TrackingCallback(tracked.run, { samplesPerEpoch: trainingSet.length }),
         new Progress(log),
         new DivergenceWarning(config, warn),
     ];
@@ -101,9 +133,28 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
             `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
         );
     await drawPictures(folder, config, data.test, history, score, warn);
-    interrupt.release();
-    if (history.stopReason === 'diverged') return EXIT.failed;
-    return interrupt.exitCode ?? EXIT.done;
+    await tracked.logResults(result, history.epochs.length);
+    if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
+    const isCut = history.stopReason === 'interrupted';
+    return { result: interrupt.exitCode ?? EXIT.done, status: isCut ? 'KILLED' : 'FINISHED' };
+}
+
+function startTracking(
+    raw: RawFlags,
+    config: TrainConfig,
+    folder: RunFolder,
+    device: Device,
+    warn: (text: string) => void,
+): Promise<TrackedRun> {
+    return TrackedRun.start({
+        config,
+        folder: folder.path,
+        experiment: experimentOf(config, process.env),
+        command: commandText('train', raw),
+        device,
+        params: configForFile(config, device),
+        warn,
+    });
 }
 
 function split(

@@ -12,6 +12,7 @@ import {
     switchFlag,
 } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
+import { TRACKING_FLAGS } from './tracking_flags.js';
 import { UsageError } from './usage_error.js';
 
 const RATE = { min: 0, max: 1, belowMax: true };
@@ -100,6 +101,7 @@ export const TRAIN_FLAGS = {
         '<auto|dir>',
         undefined,
     ),
+    ...TRACKING_FLAGS,
     modelName: nameFlag('name of the model file, without .safetensors', 'model'),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;

@@ -5,13 +5,18 @@ const NAME = /^[\p{L}\p{N}_\-. :/]+$/u;
 const MOST_LETTERS = 250;
 
 /** A name as MLflow takes it, too: some of its servers refuse a whole request for one bad name. */
-export function requireName(op: string, what: string, name: unknown): asserts name is string {
-    const isPath =
+export function isName(name: unknown): name is string {
+    return (
         typeof name === 'string' &&
         NAME.test(name) &&
         name.length <= MOST_LETTERS &&
-        name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-    if (isPath) return;
+        name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+    );
+}
+
+/** Throws where `name` is none. */
+export function requireName(op: string, what: string, name: unknown): asserts name is string {
+    if (isName(name)) return;
     const expected = `letters, digits, "_", "-", ".", ":", spaces and "/" between parts, at most ${MOST_LETTERS}`;
     throw new TypeError(`[${op}] ${what} must be a name of ${expected}, got ${describeValue(name)}`);
 }

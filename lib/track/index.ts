@@ -10,3 +10,5 @@ export type {
 export { readRun, type MetricPoint, type RunRecord } from './read_run.js';
 export { Run, startRun, type RunOptions, type RunReport } from './run.js';
 export type { Sink, SinkContext, SinkMaker } from './sink.js';
+export { sourceTags } from './source_tags.js';
+export { logSystemMetrics, type GpuMemory, type SystemMetricsOptions } from './system_metrics.js';

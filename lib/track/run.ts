@@ -22,7 +22,7 @@ export interface RunOptions {
     /** Places beside the folder that get the same. */
     readonly sinks?: readonly SinkMaker[];
     /** The run that this one is a part of. */
-    readonly parent?: Run;
+    readonly parent?: { readonly id: string };
     /** Told in a sentence what went wrong outside (disk full, server gone), once each. The run goes on. */
     readonly onProblem?: (text: string) => void;
 }
@@ -82,6 +82,11 @@ export class Run {
     /** 32 hexadecimal digits that this run keeps. */
     get id(): string {
         return this.start.id;
+    }
+
+    /** Milliseconds since 1970, of its first start. */
+    get startTime(): number {
+        return this.start.time;
     }
 
     get name(): string {
@@ -174,6 +179,20 @@ export class Run {
             const name = relative(folder, file).split(sep).join('/');
             await this.logArtifact(file, path === undefined ? name : `${path}/${name}`);
         }
+    }
+
+    /**
+     * Names a file among the run's artifacts as the next version of a registered model, where a server keeps such a list. The
+     * `alias` moves to this version.
+     *
+     * @throws {TypeError} for a name or path that cannot be one.
+     */
+    registerModel(name: string, artifact: string, { alias }: { alias?: string } = {}): void {
+        requireName('registerModel', 'name', name);
+        requireName('registerModel', 'artifact', artifact);
+        if (alias !== undefined) requireName('registerModel', 'alias', alias);
+        const model = { name, artifact, ...(alias === undefined ? {} : { alias }) };
+        this.write({ type: 'model', time: Date.now(), model });
     }
 
     /** Starts a run that is a part of this one, in a folder inside unless another is named. */

@@ -21,7 +21,7 @@ export {
     type RocCurve,
 } from './ranking_metrics.js';
 export { Progress } from './progress.js';
-export { TrackingCallback } from './tracking_callback.js';
+export { TrackingCallback, type TrackingOptions } from './tracking_callback.js';
 export { Trainer } from './trainer.js';
 export type { Batches, Evaluation, FitOptions, StepOptimizer, TrainerOptions } from './trainer_options.js';
 export {

@@ -74,6 +74,9 @@ describe('command line', () => {
             checkpointEvery: undefined,
             keepCheckpoints: 2,
             resume: undefined,
+            tracking: [],
+            experiment: undefined,
+            tags: {},
             modelName: 'model',
             json: false,
         });
@@ -122,6 +125,8 @@ describe('command line', () => {
             momentum: '0.5',
             validationSplit: '0.5',
             weightDecay: '0.5',
+            tracking: 'local',
+            tags: 'a=1,b=2',
         };
         for (const [key, flag] of Object.entries(TRAIN_FLAGS)) {
             const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -157,6 +162,10 @@ describe('command line', () => {
         ['--dropout=0.5', /unknown option '--dropout=0.5' \(Did you mean --dropout_rate\?\)/],
         ['--sed 1', /\(Did you mean --seed\?\)/],
         ['--name x', /\(Did you mean --experiment_name or --run_name or --model_name\?\)/],
+        ['--tags x', /--tags expects name=value, like team=vision, got "x"/],
+        ['--tags ../a=1', /--tags expects name=value/],
+        ['--tracking wandb', /--tracking expects some of local.*, got "wandb"/],
+        ['--experiment=', /--experiment expects a text of one line/],
         ['--zebra 1', /unknown option '--zebra'$/],
         ['-e 1', /unknown option '-e'$/],
         ['--epochs', /^--epochs needs a value$/],

@@ -21,6 +21,7 @@ const RUN_FILES = [
     'model.safetensors',
     'samples.png',
     'samples.svg',
+    'tracking.jsonl',
 ];
 
 interface TrainOutput {

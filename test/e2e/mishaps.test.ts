@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readRun } from '../../lib/track/index.js';
 import { writeSmallMnist } from '../support/small_mnist.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 import { TrainProcess } from '../support/train_process.js';
@@ -35,7 +36,7 @@ describe('training under mishaps', function () {
     /** The run wrote everything, and nothing but that. */
     function assertWholeRun(): void {
         const names = readdirSync(runFolder());
-        assert.equal(names.length, 10, names.join());
+        assert.equal(names.length, 11, names.join());
         assert.ok(names.includes('model.safetensors') && names.includes('metrics.json'));
     }
 
@@ -130,7 +131,8 @@ describe('training under mishaps', function () {
         assert.equal(code, 2, stderr);
         assert.match(stdout, /epoch 2\/2/);
         assertOneLine(stderr, /^nativegrad: cannot write .*model\.safetensors: EFBIG/);
-        assert.deepEqual(readdirSync(runFolder()).sort(), ['config.json', 'history.jsonl']);
+        assert.deepEqual(readdirSync(runFolder()).sort(), ['config.json', 'history.jsonl', 'tracking.jsonl']);
+        assert.equal((await readRun(runFolder()))?.status, 'FAILED');
     });
 
     it('warns of a loss that explodes, and goes on', async () => {

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { memoryInfo } from '../cuda.js';
+import type { DigitSet } from '../data/index.js';
+import type { Device } from '../tensor/device.js';
+import { readRun } from '../track/read_run.js';
+import type { RunStatus } from '../track/records.js';
+import { startRun } from '../track/run.js';
+import type { Run, RunOptions } from '../track/run.js';
+import { sourceTags } from '../track/source_tags.js';
+import { logSystemMetrics } from '../track/system_metrics.js';
+import { flagName } from './flags.js';
+import type { RawFlags } from './flags.js';
+import { packageVersion } from './package_version.js';
+import type { TrackingConfig } from './tracking_flags.js';
+
+const END_WAIT_MS = 5000;
+const FAILED_WAIT_MS = 1000;
+
+/** What a command's run begins with. */
+export interface TrackedRunOptions extends Pick<RunOptions, 'folder' | 'name' | 'parent' | 'sinks'> {
+    readonly config: TrackingConfig;
+    readonly experiment: string;
+    readonly command: string;
+    readonly device: Device;
+    /** Null for what is not given. */
+    readonly params: Readonly<Record<string, unknown>>;
+    readonly warn: (text: string) => void;
+}
+
+/** The run that a command notes what it does in, from its start to its end. */
+export class TrackedRun {
+    private constructor(
+        readonly run: Run,
+        private readonly stopSampling: () => void,
+        private readonly warn: (text: string) => void,
+    ) {}
+
+    /** @throws {FolderLockedError} where another process writes the folder; {FileWriteError} where it cannot be written. */
+    static async start(options: TrackedRunOptions): Promise<TrackedRun> {
+        const { config, command, device, params, warn, folder, experiment, name, parent, sinks } = options;
+        const run = await startRun({
+            folder,
+            experiment,
+            ...(name === undefined ? {} : { name }),
+            ...(parent === undefined ? {} : { parent }),
+            ...(sinks === undefined ? {} : { sinks }),
+            onProblem: warn,
+        });
+        run.setTags({
+            ...sourceTags(),
+            'nativegrad.version': packageVersion(),
+            'nativegrad.command': command,
+            ...config.tags,
+        });
+        run.logParams(paramsOf(params));
+        const gpuMemory = device === 'cpu' ? {} : { gpuMemory: () => [gpuMemoryOf(device)] };
+        return new TrackedRun(run, logSystemMetrics(run, gpuMemory), warn);
+    }
+
+    /** Runs what belongs to the run, which ends as `body` says, or FAILED where it throws. */
+    async during<Result>(body: () => Promise<{ result: Result; status: RunStatus }>): Promise<Result> {
+        let done: { result: Result; status: RunStatus };
+        try {
+            done = await body();
+        } catch (error) {
+            this.stopSampling();
+            // What went wrong there is what the user must hear of.
+            await this.run.end('FAILED', { waitMs: FAILED_WAIT_MS }).then(
+                ({ pending }) => pending.forEach(this.warn),
+                () => undefined,
+            );
+            throw error;
+        }
+        this.stopSampling();
+        const { pending } = await this.run.end(done.status, { waitMs: END_WAIT_MS });
+        pending.forEach(this.warn);
+        return done.result;
+    }
+
+    /** Keeps the numbers of a result as metrics, and every file that lies in the run's folder itself. */
+    async logResults(result: object, step: number): Promise<void> {
+        const names = ['test_accuracy', 'test_loss', 'macro_f1', 'weighted_f1', 'seconds'];
+        const numbers = Object.entries(result).filter(
+            (entry): entry is [string, number] => names.includes(entry[0]) && typeof entry[1] === 'number',
+        );
+        this.run.logMetrics(
+            Object.fromEntries(
+                numbers.map(([name, value]) => [name === 'seconds' ? 'train_seconds' : name, value]),
+            ),
+            { step },
+        );
+        await this.logFiles();
+    }
+
+    private async logFiles(): Promise<void> {
+        const { folder } = this.run;
+        for (const entry of await readdir(folder, { withFileTypes: true })) {
+            const isOwn = entry.name.startsWith('.') || entry.name.startsWith('tracking.');
+            if (entry.isFile() && !isOwn && !entry.name.startsWith('events.out.tfevents.'))
+                await this.run.logArtifact(join(folder, entry.name));
+        }
+    }
+
+    /** Notes which digits were read, told apart by a hash of them. */
+    logDigits(digits: DigitSet, source: string, context: string): void {
+        const hash = createHash('sha256').update(digits.images).update(digits.labels).digest('hex');
+        this.run.logInput({
+            name: 'digits',
+            digest: hash.slice(0, 16),
+            source,
+            context,
+            profile: { samples: digits.count },
+        });
+    }
+}
+
+/** The experiment that a command's run belongs to. */
+export function experimentOf(
+    { experiment, experimentName }: { experiment: string | undefined; experimentName?: string | undefined },
+    environment: NodeJS.ProcessEnv,
+): string {
+    const named = environment.MLFLOW_EXPERIMENT_NAME;
+    return experiment ?? (named === undefined || named === '' ? (experimentName ?? 'Default') : named);
+}
+
+/** A command with its flags as one line that a shell understands. */
+export function commandText(command: string, raw: RawFlags): string {
+    const words = Object.entries(raw).flatMap(([key, value]) => {
+        if (value === undefined) return [];
+        return value === true ? [flagName(key)] : [flagName(key), quoted(value)];
+    });
+    return ['nativegrad', command, ...words].join(' ');
+}
+
+function quoted(word: string): string {
+    return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** The tracked run whose folder a model file lies in, as parent of its evaluations. */
+export async function trainingRunOf(
+    modelPath: string,
+): Promise<{ id: string; folder: string; experiment: string | undefined } | undefined> {
+    return readRun(dirname(modelPath)).catch(() => undefined);
+}
+
+function gpuMemoryOf(device: Device): { used: number; total: number } {
+    const { freeBytes, totalBytes } = memoryInfo(device);
+    return { used: totalBytes - freeBytes, total: totalBytes };
+}
+
+/** What decides the numbers of a run, not where they go. */
+const OTHER_FLAGS = ['tracking', 'tracking_uri', 'experiment', 'tags', 'json'];
+
+function paramsOf(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const entries = Object.entries(values);
+    return Object.fromEntries(
+        entries.filter(([name, value]) => value !== null && !OTHER_FLAGS.includes(name)),
+    );
+}

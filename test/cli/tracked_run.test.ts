@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { runCommandLine } from '../../lib/cli/program.js';
+import { commandText, experimentOf } from '../../lib/cli/tracked_run.js';
+import { readRun } from '../../lib/track/index.js';
+import type { RunRecord } from '../../lib/track/index.js';
+import { Collector } from '../support/collector.js';
+import { writeSmallMnist } from '../support/small_mnist.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+describe('the run that a command notes', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+
+    beforeEach(() => {
+        mkdirSync(join(folder(), 'data'));
+        writeSmallMnist(join(folder(), 'data'), 640, 100);
+    });
+
+    async function command(...words: string[]): Promise<{ code: number; stderr: string }> {
+        const [out, err] = [new Collector(), new Collector()];
+        const code = await runCommandLine([...words, '--data', join(folder(), 'data')], { out, err });
+        return { code, stderr: err.text };
+    }
+
+    const train = (...words: string[]): ReturnType<typeof command> => {
+        const places = ['--output_dir', join(folder(), 'out'), '--run_name', 'one'];
+        return command('train', ...places, '--hidden_sizes', '8', '--batch_size', '8', ...words);
+    };
+
+    async function read(...path: string[]): Promise<RunRecord> {
+        const found = await readRun(join(folder(), 'out', 'one', ...path));
+        assert.ok(found);
+        return found;
+    }
+
+    it('has parameters, figures of epochs and batches, tags, files and data sets; an evaluation is a part of it', async () => {
+        const flags = [
+            '--epochs',
+            '2',
+            '--tags',
+            'team=a,b,goal=x=y',
+            '--tags',
+            'k=1',
+            '--experiment',
+            'tries',
+        ];
+        const { code, stderr } = await train(...flags);
+        assert.equal(code, 0, stderr);
+        const run = await read();
+        assert.deepEqual([run.status, run.name, run.experiment], ['FINISHED', 'one', 'tries']);
+        assert.equal(run.params.get('hidden_sizes'), '[8]');
+        assert.equal(run.params.get('learning_rate'), '0.001');
+        assert.ok(!run.params.has('tags') && !run.params.has('gradient_clip'));
+        for (const [name, value] of Object.entries({
+            team: 'a,b',
+            goal: 'x=y',
+            k: '1',
+            stop_reason: 'completed',
+        }))
+            assert.equal(run.tags.get(name), value);
+        assert.match(run.tags.get('nativegrad.command') ?? '', /^nativegrad train .*--hidden_sizes 8/);
+        const steps = (name: string): number[] => (run.metrics.get(name) ?? []).map(({ step }) => step);
+        assert.deepEqual(steps('validation_accuracy'), [1, 2]);
+        assert.deepEqual(steps('batch/loss'), [50, 100]);
+        assert.deepEqual(steps('test_accuracy'), [2]);
+        assert.ok(run.metrics.has('system/process_memory_rss_megabytes'));
+        const files = run.artifacts.map(({ path }) => path);
+        for (const name of [
+            'config.json',
+            'history.jsonl',
+            'metrics.json',
+            'model.safetensors',
+            'curves.svg',
+        ])
+            assert.ok(files.includes(name), name);
+        assert.ok(!files.includes('tracking.jsonl'));
+        assert.deepEqual(
+            run.inputs.map(({ context, profile }) => [context, profile?.samples]),
+            [
+                ['training', 640],
+                ['test', 100],
+            ],
+        );
+
+        const model = join(folder(), 'out', 'one', 'model.safetensors');
+        const evaluated = await command('evaluate', '--model_path', model, '--run_name', 'again');
+        assert.deepEqual(evaluated, { code: 0, stderr: '' });
+        const part = await read('runs', 'again');
+        assert.deepEqual([part.parentId, part.experiment, part.status], [run.id, 'tries', 'FINISHED']);
+        assert.equal(
+            part.metrics.get('test_accuracy')?.[0]?.value,
+            run.metrics.get('test_accuracy')?.[0]?.value,
+        );
+        assert.equal(part.inputs[0]?.digest, run.inputs[1]?.digest);
+    });
+
+    it('is FAILED where the training is, and says why it was not made for an evaluation', async () => {
+        const diverging = ['--optimizer', 'sgd', '--momentum', '0.99', '--learning_rate', '1000'];
+        assert.equal((await train('--epochs', '3', ...diverging)).code, 1);
+        const run = await read();
+        assert.equal(run.status, 'FAILED');
+        assert.equal(run.tags.get('stop_reason'), 'diverged');
+        const model = join(folder(), 'out', 'one', 'model.safetensors');
+        mkdirSync(join(folder(), 'out', 'one', 'runs', 'taken'), { recursive: true });
+        const { code, stderr } = await command('evaluate', '--model_path', model, '--run_name', 'taken');
+        assert.equal(code, 0);
+        assert.match(stderr, /warning: the evaluation is not tracked: the run folder .*taken exists already/);
+        assert.deepEqual(readdirSync(join(folder(), 'out', 'one', 'runs')), ['taken']);
+    });
+
+    it('belongs to the experiment of the flag, else of the environment, else of the folder', () => {
+        const environment = { MLFLOW_EXPERIMENT_NAME: 'env' };
+        assert.equal(experimentOf({ experiment: 'flag', experimentName: 'folder' }, environment), 'flag');
+        assert.equal(experimentOf({ experiment: undefined, experimentName: 'folder' }, environment), 'env');
+        assert.equal(experimentOf({ experiment: undefined, experimentName: 'folder' }, {}), 'folder');
+        assert.equal(experimentOf({ experiment: undefined }, { MLFLOW_EXPERIMENT_NAME: '' }), 'Default');
+    });
+
+    it('writes its command as a shell takes it', () => {
+        const raw = { epochs: '2', tags: "it's=a b", json: true, batchSize: undefined } as const;
+        assert.equal(
+            commandText('train', raw),
+            String.raw`nativegrad train --epochs 2 --tags 'it'\''s=a b' --json`,
+        );
+    });
+});
