@@ -9,6 +9,7 @@ export {
     type Sample,
     type TensorDatasetOptions,
 } from './dataset.js';
+export { kFold, type Fold, type FoldOptions } from './folds.js';
 export { decodeIdx, readIdxFile, type IdxArray, type IdxDType, type IdxValues } from './idx.js';
 export { digitDataset, mnist, MNIST_MEAN, MNIST_STD, type MnistDatasets } from './mnist.js';
 export { readMnist, readMnistSplit, type DigitSet, type MnistData } from './mnist_files.js';

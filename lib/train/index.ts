@@ -9,6 +9,14 @@ export {
     type SaveDetails,
 } from './checkpoint_store.js';
 export { CheckpointError, type CheckpointErrorCode } from '../io/checkpoint/checkpoint_error.js';
+export {
+    crossValidate,
+    type CrossValidation,
+    type CrossValidationOptions,
+    type FoldContext,
+    type FoldFigures,
+    type FoldResult,
+} from './cross_validate.js';
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
 export { CsvHistory, JsonLinesHistory } from './history_files.js';
