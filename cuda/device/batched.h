@@ -101,7 +101,8 @@ struct Batched {
         if (notes == nullptr) return run(stream);
         const List list = std::apply([](const auto&... values) { return list_of(values...); }, arguments);
         const char* const bytes = reinterpret_cast<const char*>(&list);
-        notes->list.push_back({&kernel(), grid, {bytes, bytes + sizeof list}, run});
+        notes->list.push_back(
+            {static_name<body>().c_str(), &kernel(), grid, {bytes, bytes + sizeof list}, run});
     }
 };
 

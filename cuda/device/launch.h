@@ -149,7 +149,7 @@ void launch_or_note(void (*of)(Parameters...), const Grid& grid, Stream stream,
     const auto run = [of, grid, arguments](Stream on) {
         with_room([&] { launch_typed<kernel>(of, static_name<kernel>(), grid, on, arguments); });
     };
-    if (!note_alone(stream, run)) run(stream);
+    if (!note_alone(static_name<kernel>().c_str(), stream, run)) run(stream);
 }
 
 }  // namespace detail

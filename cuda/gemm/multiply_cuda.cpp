@@ -347,7 +347,7 @@ bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace
         });
     }
     const cublasLtMatmulAlgo_t& algorithm = plan->algorithms[deterministic ? 0 : *plan->chosen];
-    if (note_alone(stream, [=](Stream on) { multiply(p, a, b, c, workspace, on); })) return true;
+    if (note_alone("cuBLASLt", stream, [=](Stream on) { multiply(p, a, b, c, workspace, on); })) return true;
     with_room([&] { check(start(algorithm), "cublasLtMatmul"); });
     return true;
 }

@@ -1,6 +1,8 @@
 // The functions of graphs that the addon calls. Nothing is thrown across them.
 #include "graph/graph_table.h"
 
+#include <cstdio>
+
 #include "backend/guarded.h"
 #include "graph/joint_graph.h"
 
@@ -58,11 +60,13 @@ int32_t noted(void* graph, ErrorMessage* error) {
     return with_graph(graph, error, [](StepGraph& of) { of.end_notes(); });
 }
 
-int32_t combine(void* const* graphs, int32_t count, void** joint, ErrorMessage* error) {
+int32_t combine(void* const* graphs, int32_t count, void** joint, ErrorMessage* apart, ErrorMessage* error) {
     return with_graph(graphs[0], error, [&](StepGraph&) {
         std::vector<StepGraph*> members;
         for (int32_t i = 0; i < count; ++i) members.push_back(static_cast<StepGraph*>(graphs[i]));
-        *joint = new JointGraph(std::move(members));
+        auto* const made = new JointGraph(std::move(members));
+        *joint = made;
+        std::snprintf(apart->text, sizeof apart->text, "%s", made->apart().c_str());
     });
 }
 

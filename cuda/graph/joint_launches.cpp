@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "backend/error.h"
 
@@ -70,6 +71,19 @@ void JointLaunches::emit(Stream stream) const {
             for (const auto& list : notes_) list[i].alone(stream);
         }
     }
+}
+
+std::string JointLaunches::apart() const {
+    std::map<std::string, int> counts;
+    for (size_t i = 0; i < steps_.size(); ++i) {
+        if (!steps_[i].is_joint) ++counts[notes_.front()[i].name];
+    }
+    std::string text;
+    for (const auto& [name, count] : counts) {
+        text += text.empty() ? "" : ", ";
+        text += count == 1 ? name : std::to_string(count) + " of " + name;
+    }
+    return text;
 }
 
 }  // namespace nativegrad::cuda

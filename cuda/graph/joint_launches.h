@@ -2,6 +2,7 @@
 // launch does it for all.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "graph/graph_memory.h"
@@ -21,6 +22,8 @@ class JointLaunches {
     // Loads the code of what is launched for several models.
     void load() const;
     void emit(Stream stream) const;
+    // What is launched model by model: "softmax_rows<float>, 2 of fill_bytes"; empty where nothing is.
+    std::string apart() const;
 
   private:
     struct Step {

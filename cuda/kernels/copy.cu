@@ -80,7 +80,8 @@ __device__ __forceinline__ void cast_tensors(const CastList<To>& list) {
 
 // x [...] -> out [...] of any dtypes and strides, by way of the compute type of x
 template <class T>
-__global__ void copy_strided(Source x, void* out, DType dtype, StridedAxes<2> axes, int64_t count) {
+__device__ __forceinline__ void copy_strided(const Source& x, void* out, DType dtype,
+                                             const StridedAxes<2>& axes, int64_t count) {
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
         const Offsets<2> at = locate(axes, i);
         store_as(out, dtype, at.of[0], load_as<T>(x, at.of[1]));
@@ -159,8 +160,8 @@ void copy_view(const TensorView& from, const TensorView& out, Stream stream) {
         return;
     }
     with_compute_type(x.dtype, [&](auto type) {
-        launch<copy_strided<decltype(type)>>(elementwise_grid(count), stream, source_of(x), out.data,
-                                             out.dtype, axes, count);
+        launch_batched<copy_strided<decltype(type)>>(elementwise_grid(count), stream, source_of(x), out.data,
+                                                     out.dtype, axes, count);
     });
 }
 

@@ -22,6 +22,7 @@ struct BatchedKernel {
 };
 
 struct LaunchNote {
+    const char* name;             // of the kernel, or of what else is done
     const BatchedKernel* kernel;  // null: there is no form for several models
     Grid grid;
     std::vector<char> arguments;
@@ -45,11 +46,11 @@ class LaunchNotes {
     const Stream stream_;
 };
 
-// Notes work that has no other form than work(stream); false where none is noted.
+// Notes work that has no other form than work(stream); false where none is noted. `name` stays where it is.
 template <class Work>
-bool note_alone(Stream stream, const Work& work) {
+bool note_alone(const char* name, Stream stream, const Work& work) {
     LaunchNotes* const notes = LaunchNotes::of(stream);
-    if (notes != nullptr) notes->list.push_back({nullptr, Grid{1, 1}, {}, work});
+    if (notes != nullptr) notes->list.push_back({name, nullptr, Grid{1, 1}, {}, work});
     return notes != nullptr;
 }
 

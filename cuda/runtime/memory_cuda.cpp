@@ -71,7 +71,7 @@ void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
 }
 
 void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
-    if (note_alone(stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
+    if (note_alone("copy_on_device", stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
     copy(to, from, bytes, cudaMemcpyDeviceToDevice, stream, "copy_on_device");
 }
 
@@ -83,7 +83,7 @@ void copy_between_devices(void* to, int to_device, const void* from, int from_de
 }
 
 void fill_bytes(void* data, int value, size_t bytes, Stream stream) {
-    if (note_alone(stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
+    if (note_alone("fill_bytes", stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
     if (bytes > 0) check(cudaMemsetAsync(data, value, bytes, native(stream.handle)), "fill_bytes");
 }
 

@@ -50,7 +50,7 @@ void copy_to_host(void* host, const void* device, size_t bytes, Stream stream) {
 }
 
 void copy_on_device(void* to, const void* from, size_t bytes, Stream stream) {
-    if (note_alone(stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
+    if (note_alone("copy_on_device", stream, [=](Stream on) { copy_on_device(to, from, bytes, on); })) return;
     std::lock_guard lock(runtime_mutex());
     enter("copy_on_device");
     if (bytes == 0) return;
@@ -78,7 +78,7 @@ void copy_between_devices(void* to, int to_device, const void* from, int from_de
 }
 
 void fill_bytes(void* data, int value, size_t bytes, Stream stream) {
-    if (note_alone(stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
+    if (note_alone("fill_bytes", stream, [=](Stream on) { fill_bytes(data, value, bytes, on); })) return;
     std::lock_guard lock(runtime_mutex());
     enter("fill_bytes");
     if (bytes == 0) return;

@@ -234,7 +234,7 @@ bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace
     if (workspace.bytes > 0 && !sim::may_touch_range(workspace.data, workspace.bytes)) {
         fail("[product] the workspace of %zu bytes is no device memory", workspace.bytes);
     }
-    if (note_alone(stream, [=](Stream on) { multiply(p, a, b, c, workspace, on); })) return true;
+    if (note_alone("cuBLASLt", stream, [=](Stream on) { multiply(p, a, b, c, workspace, on); })) return true;
     sim::submit_work("multiply", stream, "product", [=] {
         for (int64_t i = 0; i < p.batch; ++i) compute_one(p, i, a, b, c);
     });

@@ -74,7 +74,9 @@ struct GraphTable {
     int32_t (*note)(void* graph, ErrorMessage* error);
     int32_t (*noted)(void* graph, ErrorMessage* error);
     // One graph for a step of each of these, which must live while it runs: a launch of all of them is one.
-    int32_t (*combine)(void* const* graphs, int32_t count, void** joint, ErrorMessage* error);
+    // apart: what is launched model by model, empty where nothing is.
+    int32_t (*combine)(void* const* graphs, int32_t count, void** joint, ErrorMessage* apart,
+                       ErrorMessage* error);
     // runs: one of each, with as many steps; not beside others.
     int32_t (*run_joint)(void* joint, const GraphRun* runs, bool (*stop)(const void* owner),
                          const void* owner, int64_t* given, ErrorMessage* error);

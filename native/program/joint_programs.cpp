@@ -9,8 +9,12 @@ JointPrograms::JointPrograms(const std::vector<std::shared_ptr<ProgramGraph>>& m
     : table_(members.front()->table()), members_(members.begin(), members.end()) {
     std::vector<void*> graphs;
     for (const auto& member : members) graphs.push_back(member->handle());
-    ErrorMessage error{};
-    if (table_.combine(graphs.data(), static_cast<int32_t>(graphs.size()), &joint_, &error) == 0) return;
+    ErrorMessage apart{}, error{};
+    const auto count = static_cast<int32_t>(graphs.size());
+    if (table_.combine(graphs.data(), count, &joint_, &apart, &error) == 0) {
+        apart_ = apart.text;
+        return;
+    }
     joint_ = nullptr;
     reason_ = error.text;
 }
@@ -30,6 +34,12 @@ bool JointPrograms::is_of(const std::vector<std::shared_ptr<ProgramGraph>>& memb
         if (members_[i].lock() != members[i]) return false;
     }
     return true;
+}
+
+std::string JointPrograms::execution() const {
+    if (joint_ == nullptr) return "graph beside those of the other models, since " + reason_;
+    const std::string text = "graph of " + std::to_string(members_.size()) + " models";
+    return apart_.empty() ? text : text + ", model by model: " + apart_;
 }
 
 int64_t JointPrograms::run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop) {
@@ -90,11 +100,7 @@ bool Program::start_joint(const std::vector<Part>& parts, const std::atomic<bool
         } catch (const Error& error) {
             joint = std::make_shared<JointPrograms>(members, error.what());
         }
-        const std::string count = std::to_string(parts.size());
-        for (const Part& part : parts)
-            part.program->note_execution(
-                joint->is_ready() ? "graph of " + count + " models"
-                                  : "graph beside those of the other models, since " + joint->reason());
+        for (const Part& part : parts) part.program->note_execution(joint->execution());
     }
     if (!joint->is_ready()) return false;
     std::vector<GraphArguments> arguments;

@@ -22,7 +22,8 @@ class JointPrograms {
     // Whether it is of these, in this order.
     bool is_of(const std::vector<std::shared_ptr<ProgramGraph>>& members) const;
     bool is_ready() const { return joint_ != nullptr; }
-    const std::string& reason() const { return reason_; }
+    // What the statistics say of its programs.
+    std::string execution() const;
     // Throws Error. Returns the number of steps given.
     int64_t run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop);
 
@@ -31,7 +32,7 @@ class JointPrograms {
     // Not owned: one of them may own this.
     std::vector<std::weak_ptr<ProgramGraph>> members_;
     void* joint_ = nullptr;
-    std::string reason_;
+    std::string reason_, apart_;
 };
 
 }  // namespace nativegrad

@@ -27,7 +27,7 @@ __device__ __forceinline__ double pixel_at(const SampleOperands& of, int64_t bas
 
 // out(y, x) = in at the affine image of (y, x), bilinear, zero outside; a lane per pixel
 template <class T>
-__global__ void affine_sample_pixels(SampleOperands of) {
+__device__ __forceinline__ void affine_sample_pixels(const SampleOperands& of) {
     for (int64_t i = grid_thread_index(); i < of.count; i += grid_thread_count()) {
         const int64_t line = i / of.width, column = i - line * of.width;
         const int64_t plane = line / of.height, row = line - plane * of.height;
@@ -79,7 +79,7 @@ void affine_sample(const OpCall& call, const NoParams&, Queue& queue) {
     for (int i = 0; i < 4; ++i) of.x_strides[i] = x.strides[i];
     for (int i = 0; i < 3; ++i) of.map_strides[i] = maps.strides[i];
     with_compute_type(out.dtype, [&](auto type) {
-        launch<affine_sample_pixels<decltype(type)>>(elementwise_grid(count), queue.stream(), of);
+        launch_batched<affine_sample_pixels<decltype(type)>>(elementwise_grid(count), queue.stream(), of);
     });
 }
 

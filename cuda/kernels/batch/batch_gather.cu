@@ -34,7 +34,7 @@ __device__ __forceinline__ void load_sample(const BatchOperands& of, int64_t bas
 
 // A lane per pack of row_pack elements of one sample; an index out of range gives zeros.
 template <class T>
-__global__ void batch_gather_packs(BatchOperands of, FaultReport report) {
+__device__ __forceinline__ void batch_gather_packs(const BatchOperands& of, const FaultReport& report) {
     const int64_t packs = (of.size + row_pack - 1) / row_pack, count = of.batch * packs;
     const T scale = static_cast<T>(of.scale), shift = static_cast<T>(of.shift);
     const bool converts_only = of.scale == 1 && of.shift == 0;
@@ -73,8 +73,8 @@ void batch_gather(const OpCall& call, const BatchGatherParams& params, Queue& qu
         const BatchOperands of{source_of(x),     source_of(index), out.data, out.dtype,
                                index.strides[0], x.shape[0],       size,     batch,
                                params.scale,     params.shift,     packs};
-        launch<batch_gather_packs<T>>(elementwise_grid(batch * ((size + row_pack - 1) / row_pack)),
-                                      queue.stream(), of, queue.fault_report(OpCode::batch_gather));
+        launch_batched<batch_gather_packs<T>>(elementwise_grid(batch * ((size + row_pack - 1) / row_pack)),
+                                              queue.stream(), of, queue.fault_report(OpCode::batch_gather));
     });
 }
 

@@ -24,8 +24,8 @@ struct Depthwise {
 };
 
 // image [N, h, w, C], w [C, 1, kH, kW] -> finish [pixels, C]
-__global__ void __launch_bounds__(depthwise_threads, 2)
-    depthwise_product(Depthwise conv, TensorView w, Finish finish) {
+__device__ __forceinline__ void depthwise_product(const Depthwise& conv, const TensorView& w,
+                                                  const Finish& finish) {
     SharedArena arena;
     const int taps = conv.kernel_rows * conv.kernel_columns;
     float* weights = arena.take<float>(static_cast<size_t>(taps * conv.channels));
@@ -106,8 +106,9 @@ bool convolve_depthwise(const ConvShape& shape, const TensorView& given, bool ba
     conv.kernel_columns = static_cast<int32_t>(shape.kernel_columns);
     constexpr int64_t most_blocks = 1056;  // eight on each of an H100's multiprocessors
     const int64_t blocks = blocks_for(conv.elements, depthwise_threads);
-    launch<depthwise_product>(Grid{blocks < most_blocks ? blocks : most_blocks, depthwise_threads, bytes},
-                              queue.stream(), conv, w, finish);
+    launch_batched<depthwise_product, depthwise_threads, 2>(
+        Grid{blocks < most_blocks ? blocks : most_blocks, depthwise_threads, bytes}, queue.stream(), conv, w,
+        finish);
     return true;
 }
 

@@ -11,8 +11,8 @@ namespace {
 constexpr int join_warps = 8;
 
 // partials [splits, size], size = rows * taps * channels -> dw [rows, channels, kH, kW] of any strides
-__global__ void join_splits(const float* partials, int64_t splits, int64_t size, int64_t taps,
-                            int64_t channels, int64_t kernel_columns, TensorView dw) {
+__device__ __forceinline__ void join_splits(const float* partials, int64_t splits, int64_t size, int64_t taps,
+                                            int64_t channels, int64_t kernel_columns, const TensorView& dw) {
     SharedArena arena;
     float* sums = arena.take<float>(join_warps * warp_size);
     const int64_t at = int64_t{block_index()} * warp_size + lane_index();
@@ -37,7 +37,7 @@ void launch_join(const float* partials, int64_t splits, int64_t rows, int64_t ta
     const int64_t size = rows * taps * channels;
     const Grid grid{blocks_for(size, warp_size), join_warps * warp_size,
                     shared_bytes<float>(join_warps * warp_size)};
-    launch<join_splits>(grid, stream, partials, splits, size, taps, channels, kernel_columns, dw);
+    launch_batched<join_splits>(grid, stream, partials, splits, size, taps, channels, kernel_columns, dw);
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ __device__ __forceinline__ T channel_sum(T value, T* sums) {
 // y [pixels, n] -> partials [parts, 3, n]: count, mean and squares of each part; blocks (channels / 32,
 // parts)
 template <class T>
-__global__ void part_moments(Source y, int64_t pixels, int64_t n, int64_t part_rows, T* partials) {
+__device__ __forceinline__ void part_moments(const Source& y, int64_t pixels, int64_t n, int64_t part_rows,
+                                             T* partials) {
     SharedArena arena;
     T* sums = arena.take<T>(threads);
     const int64_t channel = int64_t{block_index()} * warp_size + lane_index();
@@ -65,8 +66,8 @@ constexpr int join_threads = 128;
 
 // partials [parts, 3, n] -> mean [n], squares [n]; a block per channel
 template <class T>
-__global__ void join_parts_of_channel(const T* partials, int64_t parts, int64_t n, TensorView mean,
-                                      TensorView squares) {
+__device__ __forceinline__ void join_parts_of_channel(const T* partials, int64_t parts, int64_t n,
+                                                      const TensorView& mean, const TensorView& squares) {
     SharedArena arena;
     Moments* all = arena.take<Moments>(join_threads);
     const int64_t channel = block_index();
@@ -95,7 +96,7 @@ template <class T>
 void join_moments(const T* partials, int64_t parts, const TensorView& mean, const TensorView& squares,
                   Stream stream) {
     const Grid grid{mean.shape[0], join_threads, shared_bytes<Moments>(join_threads)};
-    launch<join_parts_of_channel<T>>(grid, stream, partials, parts, mean.shape[0], mean, squares);
+    launch_batched<join_parts_of_channel<T>>(grid, stream, partials, parts, mean.shape[0], mean, squares);
 }
 
 template void join_moments(const float*, int64_t, const TensorView&, const TensorView&, Stream);
@@ -113,8 +114,8 @@ void channel_moments(const TensorView& y, const TensorView& mean, const TensorVi
         const Scratch partials(queue, static_cast<size_t>(3 * parts * n + 1) * sizeof(T));
         if (parts > 0) {
             const Grid grid{{blocks_for(n, warp_size), parts}, threads, shared_bytes<T>(threads)};
-            launch<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n, part_rows,
-                                    partials.as<T>());
+            launch_batched<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n, part_rows,
+                                            partials.as<T>());
         }
         join_moments(partials.as<T>(), parts, mean, squares, queue.stream());
     });

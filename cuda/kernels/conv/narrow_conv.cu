@@ -158,8 +158,8 @@ __device__ __forceinline__ void multiply_narrow(const NarrowConv& conv, const fl
 }
 
 // x [pixels; taps, channels], w [columns, channels, kH, kW] -> finish [pixels, columns]
-__global__ void __launch_bounds__(narrow_threads, 2)
-    narrow_conv(NarrowConv conv, TensorView w, Finish finish, float* partials) {
+__device__ __forceinline__ void narrow_conv(const NarrowConv& conv, const TensorView& w, const Finish& finish,
+                                            float* partials) {
     SharedArena arena;
     const size_t start = arena.mark();
     float* weights = arena.take<float>(static_cast<size_t>(conv.depth * conv.lanes * row_pack));
@@ -218,8 +218,8 @@ __device__ __forceinline__ float sum_of_pixels(float value, int lanes) {
 
 // x, dy [pixels, columns] -> partials [splits, columns, depth], sums [splits, columns] (or null); blocks
 // (splits, parts of the depth)
-__global__ void __launch_bounds__(narrow_threads, 2)
-    narrow_gradient(NarrowConv conv, Source dy, float* partials, float* column_sums) {
+__device__ __forceinline__ void narrow_gradient(const NarrowConv& conv, const Source& dy, float* partials,
+                                                float* column_sums) {
     constexpr int kept = narrow_depth + 1;
     SharedArena arena;
     int* offsets = arena.take<int>(narrow_depth);
@@ -338,13 +338,13 @@ bool convolve_narrow(const ConvShape& shape, const TensorView& x, const TensorVi
     if (static_cast<int64_t>(bytes) > shared_limit_of(queue.ordinal())) return false;
     const int64_t walkers = walkers_over(conv, narrow_resident * processors_of(queue.ordinal()));
     if (moments == nullptr) {
-        launch<narrow_conv>(Grid{walkers, narrow_threads, bytes}, queue.stream(), conv, w, finish,
-                            static_cast<float*>(nullptr));
+        launch_batched<narrow_conv, narrow_threads, 2>(Grid{walkers, narrow_threads, bytes}, queue.stream(),
+                                                       conv, w, finish, static_cast<float*>(nullptr));
         return true;
     }
     const Scratch partials(queue, static_cast<size_t>(walkers * 3 * conv.columns) * sizeof(float));
-    launch<narrow_conv>(Grid{walkers, narrow_threads, bytes}, queue.stream(), conv, w, finish,
-                        partials.as<float>());
+    launch_batched<narrow_conv, narrow_threads, 2>(Grid{walkers, narrow_threads, bytes}, queue.stream(), conv,
+                                                   w, finish, partials.as<float>());
     join_moments(partials.as<float>(), walkers, moments[0], moments[1], queue.stream());
     return true;
 }
@@ -364,8 +364,9 @@ bool sum_taps_narrow(const ConvShape& shape, const TensorView& x, const TensorVi
     const int64_t size = element_count(dw), all = size + shape.out_channels;
     const Scratch partials(queue, static_cast<size_t>(splits * all) * sizeof(float));
     float* sums = db == nullptr ? nullptr : partials.as<float>() + splits * size;
-    launch<narrow_gradient>(Grid{{splits, parts}, narrow_threads, bytes}, queue.stream(), conv, source_of(dy),
-                            partials.as<float>(), sums);
+    launch_batched<narrow_gradient, narrow_threads, 2>(Grid{{splits, parts}, narrow_threads, bytes},
+                                                       queue.stream(), conv, source_of(dy),
+                                                       partials.as<float>(), sums);
     join_gradients(shape, partials.as<float>(), sums, splits, dw, db, queue.stream());
     return true;
 }

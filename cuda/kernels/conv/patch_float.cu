@@ -88,7 +88,7 @@ __device__ __forceinline__ void store_four(const Finish& finish, int64_t at, Pac
 
 // image [pixels; taps, channels] times weights [groups, columns, taps, channels] -> finish [pixels, groups *
 // columns]; blocks (walkers over tiles, column blocks of groups)
-__global__ void __launch_bounds__(float_threads, 3) float_product(FloatProduct product, Finish finish) {
+__device__ __forceinline__ void float_product(const FloatProduct& product, const Finish& finish) {
     const PatchGeometry& geometry = product.geometry;
     const int group = block_index_y() / product.column_blocks;
     const int first_column = block_index_y() % product.column_blocks * float_columns;
@@ -197,7 +197,8 @@ bool convolve_floats(const ConvShape& shape, const TensorView& given, bool backw
     int64_t walkers = processors_of(queue.ordinal()) * resident / lines;
     if (walkers < 1) walkers = 1;
     if (walkers > tiles) walkers = tiles;
-    launch<float_product>(Grid{{walkers, lines}, float_threads, bytes}, queue.stream(), product, finish);
+    launch_batched<float_product, float_threads, 3>(Grid{{walkers, lines}, float_threads, bytes},
+                                                    queue.stream(), product, finish);
     return true;
 }
 

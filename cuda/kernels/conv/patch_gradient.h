@@ -98,7 +98,7 @@ __device__ __forceinline__ void multiply_gradient(const Half* rows, const Half* 
 // x, dy -> partials [splits, groups, rows, taps, channels]; blocks (splits, blocks of rows, channels, taps
 // and groups)
 template <class Half>
-__global__ void __launch_bounds__(gradient_threads, 1) patch_gradient(PatchGradient gradient) {
+__device__ __forceinline__ void patch_gradient(const PatchGradient& gradient) {
     const PatchGeometry& geometry = gradient.geometry;
     int rest = block_index_y();
     const int first_tap = rest % gradient.tap_blocks * gradient_taps;

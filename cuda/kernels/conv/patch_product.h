@@ -191,8 +191,7 @@ __device__ __forceinline__ void store_tile(const Finish& finish, const FragmentC
 // image [pixels; taps, channels] times weights [groups, columns, taps, channels] -> finish [pixels, groups *
 // columns]; blocks (walkers over tiles, column blocks of groups)
 template <class Half, int warps_m, int warps_n, int m_parts>
-__global__ void __launch_bounds__(PatchTile<warps_m, warps_n, m_parts>::threads, 8 / (warps_m * warps_n))
-    patch_product(PatchProduct product) {
+__device__ __forceinline__ void patch_product(const PatchProduct& product) {
     using Tile = PatchTile<warps_m, warps_n, m_parts>;
     constexpr int warp_rows = m_parts * 16;
     const PatchGeometry& geometry = product.geometry;

@@ -16,7 +16,7 @@ __device__ __forceinline__ void compare_groups(const Walk<2>& walk, CompareFunct
 
 // condition, a, b [...] -> out [...] = a where the condition holds, else b
 template <class T>
-__global__ void where_groups(Walk<3> walk) {
+__device__ __forceinline__ void where_groups(const Walk<3>& walk) {
     each_group<T>(walk, [&](const Group<T>(&in)[3], const GroupPlace&, Group<T>& out) {
 #pragma unroll
         for (int i = 0; i < group; ++i) out[i] = in[0][i] != T(0) ? in[1][i] : in[2][i];
@@ -54,7 +54,7 @@ void where(const OpCall& call, const NoParams&, Queue& queue) {
     const Walk<3> walk({&out, &c, &a, &b});
     if (walk.count == 0) return;
     with_compute_type(out.dtype, [&](auto type) {
-        launch<where_groups<decltype(type)>>(walk.grid(), queue.stream(), walk);
+        launch_batched<where_groups<decltype(type)>>(walk.grid(), queue.stream(), walk);
     });
 }
 

@@ -9,7 +9,8 @@ namespace nativegrad::cuda {
 namespace {
 
 // -> out [count]
-__global__ void range_elements(void* out, DType dtype, double start, double step, int64_t count) {
+__device__ __forceinline__ void range_elements(void* out, DType dtype, double start, double step,
+                                               int64_t count) {
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count())
         store_as(out, dtype, i, start + static_cast<double>(i) * step);
 }
@@ -24,8 +25,8 @@ void range(const OpCall& call, const RangeParams& params, Queue& queue) {
     const TensorView& out = call.outputs[0];
     const int64_t count = element_count(out);
     if (count == 0) return;
-    launch<range_elements>(elementwise_grid(count), queue.stream(), out.data, out.dtype, params.start,
-                           params.step, count);
+    launch_batched<range_elements>(elementwise_grid(count), queue.stream(), out.data, out.dtype, params.start,
+                                   params.step, count);
 }
 
 }  // namespace ops

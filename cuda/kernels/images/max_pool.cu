@@ -74,8 +74,10 @@ struct Maxima {
 
 // x [N, C, H, W] -> y [N, C, H', W'], index [N, H', W', C]; a thread for a window of Elements::width channels
 template <class Elements>
-__global__ void largest_of_windows(Elements x, ImageShape from, Elements y, ImageShape to, Maxima index,
-                                   Windows windows, int64_t count) {
+__device__ __forceinline__ void largest_of_windows(const Elements& x, const ImageShape& from,
+                                                   const Elements& y, const ImageShape& to,
+                                                   const Maxima& index, const Windows& windows,
+                                                   int64_t count) {
     using T = typename Elements::Compute;
     constexpr int width = Elements::width;
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
@@ -111,8 +113,10 @@ __global__ void largest_of_windows(Elements x, ImageShape from, Elements y, Imag
 // dy [N, C, H', W'], index [N, H', W', C] -> dx [N, C, H, W]; a thread adds up what the windows give to a
 // pixel, in their order
 template <class Elements>
-__global__ void gradients_of_pixels(Elements dy, ImageShape from, Maxima index, Elements dx, ImageShape to,
-                                    Windows windows, int64_t count) {
+__device__ __forceinline__ void gradients_of_pixels(const Elements& dy, const ImageShape& from,
+                                                    const Maxima& index, const Elements& dx,
+                                                    const ImageShape& to, const Windows& windows,
+                                                    int64_t count) {
     using T = typename Elements::Compute;
     constexpr int width = Elements::width;
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
@@ -168,9 +172,9 @@ void max_pool2d(const OpCall& call, const PoolParams& params, Queue& queue) {
     with_elements(y, x, index_packs(index), [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(y) / Elements::width;
-        launch<largest_of_windows<Elements>>(elementwise_grid(count), queue.stream(), Elements(x),
-                                             ImageShape(x), Elements(y), ImageShape(y), Maxima(index),
-                                             windows, count);
+        launch_batched<largest_of_windows<Elements>>(elementwise_grid(count), queue.stream(), Elements(x),
+                                                     ImageShape(x), Elements(y), ImageShape(y), Maxima(index),
+                                                     windows, count);
     });
 }
 
@@ -185,9 +189,9 @@ void max_pool2d_backward(const OpCall& call, const PoolParams& params, Queue& qu
     with_elements(dx, dy, index_packs(index), [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(dx) / Elements::width;
-        launch<gradients_of_pixels<Elements>>(elementwise_grid(count), queue.stream(), Elements(dy),
-                                              ImageShape(dy), Maxima(index), Elements(dx), ImageShape(dx),
-                                              windows, count);
+        launch_batched<gradients_of_pixels<Elements>>(elementwise_grid(count), queue.stream(), Elements(dy),
+                                                      ImageShape(dy), Maxima(index), Elements(dx),
+                                                      ImageShape(dx), windows, count);
     });
 }
 

@@ -35,7 +35,8 @@ struct TapTable {
 };
 
 // table [outputs, most] -> taps; a thread for each position of the output
-__global__ void prepare_taps(TapTable table, AxisTaps taps, int64_t inputs, FaultReport faults) {
+__device__ __forceinline__ void prepare_taps(const TapTable& table, const AxisTaps& taps, int64_t inputs,
+                                             const FaultReport& faults) {
     for (int64_t o = grid_thread_index(); o < taps.outputs; o += grid_thread_count()) {
         int32_t count = 0;
         bool equal = true;
@@ -63,8 +64,9 @@ __global__ void prepare_taps(TapTable table, AxisTaps taps, int64_t inputs, Faul
 
 // x [N, C, H, W] -> y [N, C, H', W']; a thread for a pixel of Elements::width channels
 template <class Elements>
-__global__ void add_taps(Elements x, ImageShape from, Elements y, ImageShape to, AxisTaps rows,
-                         AxisTaps columns, int64_t count) {
+__device__ __forceinline__ void add_taps(const Elements& x, const ImageShape& from, const Elements& y,
+                                         const ImageShape& to, const AxisTaps& rows, const AxisTaps& columns,
+                                         int64_t count) {
     using T = typename Elements::Compute;
     constexpr int width = Elements::width;
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
@@ -98,8 +100,8 @@ void prepare(const TensorView& index, const TensorView& weights, const AxisTaps&
                          static_cast<const double*>(weights.data),
                          {index.strides[0], index.strides[1]},
                          {weights.strides[0], weights.strides[1]}};
-    launch<prepare_taps>(elementwise_grid(taps.outputs), queue.stream(), table, taps, inputs,
-                         queue.fault_report(OpCode::resample2d).in(index));
+    launch_batched<prepare_taps>(elementwise_grid(taps.outputs), queue.stream(), table, taps, inputs,
+                                 queue.fault_report(OpCode::resample2d).in(index));
 }
 
 }  // namespace
@@ -128,8 +130,8 @@ void resample2d(const OpCall& call, const NoParams&, Queue& queue) {
     with_elements(y, x, true, [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(y) / Elements::width;
-        launch<add_taps<Elements>>(elementwise_grid(count), queue.stream(), Elements(x), ImageShape(x),
-                                   Elements(y), ImageShape(y), rows, columns, count);
+        launch_batched<add_taps<Elements>>(elementwise_grid(count), queue.stream(), Elements(x),
+                                           ImageShape(x), Elements(y), ImageShape(y), rows, columns, count);
     });
 }
 

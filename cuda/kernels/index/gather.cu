@@ -10,8 +10,9 @@ namespace {
 
 // x [.., D, ..], index [.., n, ..] -> out [.., n, ..]
 template <class Stored>
-__global__ void gather_elements(const Stored* x, IndexSource index, Stored* out, StridedAxes<4> axes,
-                                int64_t count, int64_t size, int64_t stride, FaultReport faults) {
+__device__ __forceinline__ void gather_elements(const Stored* x, const IndexSource& index, Stored* out,
+                                                const StridedAxes<4>& axes, int64_t count, int64_t size,
+                                                int64_t stride, const FaultReport& faults) {
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
         const Offsets<4> at = locate(axes, i);
         const int64_t place = read_place(index, at.of[2], size, faults, at.of[3]);
@@ -26,7 +27,7 @@ void launch_gather(const OpCall& call, const GatherParams& params, Queue& queue)
     const int64_t size = x.shape[axis];
     const TensorView from = beside_axis(x, out, axis), position = positions_of(index);
     const StridedAxes<4> axes({&out, &from, &index, &position});
-    launch<gather_elements<Stored>>(
+    launch_batched<gather_elements<Stored>>(
         elementwise_grid(axes.count()), queue.stream(), static_cast<const Stored*>(x.data),
         index_source(index), static_cast<Stored*>(out.data), axes, axes.count(), size, x.strides[axis],
         queue.fault_report(OpCode::gather).in(index, params.wrap != 0 ? -size : 0));

@@ -10,8 +10,8 @@ namespace nativegrad::cuda {
 namespace {
 
 // index [n] -> keys [n]: the places of the slices, `size` for those that are left out
-__global__ void place_keys(IndexSource index, int64_t stride, int64_t n, int64_t size, int64_t skip,
-                           uint32_t* keys, FaultReport faults) {
+__device__ __forceinline__ void place_keys(const IndexSource& index, int64_t stride, int64_t n, int64_t size,
+                                           int64_t skip, uint32_t* keys, const FaultReport& faults) {
     for (int64_t i = grid_thread_index(); i < n; i += grid_thread_count()) {
         const int64_t place = read_place(index, i * stride, size, faults, i);
         keys[i] = static_cast<uint32_t>(place < 0 || place == skip ? size : place);
@@ -40,7 +40,8 @@ struct Slices {
 
 // A warp for 32 columns of each run of equal keys adds up its slices in their order.
 template <class T>
-__global__ void add_runs(const T* dy, const uint32_t* keys, const int32_t* order, T* out, Slices slices) {
+__device__ __forceinline__ void add_runs(const T* dy, const uint32_t* keys, const int32_t* order, T* out,
+                                         const Slices& slices) {
     const int64_t chunks = (slices.columns + warp_size - 1) / warp_size;
     const int64_t warps = grid_thread_count() / warp_size;
     for (int64_t w = grid_thread_index() / warp_size; w < slices.n * chunks; w += warps) {
@@ -62,9 +63,9 @@ template <class T>
 void add_slices(const TensorView& dy, const TensorView& out, const KeyOrder& order, const Slices& slices,
                 Stream stream) {
     const int64_t chunks = (slices.columns + warp_size - 1) / warp_size;
-    launch<add_runs<T>>(elementwise_grid(slices.n * chunks * warp_size), stream,
-                        static_cast<const T*>(dy.data), order.sorted_keys(), order.order(),
-                        static_cast<T*>(out.data), slices);
+    launch_batched<add_runs<T>>(elementwise_grid(slices.n * chunks * warp_size), stream,
+                                static_cast<const T*>(dy.data), order.sorted_keys(), order.order(),
+                                static_cast<T*>(out.data), slices);
 }
 
 }  // namespace
@@ -92,8 +93,8 @@ void index_add(const OpCall& call, const IndexAddParams& params, Queue& queue) {
     int64_t inner = 1;
     for (int32_t i = axis + 1; i < out.rank; ++i) inner *= out.shape[i];
     KeyOrder order(queue, n, size);
-    launch<place_keys>(elementwise_grid(n), queue.stream(), index_source(index), index.strides[0], n, size,
-                       params.skip, order.keys(), queue.fault_report(OpCode::index_add));
+    launch_batched<place_keys>(elementwise_grid(n), queue.stream(), index_source(index), index.strides[0], n,
+                               size, params.skip, order.keys(), queue.fault_report(OpCode::index_add));
     order.sort();
     const Slices slices{n, size, inner, count / n};
     if (out.dtype == DType::float32) return add_slices<float>(dy, out, order, slices, queue.stream());

@@ -16,8 +16,8 @@ struct SliceWalk {
 
 // x [.., D, ..], index [n] -> out [.., n, ..]; `width` elements of Stored are one element of the walk
 template <class Stored, int width>
-__global__ void select_slices(const Stored* x, IndexSource index, Stored* out, SliceWalk walk,
-                              FaultReport faults) {
+__device__ __forceinline__ void select_slices(const Stored* x, const IndexSource& index, Stored* out,
+                                              const SliceWalk& walk, const FaultReport& faults) {
     for (int64_t i = grid_thread_index(); i < walk.count; i += grid_thread_count()) {
         const Offsets<3> at = locate(walk.axes, i);
         const int64_t position = at.of[2];
@@ -64,7 +64,7 @@ void launch_select(const TensorView& x, const TensorView& index, const TensorVie
     for (int32_t i = 0; i < out.rank; ++i) along.strides[i] = i == axis ? 1 : 0;
     const StridedAxes<3> axes({&out, &from, &along});
     const SliceWalk walk{axes, axes.count(), index.strides[0], x.strides[axis], x.shape[axis]};
-    launch<select_slices<Stored, width>>(
+    launch_batched<select_slices<Stored, width>>(
         elementwise_grid(walk.count), queue.stream(), static_cast<const Stored*>(x.data), index_source(index),
         static_cast<Stored*>(out.data), walk, queue.fault_report(OpCode::index_select));
 }

@@ -18,7 +18,7 @@ __device__ __forceinline__ int digit_of(uint32_t key, int shift) {
 }
 
 // keys [n] -> counts [tiles, digits]
-__global__ void count_digits(const uint32_t* keys, int64_t n, int shift, uint32_t* counts) {
+__device__ __forceinline__ void count_digits(const uint32_t* keys, int64_t n, int shift, uint32_t* counts) {
     SharedArena arena;
     uint32_t* found = arena.take<uint32_t>(digits);
     found[thread_index()] = 0;
@@ -31,7 +31,7 @@ __global__ void count_digits(const uint32_t* keys, int64_t n, int shift, uint32_
 }
 
 // counts [tiles, digits] -> where the first of each tile's digits goes; one block
-__global__ void place_digits(uint32_t* counts, int64_t tiles) {
+__device__ __forceinline__ void place_digits(uint32_t* counts, int64_t tiles) {
     SharedArena arena;
     uint32_t* totals = arena.take<uint32_t>(digits);
     const int digit = thread_index();
@@ -59,8 +59,8 @@ __device__ __forceinline__ uint32_t lanes_alike(int digit, bool valid) {
 }
 
 // keys [n], order [n] (null: 0, 1, ...) -> both sorted by the digit; places is what place_digits wrote
-__global__ void move_digits(const uint32_t* keys, const int32_t* order, int64_t n, int shift,
-                            const uint32_t* places, uint32_t* keys_out, int32_t* order_out) {
+__device__ __forceinline__ void move_digits(const uint32_t* keys, const int32_t* order, int64_t n, int shift,
+                                            const uint32_t* places, uint32_t* keys_out, int32_t* order_out) {
     SharedArena arena;
     uint32_t* next = arena.take<uint32_t>(warps * digits);
     uint32_t* own = next + warp_index() * digits;
@@ -128,11 +128,12 @@ void KeyOrder::sort_digit(int shift) {
     uint32_t* const counts = counts_.as<uint32_t>();
     const int64_t from = swapped_ ? count_ : 0, to = swapped_ ? 0 : count_;
     const Stream stream = queue_.stream();
-    launch<count_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(digits)}, stream, keys + from, count_,
-                         shift, counts);
-    launch<place_digits>(Grid{1, digits, shared_bytes<uint32_t>(digits)}, stream, counts, tiles_);
-    launch<move_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(warps * digits)}, stream, keys + from,
-                        first ? nullptr : order + from, count_, shift, counts, keys + to, order + to);
+    launch_batched<count_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(digits)}, stream, keys + from,
+                                 count_, shift, counts);
+    launch_batched<place_digits>(Grid{1, digits, shared_bytes<uint32_t>(digits)}, stream, counts, tiles_);
+    launch_batched<move_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(warps * digits)}, stream,
+                                keys + from, first ? nullptr : order + from, count_, shift, counts, keys + to,
+                                order + to);
     swapped_ = !swapped_;
 }
 

@@ -21,7 +21,8 @@ struct Rows {
 // index [.., n, ..], source [.., n, ..] -> out [.., D, ..] +=; a thread goes along a row. For dtypes whose
 // sums lose nothing when they are stored after each addition.
 template <class T>
-__global__ void add_along_rows(IndexSource index, Source source, void* out, Rows rows, FaultReport faults) {
+__device__ __forceinline__ void add_along_rows(const IndexSource& index, const Source& source, void* out,
+                                               const Rows& rows, const FaultReport& faults) {
     for (int64_t row = grid_thread_index(); row < rows.count; row += grid_thread_count()) {
         const Offsets<4> at = locate(rows.axes, row);
         const Source sums{out, rows.out_dtype, 0};
@@ -37,8 +38,9 @@ __global__ void add_along_rows(IndexSource index, Source source, void* out, Rows
 }
 
 // index [.., n, ..] -> keys [rows * n]: row * size + place, `limit` where the index is wrong
-__global__ void element_keys(IndexSource index, StridedAxes<3> axes, int64_t count, int64_t n, int64_t size,
-                             int64_t limit, uint32_t* keys, FaultReport faults) {
+__device__ __forceinline__ void element_keys(const IndexSource& index, const StridedAxes<3>& axes,
+                                             int64_t count, int64_t n, int64_t size, int64_t limit,
+                                             uint32_t* keys, const FaultReport& faults) {
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
         const Offsets<3> at = locate(axes, i);
         const int64_t place = read_place(index, at.of[1], size, faults, at.of[2]);
@@ -57,7 +59,7 @@ struct Sorted {
 
 // source [.., n, ..] -> out [.., D, ..] +=; a thread for each run of equal keys
 template <class T>
-__global__ void add_equal_keys(Source source, void* out, Sorted sorted) {
+__device__ __forceinline__ void add_equal_keys(const Source& source, void* out, const Sorted& sorted) {
     for (int64_t i = grid_thread_index(); i < sorted.count; i += grid_thread_count()) {
         const int64_t key = sorted.keys[i];
         if (key == sorted.limit || (i > 0 && sorted.keys[i - 1] == key)) continue;
@@ -107,8 +109,8 @@ void add_by_rows(const OpCall& call, int32_t axis, Queue& queue, const FaultRepo
                     source.strides[axis],
                     position.strides[axis],
                     out.dtype};
-    launch<add_along_rows<T>>(elementwise_grid(rows.count), queue.stream(), index_source(index),
-                              source_of(source), out.data, rows, faults);
+    launch_batched<add_along_rows<T>>(elementwise_grid(rows.count), queue.stream(), index_source(index),
+                                      source_of(source), out.data, rows, faults);
 }
 
 template <class T>
@@ -121,14 +123,15 @@ void add_by_keys(const OpCall& call, int32_t axis, Queue& queue, const FaultRepo
     const int64_t n = index.shape[axis], size = out.shape[axis], count = element_count(index);
     const int64_t limit = count / n * size;
     KeyOrder order(queue, count, limit);
-    launch<element_keys>(elementwise_grid(count), queue.stream(), index_source(index),
-                         StridedAxes<3>({&item, &index, &position}), count, n, size, limit, order.keys(),
-                         faults);
+    launch_batched<element_keys>(elementwise_grid(count), queue.stream(), index_source(index),
+                                 StridedAxes<3>({&item, &index, &position}), count, n, size, limit,
+                                 order.keys(), faults);
     order.sort();
     const Sorted sorted{
         order.sorted_keys(), order.order(), StridedAxes<3>({&item, &source, &to}), count, n, size, limit,
         out.strides[axis],   out.dtype};
-    launch<add_equal_keys<T>>(elementwise_grid(count), queue.stream(), source_of(source), out.data, sorted);
+    launch_batched<add_equal_keys<T>>(elementwise_grid(count), queue.stream(), source_of(source), out.data,
+                                      sorted);
 }
 
 // Threads that go along rows are the better choice where rows are short, or many.

@@ -13,8 +13,8 @@ __device__ __forceinline__ void load_factors(const T* factors, int64_t c, T (&va
 
 // x [rows, C], factors [3, C] -> y [rows, C]. `packs`: C is a multiple of row_pack and all is aligned.
 template <class T>
-__global__ void normalize_channels(Source x, const T* factors, void* y, DType dtype, int64_t count,
-                                   int64_t channels, bool relu, bool packs) {
+__device__ __forceinline__ void normalize_channels(const Source& x, const T* factors, void* y, DType dtype,
+                                                   int64_t count, int64_t channels, bool relu, bool packs) {
     const int64_t stride = grid_thread_count() * row_pack;
     for (int64_t i = grid_thread_index() * row_pack; i < count; i += stride) {
         T values[row_pack], mean[row_pack], scale[row_pack], shift[row_pack];
@@ -42,8 +42,8 @@ __global__ void normalize_channels(Source x, const T* factors, void* y, DType dt
 
 // gradients [n, C], x [rows, C], mean [C] -> sums of g and g (x - mean) over the rows, in pieces
 template <class T>
-__global__ void norm_products(GradientFrom from, Source x, VectorIn mean, ColumnPieces plan,
-                              ColumnSums* sums) {
+__device__ __forceinline__ void norm_products(const GradientFrom& from, const Source& x, const VectorIn& mean,
+                                              const ColumnPieces& plan, ColumnSums* sums) {
     sum_columns<T>(plan, sums, [&](int64_t row, int64_t column, T& sum, T& product) {
         const int64_t at = row * plan.columns + column;
         int64_t x_at = at;
@@ -94,8 +94,9 @@ __device__ __forceinline__ void gradient_pack(const GradientFrom& from, int64_t 
 
 // gradients, x [rows, C], factors [4, C] -> dx = (g - sum - (x - mean) product) scale
 template <class T>
-__global__ void normalize_channels_backward(GradientFrom from, Source x, const T* factors, void* dx,
-                                            DType dtype, int64_t count, int64_t channels, bool packs) {
+__device__ __forceinline__ void normalize_channels_backward(const GradientFrom& from, const Source& x,
+                                                            const T* factors, void* dx, DType dtype,
+                                                            int64_t count, int64_t channels, bool packs) {
     const int64_t stride = grid_thread_count() * row_pack;
     for (int64_t i = grid_thread_index() * row_pack; i < count; i += stride) {
         T values[row_pack], g[row_pack];
@@ -137,9 +138,9 @@ void normalize(const OpCall& call, const BatchNormParams& params, bool relu, Que
         if (count == 0) return;
         const bool packs = channels_have_packs<T>(norm.channels, source_of(x.view())) &&
                            channels_have_packs<T>(norm.channels, source_of(out.view()));
-        launch<normalize_channels<T>>(elementwise_grid(count, row_pack), queue.stream(), source_of(x.view()),
-                                      factors.as<T>(), out.data(), y.dtype, count, norm.channels, relu,
-                                      packs);
+        launch_batched<normalize_channels<T>>(elementwise_grid(count, row_pack), queue.stream(),
+                                              source_of(x.view()), factors.as<T>(), out.data(), y.dtype,
+                                              count, norm.channels, relu, packs);
         out.finish();
     });
 }
@@ -177,17 +178,17 @@ void normalize_backward(const OpCall& call, int32_t vectors, const BatchNormPara
     if (n == 0) return;
     const ColumnPieces plan(gradients, n);
     const Scratch sums(queue, plan.bytes()), factors(queue, static_cast<size_t>(4 * n) * sizeof(T));
-    launch<norm_products<T>>(plan.grid(), queue.stream(), from, source_of(x),
-                             VectorIn::of(call.inputs[vectors]), plan, sums.as<ColumnSums>());
+    launch_batched<norm_products<T>>(plan.grid(), queue.stream(), from, source_of(x),
+                                     VectorIn::of(call.inputs[vectors]), plan, sums.as<ColumnSums>());
     backward_factors(call, vectors, params, rows, sums.as<ColumnSums>(), plan, factors.as<T>(), queue);
     if (count == 0) return;
     const DenseOut out(dx, DenseOrder::channels_last, queue);
     const bool packs = channels_have_packs<T>(n, from.dy) && channels_have_packs<T>(n, from.y) &&
                        channels_have_packs<T>(n, source_of(x)) &&
                        channels_have_packs<T>(n, source_of(out.view())) && is_aligned(from.index, row_pack);
-    launch<normalize_channels_backward<T>>(elementwise_grid(count, row_pack), queue.stream(), from,
-                                           source_of(x), factors.as<T>(), out.data(), dx.dtype, count, n,
-                                           packs);
+    launch_batched<normalize_channels_backward<T>>(elementwise_grid(count, row_pack), queue.stream(), from,
+                                                   source_of(x), factors.as<T>(), out.data(), dx.dtype, count,
+                                                   n, packs);
     out.finish();
 }
 

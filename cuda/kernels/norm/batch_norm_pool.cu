@@ -24,8 +24,9 @@ struct WindowBest {
 
 // x [N, H, W, C], factors [3, C] -> y, index [N, H / 2, W / 2, C]; a lane per window and channel
 template <class T>
-__global__ void normalize_windows(Source x, const T* factors, Windows windows, void* y, DType dtype,
-                                  uint8_t* index, int64_t count, int64_t channels) {
+__device__ __forceinline__ void normalize_windows(const Source& x, const T* factors, const Windows& windows,
+                                                  void* y, DType dtype, uint8_t* index, int64_t count,
+                                                  int64_t channels) {
     for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) {
         const int64_t window = i / channels, c = i - window * channels;
         const int64_t base = windows.pixel(window) * channels + c;
@@ -41,8 +42,9 @@ __global__ void normalize_windows(Source x, const T* factors, Windows windows, v
 
 // The same with row_pack channels per lane; C is a multiple of it, and all is aligned
 template <class T>
-__global__ void normalize_window_packs(Source x, const T* factors, Windows windows, void* y, DType dtype,
-                                       uint8_t* index, int64_t count, int64_t channels) {
+__device__ __forceinline__ void normalize_window_packs(const Source& x, const T* factors,
+                                                       const Windows& windows, void* y, DType dtype,
+                                                       uint8_t* index, int64_t count, int64_t channels) {
     const int64_t stride = grid_thread_count() * row_pack;
     for (int64_t i = grid_thread_index() * row_pack; i < count; i += stride) {
         const int64_t window = i / channels, c = i - window * channels;
@@ -106,13 +108,13 @@ void batch_norm_relu_pool(const OpCall& call, const BatchNormParams& params, Que
                            channels_have_packs<T>(norm.channels, source_of(out.view())) &&
                            is_aligned(places, row_pack);
         if (packs) {
-            launch<normalize_window_packs<T>>(elementwise_grid(count, row_pack), queue.stream(),
-                                              source_of(x.view()), factors.as<T>(), windows, out.data(),
-                                              y.dtype, places, count, norm.channels);
+            launch_batched<normalize_window_packs<T>>(elementwise_grid(count, row_pack), queue.stream(),
+                                                      source_of(x.view()), factors.as<T>(), windows,
+                                                      out.data(), y.dtype, places, count, norm.channels);
         } else {
-            launch<normalize_windows<T>>(elementwise_grid(count), queue.stream(), source_of(x.view()),
-                                         factors.as<T>(), windows, out.data(), y.dtype, places, count,
-                                         norm.channels);
+            launch_batched<normalize_windows<T>>(elementwise_grid(count), queue.stream(), source_of(x.view()),
+                                                 factors.as<T>(), windows, out.data(), y.dtype, places, count,
+                                                 norm.channels);
         }
         out.finish();
     });

@@ -44,8 +44,8 @@ __device__ __forceinline__ void normalize_pack(const NormOperands& of, int64_t i
 
 // x [rows, n] (, weight, bias [n]) -> y [rows, n], mean, 1 / standard deviation [rows]; a group per row
 template <class T, bool held>
-__global__ void layer_norm_rows(NormOperands of, int64_t rows, int64_t length, int lanes,
-                                Live<double> epsilon) {
+__device__ __forceinline__ void layer_norm_rows(const NormOperands& of, int64_t rows, int64_t length,
+                                                int lanes, const Live<double>& epsilon) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -100,7 +100,8 @@ struct GradientOperands {
 
 // dy, x [rows, n], mean, 1 / standard deviation [rows] (, weight [n]) -> dx [rows, n]; a group per row
 template <class T>
-__global__ void layer_norm_backward_rows(GradientOperands of, int64_t rows, int64_t length, int lanes) {
+__device__ __forceinline__ void layer_norm_backward_rows(const GradientOperands& of, int64_t rows,
+                                                         int64_t length, int lanes) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -137,7 +138,8 @@ __global__ void layer_norm_backward_rows(GradientOperands of, int64_t rows, int6
 
 // dy, x [rows, n], mean, 1 / standard deviation [rows] -> sums of dy and of dy v over the rows, in pieces
 template <class T>
-__global__ void layer_norm_products(GradientOperands of, ColumnPieces plan, ColumnSums* sums) {
+__device__ __forceinline__ void layer_norm_products(const GradientOperands& of, const ColumnPieces& plan,
+                                                    ColumnSums* sums) {
     sum_columns<T>(plan, sums, [&](int64_t row, int64_t column, T& sum, T& product) {
         const int64_t at = row * plan.columns + column;
         const T dy = load_as<T>(of.dy, at);
@@ -147,8 +149,9 @@ __global__ void layer_norm_products(GradientOperands of, ColumnPieces plan, Colu
 }
 
 // sums [n, pieces] -> dweight, dbias [n]; a warp per element
-__global__ void layer_norm_join(const ColumnSums* sums, ColumnPieces plan, void* dweight, DType weight_dtype,
-                                void* dbias, DType bias_dtype) {
+__device__ __forceinline__ void layer_norm_join(const ColumnSums* sums, const ColumnPieces& plan,
+                                                void* dweight, DType weight_dtype, void* dbias,
+                                                DType bias_dtype) {
     const int64_t column = int64_t{block_index()} * warp_count() + warp_index();
     if (column >= plan.columns) return;
     const ColumnSums total = join_columns(sums, column, plan.pieces);
@@ -223,11 +226,11 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
         // Sixteen doubles would not stay in registers.
         constexpr bool may_hold = std::is_same_v<T, float>;
         if (may_hold && rows.length <= int64_t{lanes} * row_pack * held_packs) {
-            launch<layer_norm_rows<T, may_hold>>(grid, queue.stream(), of, rows.count, rows.length, lanes,
-                                                 epsilon);
+            launch_batched<layer_norm_rows<T, may_hold>>(grid, queue.stream(), of, rows.count, rows.length,
+                                                         lanes, epsilon);
         } else {
-            launch<layer_norm_rows<T, false>>(grid, queue.stream(), of, rows.count, rows.length, lanes,
-                                              epsilon);
+            launch_batched<layer_norm_rows<T, false>>(grid, queue.stream(), of, rows.count, rows.length,
+                                                      lanes, epsilon);
         }
     });
 }
@@ -263,16 +266,17 @@ void layer_norm_backward(const OpCall& call, const AxisParams& params, Queue& qu
                                   packs};
         const int lanes = rows.lanes();
         if (rows.count > 0)
-            launch<layer_norm_backward_rows<T>>(
+            launch_batched<layer_norm_backward_rows<T>>(
                 group_grid(rows.count, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), of,
                 rows.count, rows.length, lanes);
         if (!affine) return;
         const ColumnPieces plan(rows.count, rows.length);
         const Scratch sums(queue, plan.bytes());
-        launch<layer_norm_products<T>>(plan.grid(), queue.stream(), of, plan, sums.as<ColumnSums>());
+        launch_batched<layer_norm_products<T>>(plan.grid(), queue.stream(), of, plan, sums.as<ColumnSums>());
         const Grid grid{blocks_for(rows.length, column_members), column_threads};
-        launch<layer_norm_join>(grid, queue.stream(), sums.as<ColumnSums>(), plan, call.outputs[1].data,
-                                call.outputs[1].dtype, call.outputs[2].data, call.outputs[2].dtype);
+        launch_batched<layer_norm_join>(grid, queue.stream(), sums.as<ColumnSums>(), plan,
+                                        call.outputs[1].data, call.outputs[1].dtype, call.outputs[2].data,
+                                        call.outputs[2].dtype);
     });
 }
 

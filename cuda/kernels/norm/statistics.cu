@@ -25,8 +25,8 @@ struct StatisticsOperands {
 // moments [C, pieces] or given ones -> mean, 1 / standard deviation [C] (, running ones), factors [3, C]; a
 // warp per channel
 template <class T>
-__global__ void norm_factors(StatisticsOperands of, const MomentState* moments, int64_t pieces,
-                             int64_t channels, T* factors) {
+__device__ __forceinline__ void norm_factors(const StatisticsOperands& of, const MomentState* moments,
+                                             int64_t pieces, int64_t channels, T* factors) {
     const int64_t j = int64_t{block_index()} * warp_count() + warp_index();
     if (j >= channels) return;
     double mean, spread;
@@ -66,8 +66,8 @@ struct BackwardOperands {
 
 // sums [C, pieces] -> dweight, dbias [C], factors [4, C]; a warp per channel
 template <class T>
-__global__ void norm_backward_factors(BackwardOperands of, const ColumnSums* sums, int64_t pieces,
-                                      int64_t channels, T* factors) {
+__device__ __forceinline__ void norm_backward_factors(const BackwardOperands& of, const ColumnSums* sums,
+                                                      int64_t pieces, int64_t channels, T* factors) {
     const int64_t j = int64_t{block_index()} * warp_count() + warp_index();
     if (j >= channels) return;
     const ColumnSums total = join_columns(sums, j, pieces);
@@ -119,8 +119,8 @@ void batch_statistics(const NormCall& norm, const TensorView& x, T* factors, Que
     if (!norm.given)
         launch_fold<T>(way, plan, MomentFold<T>{0, false}, moments.as<MomentState>(), nullptr, x.dtype,
                        queue.stream());
-    launch<norm_factors<T>>(channel_grid(norm.channels), queue.stream(), of, moments.as<MomentState>(),
-                            pieces, norm.channels, factors);
+    launch_batched<norm_factors<T>>(channel_grid(norm.channels), queue.stream(), of,
+                                    moments.as<MomentState>(), pieces, norm.channels, factors);
 }
 
 template <class T>
@@ -134,8 +134,8 @@ void backward_factors(const OpCall& call, int32_t vectors, const BatchNormParams
                               VectorOut::of(call.outputs[2]),
                               params.training != 0,
                               static_cast<double>(rows)};
-    launch<norm_backward_factors<T>>(channel_grid(plan.columns), queue.stream(), of, sums, plan.pieces,
-                                     plan.columns, factors);
+    launch_batched<norm_backward_factors<T>>(channel_grid(plan.columns), queue.stream(), of, sums,
+                                             plan.pieces, plan.columns, factors);
 }
 
 #define NATIVEGRAD_STATISTICS(T)                                                               \

@@ -35,7 +35,8 @@ __device__ __forceinline__ void raise(bool bad, int32_t* found) {
 // gradients [n]... -> found [](, parts [blocks]: sums of (gradient * inverse)^2). In double: squares of
 // finite gradients may be infinite in float.
 template <class T>
-__global__ void check_gradients(TensorList<T, 1> list, const float* inverse, int32_t* found, double* parts) {
+__device__ __forceinline__ void check_gradients(const TensorList<T, 1>& list, const float* inverse,
+                                                int32_t* found, double* parts) {
     const double factor = static_cast<double>(*inverse);
     double sum = 0;
     bool bad = false;
@@ -60,7 +61,7 @@ __global__ void check_gradients(TensorList<T, 1> list, const float* inverse, int
 }
 
 // parts [blocks] -> squares []; one block
-__global__ void sum_parts(const double* parts, int64_t count, double* squares) {
+__device__ __forceinline__ void sum_parts(const double* parts, int64_t count, double* squares) {
     SharedArena arena;
     double sum = 0;
     for (int64_t i = thread_index(); i < count; i += thread_count()) sum += parts[i];
@@ -70,7 +71,8 @@ __global__ void sum_parts(const double* parts, int64_t count, double* squares) {
 
 // inverse [] -> found [], gradients [n]... *= inverse
 template <class T>
-__global__ void unscale_gradients(TensorList<T, 1> list, const float* inverse, int32_t* found) {
+__device__ __forceinline__ void unscale_gradients(const TensorList<T, 1>& list, const float* inverse,
+                                                  int32_t* found) {
     const T factor = static_cast<T>(*inverse);
     bool bad = false;
     walk_block<T>(
@@ -92,8 +94,8 @@ __global__ void unscale_gradients(TensorList<T, 1> list, const float* inverse, i
 }
 
 // inverse [], squares [calls] -> multiplier [], norm []; one lane
-__global__ void factor_of_norm(const float* inverse, const double* squares, int64_t calls,
-                               Live<double> max_norm, float* multiplier, float* norm) {
+__device__ __forceinline__ void factor_of_norm(const float* inverse, const double* squares, int64_t calls,
+                                               const Live<double>& max_norm, float* multiplier, float* norm) {
     if (thread_index() != 0) return;
     double total = 0;
     for (int64_t i = 0; i < calls; ++i) total += squares[i];
@@ -106,8 +108,8 @@ struct FoundFlags {
 };
 
 // -> scale [], inverse [], counts [3], found []...; one lane
-__global__ void update_scale(Live<ScaleChange> change, float* scale, float* inverse, int32_t* counts,
-                             FoundFlags flags) {
+__device__ __forceinline__ void update_scale(const Live<ScaleChange>& change, float* scale, float* inverse,
+                                             int32_t* counts, const FoundFlags& flags) {
     if (thread_index() != 0) return;
     bool found = false;
     for (int32_t i = 0; i < flags.count; ++i) {
@@ -176,27 +178,27 @@ void amp_check(const OpCall& call, const NoParams&, Queue& queue) {
     check(
         singles,
         [&](const Grid& grid, const auto& list, double* to) {
-            launch<check_gradients<float>>(grid, queue.stream(), list, inverse, found, to);
+            launch_batched<check_gradients<float>>(grid, queue.stream(), list, inverse, found, to);
         },
         parts);
     check(
         doubles,
         [&](const Grid& grid, const auto& list, double* to) {
-            launch<check_gradients<double>>(grid, queue.stream(), list, inverse, found, to);
+            launch_batched<check_gradients<double>>(grid, queue.stream(), list, inverse, found, to);
         },
         sums ? parts + singles.blocks : nullptr);
     if (!sums) return;
     const Grid one{1, optimizer_threads, shared_bytes<double>(block_reduce_parts)};
-    launch<sum_parts>(one, queue.stream(), parts, blocks, element<double>(call.outputs[1]));
+    launch_batched<sum_parts>(one, queue.stream(), parts, blocks, element<double>(call.outputs[1]));
 }
 
 // inverse [], squares [calls] -> multiplier [] = inverse * min(1, max_norm / (norm + 1e-6)), norm []
 void amp_factor(const OpCall& call, const AmpFactorParams& params, Queue& queue) {
     check_amp_factor(call);
-    launch<factor_of_norm>(Grid{1, one_warp}, queue.stream(), element<float>(call.inputs[0]),
-                           element<double>(call.inputs[1]), element_count(call.inputs[1]),
-                           queue.live(params, &max_norm_of), element<float>(call.outputs[0]),
-                           element<float>(call.outputs[1]));
+    launch_batched<factor_of_norm>(Grid{1, one_warp}, queue.stream(), element<float>(call.inputs[0]),
+                                   element<double>(call.inputs[1]), element_count(call.inputs[1]),
+                                   queue.live(params, &max_norm_of), element<float>(call.outputs[0]),
+                                   element<float>(call.outputs[1]));
 }
 
 // inverse [] -> found [] (1 where an element is not finite, else as it was), gradients... *= inverse
@@ -208,13 +210,13 @@ void amp_unscale(const OpCall& call, const NoParams&, Queue& queue) {
     int32_t* found = element<int32_t>(call.outputs[0]);
     GradientLists<float>(gradients, count, DType::float32)
         .each([&](const auto& list, int64_t blocks, int64_t) {
-            launch<unscale_gradients<float>>(Grid{blocks, optimizer_threads}, queue.stream(), list, inverse,
-                                             found);
+            launch_batched<unscale_gradients<float>>(Grid{blocks, optimizer_threads}, queue.stream(), list,
+                                                     inverse, found);
         });
     GradientLists<double>(gradients, count, DType::float64)
         .each([&](const auto& list, int64_t blocks, int64_t) {
-            launch<unscale_gradients<double>>(Grid{blocks, optimizer_threads}, queue.stream(), list, inverse,
-                                              found);
+            launch_batched<unscale_gradients<double>>(Grid{blocks, optimizer_threads}, queue.stream(), list,
+                                                      inverse, found);
         });
 }
 
@@ -224,9 +226,9 @@ void amp_update(const OpCall& call, const AmpUpdateParams& params, Queue& queue)
     FoundFlags flags;
     flags.count = call.output_count - 3;
     for (int32_t i = 0; i < flags.count; ++i) flags.at[i] = element<int32_t>(call.outputs[3 + i]);
-    launch<update_scale>(Grid{1, one_warp}, queue.stream(), queue.live(params, &scale_change_of),
-                         element<float>(call.outputs[0]), element<float>(call.outputs[1]),
-                         element<int32_t>(call.outputs[2]), flags);
+    launch_batched<update_scale>(Grid{1, one_warp}, queue.stream(), queue.live(params, &scale_change_of),
+                                 element<float>(call.outputs[0]), element<float>(call.outputs[1]),
+                                 element<int32_t>(call.outputs[2]), flags);
 }
 
 }  // namespace ops

@@ -9,7 +9,7 @@ namespace nativegrad::cuda {
 template <class Half, bool a_by_row, bool b_by_row, class Left, class Right>
 void launch_halves(const Left& a, const Right& b, const ProductShape& shape, const StridedAxes<3>& batches,
                    const Finish& finish, float* partials, Stream stream) {
-    launch<half_product<Half, a_by_row, b_by_row, Left, Right>>(
+    launch_batched<half_product<Half, a_by_row, b_by_row, Left, Right>, half_threads, 3>(
         product_grid(shape, half_side, half_side, half_threads, half_shared_bytes<Half>()), stream, a, b,
         shape, batches, finish, partials);
 }

@@ -117,9 +117,9 @@ __device__ __forceinline__ void stage_half_sums(const FragmentC (&sums)[2][4], f
 // a [batches; M, K], b [batches; K, N] -> finish [batches; M, N], or partials [parts, batches, M, N];
 // blocks (tiles, parts, batches)
 template <class Half, bool a_by_row, bool b_by_row, class Left, class Right>
-__global__ void __launch_bounds__(half_threads, 3)
-    half_product(Left a, Right b, ProductShape shape, StridedAxes<3> batches, Finish finish,
-                 float* partials) {
+__device__ __forceinline__ void half_product(const Left& a, const Right& b, const ProductShape& shape,
+                                             const StridedAxes<3>& batches, const Finish& finish,
+                                             float* partials) {
     SharedArena arena;
     const size_t start = arena.mark();
     Half* tiles_a = arena.take<Half>(half_stages * half_tile);
@@ -128,7 +128,9 @@ __global__ void __launch_bounds__(half_threads, 3)
     float* staged = arena.take<float>(half_side * half_staged_pitch);
     const TilePlace place = tile_place(shape, half_side, half_side);
     const int steps = static_cast<int>((place.last - place.first + half_depth - 1) / half_depth);
-    for (int64_t batch = block_index_z(); batch < shape.batches; batch += block_count_z()) {
+    // Not block_count_z(), which counts those of all models.
+    const int64_t planes = batch_planes(shape);
+    for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {
         const Offsets<3> at = locate(batches, batch);
         const auto load = [&](int step) {
             if (step < steps) {

@@ -15,7 +15,8 @@ namespace {
 
 // partials [parts, batches, m, n] -> finish [batches; m, n]
 template <class T>
-__global__ void join_partials(const T* partials, ProductShape shape, StridedAxes<3> batches, Finish finish) {
+__device__ __forceinline__ void join_partials(const T* partials, const ProductShape& shape,
+                                              const StridedAxes<3>& batches, const Finish& finish) {
     const int64_t each = shape.m * shape.n, all = shape.batches * each;
     for (int64_t i = grid_thread_index(); i < all; i += grid_thread_count()) {
         T sum = partials[i];
@@ -63,8 +64,8 @@ StridedOperand operand_of(const TensorView& x, int64_t rows, int64_t row_stride,
 template <class T>
 void join_parts(const T* partials, const ProductShape& shape, const StridedAxes<3>& batches,
                 const Finish& finish, Stream stream) {
-    launch<join_partials<T>>(elementwise_grid(shape.batches * shape.m * shape.n), stream, partials, shape,
-                             batches, finish);
+    launch_batched<join_partials<T>>(elementwise_grid(shape.batches * shape.m * shape.n), stream, partials,
+                                     shape, batches, finish);
 }
 
 template void join_parts(const float*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);

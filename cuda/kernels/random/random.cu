@@ -93,8 +93,8 @@ __device__ __forceinline__ void draw_values(const Draw& draw, const PhiloxBlock&
 }
 
 // -> out [count], row-major; a lane draws all the values of a counter
-__global__ void random_values(Live<Draw> changing, void* out, int64_t count, int per_counter,
-                              bool is_packed) {
+__device__ __forceinline__ void random_values(const Live<Draw>& changing, void* out, int64_t count,
+                                              int per_counter, bool is_packed) {
     const Draw draw = changing.get();
     const int64_t counters = (count + per_counter - 1) / per_counter;
     for (int64_t i = grid_thread_index(); i < counters; i += grid_thread_count()) {
@@ -151,8 +151,8 @@ void random(const OpCall& call, const RandomParams& params, Queue& queue) {
     if (count == 0) return;
     const int per_counter = values_per_counter(draw.value.distribution, out.dtype);
     const bool is_packed = per_counter == group && is_group_aligned(out.data, out.dtype);
-    launch<random_values>(elementwise_grid(count, per_counter), queue.stream(), draw, out.data, count,
-                          per_counter, is_packed);
+    launch_batched<random_values>(elementwise_grid(count, per_counter), queue.stream(), draw, out.data, count,
+                                  per_counter, is_packed);
 }
 
 }  // namespace ops

@@ -43,7 +43,8 @@ struct ExpSum {
 
 // x [rows, n] -> y [rows, n]; a group of lanes per row
 template <class T, bool held>
-__global__ void softmax_rows(Source x, void* y, DType dtype, AxisWalk walk, int lanes, bool log_form) {
+__device__ __forceinline__ void softmax_rows(const Source& x, void* y, DType dtype, const AxisWalk& walk,
+                                             int lanes, bool log_form) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -85,7 +86,8 @@ __global__ void softmax_rows(Source x, void* y, DType dtype, AxisWalk walk, int 
 
 // x [n, rows] -> y [n, rows]; a lane per row
 template <class T>
-__global__ void softmax_columns(Source x, void* y, DType dtype, AxisWalk walk, bool log_form) {
+__device__ __forceinline__ void softmax_columns(const Source& x, void* y, DType dtype, const AxisWalk& walk,
+                                                bool log_form) {
     const int64_t row = grid_thread_index();
     if (row >= walk.count) return;
     const Offsets<3> at = locate(walk.rows, row);
@@ -117,8 +119,9 @@ __device__ __forceinline__ T gradient_of(T dy, T y, T total, bool log_form) {
 
 // dy, y [rows, n] -> dx [rows, n]; a group of lanes per row
 template <class T>
-__global__ void softmax_backward_rows(Source dy, Source y, void* dx, DType dtype, AxisWalk walk, int lanes,
-                                      bool log_form) {
+__device__ __forceinline__ void softmax_backward_rows(const Source& dy, const Source& y, void* dx,
+                                                      DType dtype, const AxisWalk& walk, int lanes,
+                                                      bool log_form) {
     SharedArena arena;
     T* parts = arena.take<T>(block_reduce_parts);
     const Group group(lanes);
@@ -144,8 +147,8 @@ __global__ void softmax_backward_rows(Source dy, Source y, void* dx, DType dtype
 
 // dy, y [n, rows] -> dx [n, rows]; a lane per row
 template <class T>
-__global__ void softmax_backward_columns(Source dy, Source y, void* dx, DType dtype, AxisWalk walk,
-                                         bool log_form) {
+__device__ __forceinline__ void softmax_backward_columns(const Source& dy, const Source& y, void* dx,
+                                                         DType dtype, const AxisWalk& walk, bool log_form) {
     const int64_t row = grid_thread_index();
     if (row >= walk.count) return;
     const Offsets<3> at = locate(walk.rows, row);
@@ -186,15 +189,16 @@ void softmax(const OpCall& call, const SoftmaxParams& params, Queue& queue) {
         const bool log_form = params.log != 0;
         const Stream stream = queue.stream();
         if (walk.columns)
-            return launch<softmax_columns<T>>(column_grid(walk), stream, source_of(x), y.data, y.dtype, walk,
-                                              log_form);
+            return launch_batched<softmax_columns<T>>(column_grid(walk), stream, source_of(x), y.data,
+                                                      y.dtype, walk, log_form);
         const int lanes = lanes_for(walk.length);
         const Grid grid = group_grid(walk.count, lanes, shared_bytes<T>(block_reduce_parts));
         if (walk.length <= lanes * row_pack * held_packs) {
-            launch<softmax_rows<T, true>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes, log_form);
+            launch_batched<softmax_rows<T, true>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes,
+                                                  log_form);
         } else {
-            launch<softmax_rows<T, false>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes,
-                                           log_form);
+            launch_batched<softmax_rows<T, false>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes,
+                                                   log_form);
         }
     });
 }
@@ -210,12 +214,13 @@ void softmax_backward(const OpCall& call, const SoftmaxParams& params, Queue& qu
         walk.packs = walk.packs && packs_as<T>(dx.dtype) && packs_as<T>(dy.dtype) && packs_as<T>(y.dtype);
         const bool log_form = params.log != 0;
         if (walk.columns)
-            return launch<softmax_backward_columns<T>>(column_grid(walk), queue.stream(), source_of(dy),
-                                                       source_of(y), dx.data, dx.dtype, walk, log_form);
+            return launch_batched<softmax_backward_columns<T>>(column_grid(walk), queue.stream(),
+                                                               source_of(dy), source_of(y), dx.data, dx.dtype,
+                                                               walk, log_form);
         const int lanes = lanes_for(walk.length);
         const Grid grid = group_grid(walk.count, lanes, shared_bytes<T>(block_reduce_parts));
-        launch<softmax_backward_rows<T>>(grid, queue.stream(), source_of(dy), source_of(y), dx.data, dx.dtype,
-                                         walk, lanes, log_form);
+        launch_batched<softmax_backward_rows<T>>(grid, queue.stream(), source_of(dy), source_of(y), dx.data,
+                                                 dx.dtype, walk, lanes, log_form);
     });
 }
 
