@@ -4,6 +4,7 @@
 
 #include "backend/allocator.h"
 #include "backend/error.h"
+#include "backend/graphs.h"
 
 namespace nativegrad::cuda {
 
@@ -32,7 +33,9 @@ std::string place_text(const Fault& fault) {
 }
 
 std::string text_of(const Fault& fault) {
-    const std::string op = std::string("[") + op_name(static_cast<OpCode>(fault.op - 1)) + "] ";
+    const int32_t model = fault.op / fault_models - 1;
+    const std::string label = model < 0 ? "" : model_label + std::to_string(model) + ": ";
+    const std::string op = label + "[" + op_name(static_cast<OpCode>(fault.op % fault_models - 1)) + "] ";
     const std::string value = std::to_string(fault.value), place = place_text(fault);
     const std::string range = "[" + std::to_string(fault.low) + ", " + std::to_string(fault.limit) + ")";
     switch (fault.kind) {
@@ -59,8 +62,8 @@ Queue::Queue(int ordinal) : ordinal_(ordinal) {
     fill_bytes(faults_, 0, sizeof(Fault), stream_);
 }
 
-Queue::Queue(Queue& root, WorkMemory& memory, LiveValues& live)
-    : ordinal_(root.ordinal()), faults_(root.faults()), work_memory_(&memory), live_(&live) {}
+Queue::Queue(Queue& root, WorkMemory& memory, LiveValues& live, int32_t model)
+    : ordinal_(root.ordinal()), faults_(root.faults()), work_memory_(&memory), live_(&live), model_(model) {}
 
 // A read of nothing: what kernels reported is taken in the order of the stream, while other threads may give
 // it more work.

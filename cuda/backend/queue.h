@@ -19,8 +19,8 @@ class Queue {
   public:
     explicit Queue(int ordinal);
     // What the calls of a graph are given to (graph/step_graph.h), which runs in the order of `root`: faults
-    // are told there, the stream is set by the graph.
-    Queue(Queue& root, WorkMemory& memory, LiveValues& live);
+    // are told there, with the model's number (-1: alone); the stream is set by the graph.
+    Queue(Queue& root, WorkMemory& memory, LiveValues& live, int32_t model);
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
 
@@ -45,7 +45,9 @@ class Queue {
 
     // For kernels that look at values (labels, indices): the first one that is wrong is written here, and
     // the next wait of any thread throws it. `op` is the op that runs.
-    FaultReport fault_report(OpCode op) const { return {faults_, static_cast<int32_t>(op) + 1}; }
+    FaultReport fault_report(OpCode op) const {
+        return {faults_, static_cast<int32_t>(op) + 1 + (model_ + 1) * fault_models};
+    }
     Fault* faults() const { return faults_; }
 
     // Null: nobody can give memory back.
@@ -68,6 +70,7 @@ class Queue {
     void* owner_ = nullptr;
     WorkMemory* work_memory_ = nullptr;
     LiveValues* live_ = nullptr;
+    int32_t model_ = -1;
 };
 
 // Throws what a kernel reported, if it did.

@@ -10,6 +10,9 @@ namespace nativegrad::cuda {
 
 enum class FaultKind : int32_t { index_out_of_range, label_out_of_range, integer_division_by_zero };
 
+// Fault::op tells of the model, too: OpCode + 1 + fault_models * (model + 1).
+constexpr int32_t fault_models = 1 << 14;
+
 // In memory of the device, where atomics hold; the queue hands it to the host between two kernels. op: 0 =
 // nothing wrong. The value lies outside of [low, limit), at element `place` of a tensor of these sizes (rank
 // 0: one axis, whose size is not told).
@@ -24,7 +27,7 @@ struct Fault {
 // A parameter of kernels.
 struct FaultReport {
     Fault* fault;
-    int32_t op;  // OpCode + 1
+    int32_t op;
     int32_t rank = 0;
     int64_t low = 0;
     int64_t sizes[max_rank] = {};

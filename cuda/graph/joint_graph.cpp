@@ -80,11 +80,12 @@ void JointGraph::make_launches() {
 }
 
 void JointGraph::capture() {
+    SideStreams beside(step_->most_beside());
     const Stream stream = create_stream();
     Graph graph;
     try {
         begin_capture(stream);
-        step_->emit(stream);
+        step_->emit(stream, beside);
         graph = end_capture(stream);
         exec_ = instantiate(graph);
     } catch (const Error&) {
@@ -115,6 +116,7 @@ void JointGraph::write_lists(char* to, const GraphRun* runs, int64_t first, int6
 int64_t JointGraph::run(const GraphRun* runs, bool (*stop)(const void*), const void* owner) {
     const int64_t steps = runs[0].steps, parts = (steps + most_rows_ - 1) / most_rows_;
     const Stream stream = root_.stream();
+    SideStreams alone(1);
     char* const room =
         upload_.room(static_cast<size_t>(parts) * head_bytes_ + static_cast<size_t>(steps) * row_bytes_);
     size_t offset = 0;
@@ -127,7 +129,7 @@ int64_t JointGraph::run(const GraphRun* runs, bool (*stop)(const void*), const v
         offset += bytes;
         int64_t launched = 0;
         for (; launched < count && (stop == nullptr || !stop(owner)); ++launched) launch_graph(exec_, stream);
-        end_->emit(stream);
+        end_->emit(stream, alone);
         given += launched;
         if (launched < count) break;
     }

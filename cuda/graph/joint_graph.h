@@ -18,7 +18,7 @@ class JointGraph {
     JointGraph& operator=(const JointGraph&) = delete;
 
     int ordinal() const { return root_.ordinal(); }
-    // What a step launches model by model.
+    // What takes more than one launch for all in a step.
     std::string apart() const { return step_->apart(); }
     // runs: one of each member, with as many steps. As in backend/graphs.h.
     int64_t run(const GraphRun* runs, bool (*stop)(const void*), const void* owner);

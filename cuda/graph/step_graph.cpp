@@ -25,7 +25,7 @@ StepGraph::StepGraph(Queue& root, const GraphPlan& plan)
       results_(plan.results, plan.results + plan.result_count),
       live_(plan),
       work_(root),
-      queue_(root, work_, live_) {
+      queue_(root, work_, live_, plan.model) {
     size_t bytes = 0;
     for (const GraphInput& input : input_spans_) {
         places_.push_back(bytes);

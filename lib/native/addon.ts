@@ -107,7 +107,7 @@ export interface Addon {
     readonly checkReplay: RunPrograms<void>;
     readonly replay: RunPrograms<void>;
     readonly replayAsync: RunPrograms<Promise<void>>;
-    joinPrograms(programs: readonly NativeProgram[]): number;
+    joinPrograms(programs: readonly NativeProgram[], models: Int32Array): number;
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(
         program: NativeProgram,

@@ -108,9 +108,9 @@ export function checkReplay(replays: Replays): void {
     if (running.size > 0) start(native.checkReplay, replays);
 }
 
-/** Prepares programs of one kind for replays side by side; returns how many groups of them can run at once. */
-export function joinPrograms(programs: readonly NativeProgram[]): number {
-    return native.joinPrograms(programs);
+/** Prepares programs of one kind, of models with these numbers, for replays side by side; returns how many groups can run at once. */
+export function joinPrograms(programs: readonly NativeProgram[], models: readonly number[]): number {
+    return native.joinPrograms(programs, Int32Array.from(models));
 }
 
 /** Whether a program is running on another thread. */

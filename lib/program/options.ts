@@ -10,7 +10,8 @@ export interface ProgramReport extends ProgramSize {
     readonly reason: string;
     /**
      * How its steps run after the first one: 'graph' is one launch a step, on a GPU ('graph of 3 models': one for all of
-     * them); 'calls' is op by op, on the CPU, and on a GPU with the reason: 'calls, until it has run once', 'calls, since no graph was made: ...'.
+     * them; behind ', apart: ' come the kernels that each model launches by itself); 'calls' is op by op, on the CPU, and on a
+     * GPU with the reason: 'calls, until it has run once', 'calls, since no graph was made: ...'.
      */
     readonly execution: string;
     /** The number of the model in the list that `captureModels` got; undefined for `capture`. */

@@ -104,7 +104,10 @@ export function join(
             );
         }
     });
-    return joinPrograms(programs.map((program) => program.calls(false)));
+    return joinPrograms(
+        programs.map((program) => program.calls(false)),
+        models,
+    );
 }
 
 function callTexts(program: NativeProgram): string[] {

@@ -35,7 +35,11 @@ struct GraphPlan {
     int32_t input_count;
     const GraphResult* results;
     int32_t result_count;
+    int32_t model;  // its number, for errors of its kernels; -1: there are no others
 };
+
+// What the text of an error begins with, before the number of the model and ": ".
+constexpr const char* model_label = "[captureModels] model ";
 
 // Addresses of the first step; step i reads `step_bytes * i` further.
 struct GraphSource {
@@ -74,7 +78,7 @@ struct GraphTable {
     int32_t (*note)(void* graph, ErrorMessage* error);
     int32_t (*noted)(void* graph, ErrorMessage* error);
     // One graph for a step of each of these, which must live while it runs: a launch of all of them is one.
-    // apart: what is launched model by model, empty where nothing is.
+    // apart: what takes more than one launch for all of them, empty where nothing does.
     int32_t (*combine)(void* const* graphs, int32_t count, void** joint, ErrorMessage* apart,
                        ErrorMessage* error);
     // runs: one of each, with as many steps; not beside others.

@@ -90,13 +90,17 @@ void share_arenas(Environment& environment, const std::vector<ProgramRef>& progr
     }
 }
 
-// joinPrograms(programs): prepares them for replays side by side; returns how many groups of them can run at
-// once.
+// joinPrograms(programs, models): prepares the programs of models with these numbers for replays side by
+// side; returns how many groups of them can run at once.
 napi_value join_programs(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
-        const Arguments arguments(env, info, 1, "joinPrograms takes a list of programs");
+        const Arguments arguments(env, info, 2,
+                                  "joinPrograms takes programs and the numbers of their models");
         const std::vector<ProgramRef> programs = programs_of(env, arguments.values[0]);
+        const std::vector<int32_t> models = elements_of<int32_t>(env, arguments.values[1], napi_int32_array);
+        if (models.size() != programs.size()) fail("[capture] expected a number for each program");
         require_apart(programs);
+        for (size_t i = 0; i < programs.size(); ++i) programs[i]->model = models[i];
         // On another device than the CPU all of them run at once.
         const bool is_on_cpu = std::all_of(programs.begin(), programs.end(),
                                            [](const ProgramRef& program) { return program->device == 0; });

@@ -39,7 +39,7 @@ bool JointPrograms::is_of(const std::vector<std::shared_ptr<ProgramGraph>>& memb
 std::string JointPrograms::execution() const {
     if (joint_ == nullptr) return "graph beside those of the other models, since " + reason_;
     const std::string text = "graph of " + std::to_string(members_.size()) + " models";
-    return apart_.empty() ? text : text + ", model by model: " + apart_;
+    return apart_.empty() ? text : text + ", apart: " + apart_;
 }
 
 int64_t JointPrograms::run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop) {

@@ -82,6 +82,7 @@ class Program {
     std::vector<Instruction> instructions;
     std::vector<ProgramResult> results;
     std::vector<double> slots;
+    int32_t model = -1;  // its number among those of captureModels, which errors tell; -1: alone
     std::vector<int32_t> changing_slots;  // in the order of a row
     StorageRef arena;                     // also says where the calls run
     int32_t device = 0;
@@ -138,6 +139,8 @@ class Program {
     // "graph", or "calls" with the reason why they go to the backend one by one. On any thread.
     std::string execution() const;
     void note_execution(const std::string& text);
+    // What goes in front of an error's text: the model, where there are several and it does not say.
+    std::string label_of(const std::string& text) const;
 
     // First byte of a buffer that is no input.
     char* address_of(const Buffer& buffer) const { return base_of(buffer, 0, {}); }

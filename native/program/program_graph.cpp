@@ -73,7 +73,8 @@ void ProgramGraph::make() {
                          spans_.data(),
                          static_cast<int32_t>(spans_.size()),
                          results_.data(),
-                         static_cast<int32_t>(results_.size())};
+                         static_cast<int32_t>(results_.size()),
+                         program_.model};
     inputs_.resize(spans_.size());
     ErrorMessage error{};
     require_ok(table_->make(where_, &plan, &graph_, &queue_, inputs_.data(), &error), error);

@@ -29,10 +29,17 @@ void Program::start(int64_t steps, const double* rows, const std::vector<Program
         const int64_t failed = done + 1;
         if (error.status == Status::device_lost) done = 0;
         char text[1100];
-        std::snprintf(text, sizeof text, "%s (in step %lld of %lld of a captured program)", error.what(),
-                      static_cast<long long>(failed), static_cast<long long>(steps));
+        std::snprintf(text, sizeof text, "%s%s (in step %lld of %lld of a captured program)",
+                      label_of(error.what()).c_str(), error.what(), static_cast<long long>(failed),
+                      static_cast<long long>(steps));
         throw Error(error.status, text);
     }
+}
+
+// What a kernel reported may be of another model, and says of which.
+std::string Program::label_of(const std::string& text) const {
+    const bool is_told = text.rfind(model_label, 0) == 0;
+    return model < 0 || is_told ? "" : model_label + std::to_string(model) + ": ";
 }
 
 // Errors of a device come up here, and the caller may count on what it reads. After a wrong value all the

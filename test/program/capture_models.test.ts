@@ -339,6 +339,30 @@ describe('captureModels', () => {
         assert.throws(() => checked(x), /^CaptureMismatchError: \[captureModels\] model 1: /);
     });
 
+    it('names the model that met a wrong value, also when others were dropped', async () => {
+        const train = captureModels([0, 1, 2].map((seed) => dense(seed).step));
+        await train.run(steps, [xs, ys]);
+        const wrong = ys.add(4);
+        const ofModel2 =
+            /^Error: \[captureModels\] model 2: \[cross_entropy\] label \d at row 0 is outside \[0, 4\)/;
+        await assert.rejects(
+            train.runEach(steps, [
+                [xs, ys],
+                [xs, ys],
+                [xs, wrong],
+            ]),
+            ofModel2,
+        );
+        train.drop(0);
+        await assert.rejects(
+            train.runEach(steps, [
+                [xs, ys],
+                [xs, wrong],
+            ]),
+            ofModel2,
+        );
+    });
+
     it('says in the error of which kind it is', () => {
         const call = (): unknown =>
             captureModels([dense(0).step, dense(1, 24).step])(xs.select(0, 0), ys.select(0, 0));

@@ -59,6 +59,11 @@ __device__ __forceinline__ void add_runs(const T* dy, const uint32_t* keys, cons
     }
 }
 
+// -> out [count] = 0
+__device__ __forceinline__ void clear_words(uint32_t* out, int64_t count) {
+    for (int64_t i = grid_thread_index(); i < count; i += grid_thread_count()) out[i] = 0;
+}
+
 template <class T>
 void add_slices(const TensorView& dy, const TensorView& out, const KeyOrder& order, const Slices& slices,
                 Stream stream) {
@@ -84,12 +89,15 @@ void index_add(const OpCall& call, const IndexAddParams& params, Queue& queue) {
         fail("needs dy [.., n, ..] and index [n]");
     }
     const int64_t n = index.shape[0], size = out.shape[axis], count = element_count(dy);
-    if (element_count(out) > 0)
-        fill_bytes(out.data, 0, static_cast<size_t>(element_count(out)) * item_size(out.dtype),
-                   queue.stream());
-    if (count == 0) return;
     if (out.dtype != DType::float32 && out.dtype != DType::float64)
         fail("needs float32 or float64, got %s", dtype_name(out.dtype));
+    const int64_t words =
+        element_count(out) * static_cast<int64_t>(item_size(out.dtype) / sizeof(uint32_t));
+    // Not fill_bytes(), which has no form for several models.
+    if (words > 0)
+        launch_batched<clear_words>(elementwise_grid(words), queue.stream(),
+                                    static_cast<uint32_t*>(out.data), words);
+    if (count == 0) return;
     int64_t inner = 1;
     for (int32_t i = axis + 1; i < out.rank; ++i) inner *= out.shape[i];
     KeyOrder order(queue, n, size);

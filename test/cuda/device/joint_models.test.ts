@@ -159,9 +159,17 @@ describe('several models as one graph', function () {
         const inputs = seeds.map((seed): [Tensor, Tensor] => [xs, seed === 1 ? wrong : ys]);
         await assert.rejects(
             train.runEach(steps, inputs, { chunk: steps }),
-            /label 9 at row 2 is outside \[0, 4\).*in one of 8 steps/,
+            /^Error: \[captureModels\] model 1: \[cross_entropy\] label 9 at row 2 is outside \[0, 4\).*in one of 8 steps/,
         );
         const { results } = await train.run(steps, [xs, ys]);
         assert.ok(results.every((losses) => Number.isFinite(losses.sum().item())));
+        train.drop(0);
+        await assert.rejects(
+            train.runEach(steps, [
+                [xs, ys],
+                [xs, wrong],
+            ]),
+            /^Error: \[captureModels\] model 2: /,
+        );
     });
 });

@@ -29,8 +29,10 @@ interface Made {
     readonly scaler: optim.GradScaler;
 }
 
+type Network = 'mlp' | 'cnn' | 'embedding';
+
 interface Options {
-    readonly network: 'mlp' | 'cnn';
+    readonly network: Network;
     readonly precision: LowPrecision | null;
     /** Model 1 begins with a scale that overflows. */
     readonly overflows?: boolean;
@@ -40,8 +42,10 @@ const samples = 12;
 const steps = 6;
 const seeds = [0, 1, 2];
 
-function layersOf(network: 'mlp' | 'cnn', seed: number): nn.Sequential {
+function layersOf(network: Network, seed: number): nn.Sequential {
     const dropout = new nn.Dropout(0.1 + 0.1 * seed, { generator: new Generator(300 + seed) });
+    if (network === 'embedding')
+        return new nn.Sequential(new nn.Embedding(samples, 8), dropout, new nn.Linear(8, 4));
     return network === 'mlp'
         ? new nn.Sequential(
               new nn.Flatten(),
@@ -84,13 +88,17 @@ function makeModel(images: Tensor, { network, precision, overflows }: Options, s
     ])
         .expand([6, 2, 3])
         .contiguous();
-    const step: Step = (index, y) => {
-        optimizer.zeroGrad();
+    const inputOf = (index: Tensor): Tensor => {
+        if (network === 'embedding') return index;
         const taken = batchGather(images, index, { scale: 1 / 255, shift: 0.1 * seed });
         const x = network === 'cnn' ? affineSample(taken, maps) : taken;
         const noise = randn(x.shape, { generator }).mul(0.05);
+        return where(noise.gt(0), x.add(noise), x);
+    };
+    const step: Step = (index, y) => {
+        optimizer.zeroGrad();
         const loss = autocast(precision, () => {
-            const logits = model.forward(where(noise.gt(0), x.add(noise), x));
+            const logits = model.forward(inputOf(index));
             return nn.crossEntropy(logits, y).add(softmax(logits, -1).pow(2).mean().mul(0.1));
         });
         scaler.scale(loss).backward();
@@ -136,8 +144,9 @@ describe('training steps of several models as one graph', function () {
         return results.map((losses, i) => [losses.toArray(), made[i]?.state()]);
     };
 
-    for (const network of ['mlp', 'cnn'] as const) {
+    for (const network of ['mlp', 'cnn', 'embedding'] as const) {
         for (const precision of [null, 'float16', 'bfloat16'] as const) {
+            if (network === 'embedding' && precision !== null) continue;
             it(`has the bits of each ${network} alone in ${precision ?? 'float32'}, all in joint launches`, async () => {
                 const options = { network, precision };
                 const expected: unknown[] = [];
