@@ -150,6 +150,26 @@ describe('several models as one graph', function () {
         assert.deepEqual(weights(made[1]), dropped);
     });
 
+    it('lets launches that differ stand side by side, and names them', async () => {
+        manualSeed(52);
+        const rows = randn([400, 20]);
+        const columns = rows.transpose(0, 1).contiguous().transpose(0, 1);
+        const stepWith = (constant: Tensor) => (x: Tensor) => x.add(constant.sum(0)).sum();
+        const constants = [rows, columns, rows.mul(2), columns.mul(3)];
+        const expected: unknown[] = [];
+        for (const constant of constants) {
+            const { result } = await capture(stepWith(constant)).run(steps, [xs]);
+            expected.push(result.toArray());
+        }
+        const train = captureModels(constants.map(stepWith));
+        const { results } = await train.run(steps, [xs]);
+        assert.deepEqual(
+            results.map((sums) => sums.toArray()),
+            expected,
+        );
+        assert.match(executions(train).join(), /^graph of 4 models, apart: fold_columns<float, [^,]+>,/);
+    });
+
     it('finds a wrong label of one model, and goes on', async () => {
         const made = seeds.map((seed) => dense(seed));
         const train = captureModels(made.map(({ step }) => step));
