@@ -91,12 +91,11 @@ void index_add(const OpCall& call, const IndexAddParams& params, Queue& queue) {
     const int64_t n = index.shape[0], size = out.shape[axis], count = element_count(dy);
     if (out.dtype != DType::float32 && out.dtype != DType::float64)
         fail("needs float32 or float64, got %s", dtype_name(out.dtype));
-    const int64_t words =
-        element_count(out) * static_cast<int64_t>(item_size(out.dtype) / sizeof(uint32_t));
+    const int64_t words = element_count(out) * static_cast<int64_t>(item_size(out.dtype) / sizeof(uint32_t));
     // Not fill_bytes(), which has no form for several models.
     if (words > 0)
-        launch_batched<clear_words>(elementwise_grid(words), queue.stream(),
-                                    static_cast<uint32_t*>(out.data), words);
+        launch_batched<clear_words>(elementwise_grid(words), queue.stream(), static_cast<uint32_t*>(out.data),
+                                    words);
     if (count == 0) return;
     int64_t inner = 1;
     for (int32_t i = axis + 1; i < out.rank; ++i) inner *= out.shape[i];
