@@ -2,6 +2,7 @@ import { activeTracer, guard } from '../native/tracer.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { shapeText, type Shape } from '../tensor/shape.js';
 import type { Tensor, TapeLink } from '../tensor/tensor.js';
+import type { RecomputedStretch } from './recompute.js';
 
 /** Gradients of an op's inputs, in order; null where there is none. */
 export type Gradients = readonly (Tensor | null)[];
@@ -84,6 +85,20 @@ export function openLeafHooks(leaf: Tensor): GradientHook[] {
 
 let created = 0;
 
+/** Lists that every new node joins. */
+const recorders: GradNode[][] = [];
+
+/** @internal Runs `body` and gives the nodes that it put on the tape, in their order. */
+export function recordNodes<T>(body: () => T): { readonly result: T; readonly nodes: GradNode[] } {
+    const nodes: GradNode[] = [];
+    recorders.push(nodes);
+    try {
+        return { result: body(), nodes };
+    } finally {
+        recorders.splice(recorders.indexOf(nodes), 1);
+    }
+}
+
 /** A recorded op. Nodes are numbered in the order of recording, which is a topological order of every graph. */
 export class GradNode implements TapeLink {
     readonly sequence = created++;
@@ -92,6 +107,9 @@ export class GradNode implements TapeLink {
     readonly retained: (Tensor | undefined)[] = [];
     readonly outputs: { readonly shape: Shape; readonly dtype: DType }[] = [];
     private saved: SavedTensor[] | null = [];
+    /** Where what it saved can be computed again. */
+    stretch: RecomputedStretch | null = null;
+    private isForgotten = false;
 
     constructor(
         readonly op: string,
@@ -100,7 +118,9 @@ export class GradNode implements TapeLink {
         readonly options: unknown,
         private readonly rule: BackwardRule,
         private readonly isSingle: boolean,
-    ) {}
+    ) {
+        for (const nodes of recorders) nodes.push(this);
+    }
 
     get differentiable(): boolean {
         return this.rule.differentiable;
@@ -125,6 +145,8 @@ export class GradNode implements TapeLink {
 
     /** The saved tensors; an error when one was changed in place or freed since. */
     unpack(): Tensor[] {
+        // A stretch inside of another is filled in two steps.
+        while (this.isForgotten) this.stretch?.restore();
         if (this.saved === null) {
             throw new Error(
                 `[backward] the graph through ${this.op} was already used and freed; ` +
@@ -152,12 +174,34 @@ export class GradNode implements TapeLink {
 
     /** Lets go of what forward saved; what only the tape held is freed now. */
     release(): void {
-        for (const { tensor, owned } of this.saved ?? []) if (owned) tensor.dispose();
+        const saved = this.saved ?? [];
+        for (const { tensor, owned } of saved) if (owned) tensor.dispose();
+        if (!this.isForgotten) this.stretch?.release(saved.map(({ tensor }) => tensor));
         this.saved = null;
+        this.isForgotten = false;
+    }
+
+    /** @internal Drops what forward saved: `stretch` computes it again where backward comes by. */
+    forget(stretch: RecomputedStretch): void {
+        this.stretch = stretch;
+        this.saved = [];
+        this.isForgotten = true;
+    }
+
+    /** @internal Takes what the same op of a second run has saved. */
+    takeOver(twin: GradNode): void {
+        // Released already, by a pass that did not need it.
+        if (this.saved === null) return;
+        this.saved = twin.saved;
+        this.isForgotten = twin.isForgotten;
+        if (!twin.stretch) return;
+        this.stretch = twin.stretch;
+        this.stretch.replace(twin, this);
     }
 
     /** Saved tensors, for a scope that ends while the graph lives on. */
     get savedTensors(): readonly Tensor[] {
+        if (this.isForgotten) return this.stretch?.needed ?? [];
         return this.saved?.map(({ tensor }) => tensor) ?? [];
     }
 }

@@ -88,7 +88,8 @@ export function scope<T>(body: () => T): T {
  * to it. `dispose()` frees its tensors.
  */
 export class Scope {
-    private readonly members: ScopeMembers = new Set();
+    /** @internal */
+    readonly members: ScopeMembers = new Set();
 
     /** Runs a synchronous function; tensors made by it belong to this scope. */
     run<T>(body: () => T): T {
@@ -116,6 +117,14 @@ export class Scope {
         for (const item of [...found, ...tapeOf(found)]) {
             if (this.members.delete(item)) outer?.add(item);
         }
+    }
+
+    /** @internal As `release`, without what their backward pass needs. */
+    releaseOnly(value: unknown): void {
+        const found = new Set<Tensor>();
+        tensorsIn(value, found, new Set());
+        const outer = currentScope();
+        for (const item of found) if (this.members.delete(item)) outer?.add(item);
     }
 
     /** Frees every tensor of the scope. */

@@ -1,7 +1,8 @@
 import { defineOp } from '../autograd/define_op.js';
-import { perStep, type Scalar } from '../native/tracer.js';
+import type { Scalar } from '../native/tracer.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { requireFloat, requireTensor } from './convert.js';
+import { drawFrom } from './draws.js';
 import { defaultGenerator, Generator } from './generator.js';
 import { runNew } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -62,9 +63,7 @@ export function dropout(x: Tensor, probability = 0.5, options: DropoutOptions = 
 
 /** @internal As `dropout`, with a probability that may change from step to step. */
 export function dropoutBy(x: Tensor, probability: Scalar, generator: Generator): Tensor {
-    const seed = perStep(() => generator.seed);
-    const offset = perStep(() => generator.reserve(Math.ceil(x.size / 4)), generator);
-    return dropoutOp([x], { probability, seed, offset });
+    return dropoutOp([x], { probability, ...drawFrom(generator, Math.ceil(x.size / 4)) });
 }
 
 declare module '../tensor/tensor.js' {

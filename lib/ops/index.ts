@@ -10,6 +10,7 @@ export * from './row_norm.js';
 export { maxPool2d, type MaxPoolOptions, type PoolOptions } from './pool.js';
 export type { Pair } from './pair.js';
 export { add, div, floorDivide, maximum, minimum, mul, remainder, sub } from './arithmetic.js';
+export { checkpoint } from './checkpoint.js';
 export * from './compare.js';
 export { cast, clone, contiguous, to } from './convert.js';
 export * from './create.js';

@@ -1,5 +1,4 @@
 import { run } from '../native/call.js';
-import { perStep } from '../native/tracer.js';
 import { defaultDevice } from '../tensor/device.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { checkShape, type Shape } from '../tensor/shape.js';
@@ -7,6 +6,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { lt } from './compare.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { fromTypedArray, type TensorOptions } from './create.js';
+import { drawFrom } from './draws.js';
 import { defaultGenerator, Generator } from './generator.js';
 import { beginWrite, copy_ } from './in_place.js';
 import { finishLeaf, requireTensorOptions } from './leaf.js';
@@ -37,8 +37,7 @@ function draw(
     if (!(generator instanceof Generator))
         throw new TypeError(`[${op}] generator must be a Generator; make one with new Generator(seed)`);
     const counters = Math.ceil(target.size / valuesPerCounter(name, target.dtype));
-    const seed = perStep(() => generator.seed);
-    const offset = perStep(() => generator.reserve(counters), generator);
+    const { seed, offset } = drawFrom(generator, counters);
     run('random', [], [target], [distributions[name], low, high, seed, offset], op);
     return target;
 }
