@@ -1,13 +1,14 @@
 import { Command, CommanderError, Option } from 'commander';
 
 import { EVALUATE_FLAGS } from './evaluate_flags.js';
+import { EXPORT_FLAGS } from './export_flags.js';
 import { flagName } from './flags.js';
 import type { FlagTable, RawFlags } from './flags.js';
 import { TRAIN_FLAGS } from './train_flags.js';
 import { suggestNames } from './suggest.js';
 import { UsageError } from './usage_error.js';
 
-export type CommandName = 'train' | 'evaluate' | 'doctor';
+export type CommandName = 'train' | 'evaluate' | 'export' | 'doctor';
 
 /** What the command line asks for: a command with its flags, or a text to print (help, version). */
 export type Request = { command: CommandName; raw: RawFlags } | { print: string };
@@ -15,6 +16,7 @@ export type Request = { command: CommandName; raw: RawFlags } | { print: string 
 const SUMMARIES: Readonly<Record<CommandName, string>> = {
     train: 'Train a digit classifier on MNIST and write a run folder.',
     evaluate: 'Evaluate a trained model on the test set; only the model file is needed.',
+    export: 'Write a model file as ONNX, NumPy arrays or safetensors.',
     doctor: 'Say what this installation found: Node, addon, instruction sets, threads, CUDA.',
 };
 
@@ -32,19 +34,31 @@ const EVALUATE_EXAMPLES = `
 Examples:
   nativegrad evaluate --model_path output/20260101_120000_mlp/model.safetensors
   nativegrad evaluate --model_path model.safetensors --data ./fashion_mnist --json
+  nativegrad evaluate --model_path model.onnx
+  nativegrad evaluate --model_path weights.npz --architecture mlp --hidden_sizes 300
 
+Flags may be written with underscores or hyphens.`;
+
+const EXPORT_EXAMPLES = `
+Examples:
+  nativegrad export output/20260101_120000_mlp/model.safetensors --to onnx --output model.onnx
+  nativegrad export model.onnx --to npz
+
+An .npz holds the arrays under their names in the model (1.weight, 1.bias, ...) and, as texts, which layers it has.
 Flags may be written with underscores or hyphens.`;
 
 /** The flags of each command. */
 export const FLAG_TABLES: Readonly<Record<CommandName, FlagTable>> = {
     train: TRAIN_FLAGS,
     evaluate: EVALUATE_FLAGS,
+    export: EXPORT_FLAGS,
     doctor: { json: TRAIN_FLAGS.json },
 };
 
 const EXAMPLES: Readonly<Record<CommandName, string>> = {
     train: TRAIN_EXAMPLES,
     evaluate: EVALUATE_EXAMPLES,
+    export: EXPORT_EXAMPLES,
     doctor: '',
 };
 
@@ -65,12 +79,17 @@ export function parseCommandLine(argv: readonly string[], version: string): Requ
         .exitOverride()
         .configureOutput({ writeOut: (text) => (printed += text), outputError: () => undefined });
     const accept = (command: CommandName) => (options: RawFlags, parsed: Command) => {
-        const [extra] = parsed.args;
+        const [model, ...more] = parsed.args;
+        const isModel = command === 'export' && model !== undefined && options.model_path === undefined;
+        const extra = isModel ? more[0] : model;
         if (extra !== undefined)
             throw new UsageError(`unexpected ${JSON.stringify(extra)}: flags start with --`);
-        request = { command, raw: camelKeys(options) };
+        request = {
+            command,
+            raw: camelKeys(isModel ? { ...options, model_path: model } : options),
+        };
     };
-    const names = ['train', 'evaluate', 'doctor'] as const;
+    const names = ['train', 'evaluate', 'export', 'doctor'] as const;
     for (const name of names) addCommand(program, name).action(accept(name));
     if (argv.length === 0) return { print: program.helpInformation() };
     try {
@@ -81,7 +100,8 @@ export function parseCommandLine(argv: readonly string[], version: string): Requ
         const suggestion = suggestFlag(argv[0], error);
         throw new UsageError(oneLine(error.message) + suggestion, { cause: error });
     }
-    if (request === undefined) throw new UsageError('a command is expected: train, evaluate or doctor');
+    if (request === undefined)
+        throw new UsageError('a command is expected: train, evaluate, export or doctor');
     return request;
 }
 

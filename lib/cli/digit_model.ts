@@ -2,11 +2,13 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import { MNIST_MEAN, MNIST_STD } from '../data/index.js';
 import type * as nn from '../nn/index.js';
-import { loadModel, ModelFileError } from '../nn/model_file.js';
+import { ModelFileError } from '../nn/model_file.js';
 import { isFinite, zeros } from '../ops/index.js';
 import type { Shape } from '../tensor/shape.js';
+import type { ClassifierOptions } from '../train/classifier.js';
 import type { ClassifierLossName } from '../train/classifier_loss.js';
 import { flagName } from './flags.js';
+import { loadModelFile } from './model_formats.js';
 import { packageVersion } from './package_version.js';
 import { CLASS_NAMES } from './results.js';
 import type { TrainConfig } from './train_flags.js';
@@ -16,6 +18,13 @@ const DIGIT_SHAPE = [1, 28, 28];
 
 /** How `train` brings pixels to what its models take. */
 export const TRAIN_RANGE = { mean: MNIST_MEAN, std: MNIST_STD };
+
+/** What `train` tells of every model, and what weights without a word are taken for. */
+export const DIGIT_INFO: nn.ModelInfo = {
+    inputShape: DIGIT_SHAPE,
+    normalization: { mean: [TRAIN_RANGE.mean], std: [TRAIN_RANGE.std] },
+    classNames: CLASS_NAMES,
+};
 
 /** What concerns the machine and the place of a run, not the model. */
 const RUN_OPTIONS = [
@@ -38,13 +47,7 @@ export function digitModelInfo(config: TrainConfig): nn.ModelInfo {
     for (const [key, value] of Object.entries<nn.Json | undefined>({ ...config })) {
         if (!RUN_OPTIONS.includes(key)) training[flagName(key).slice(2)] = value ?? null;
     }
-    return {
-        inputShape: DIGIT_SHAPE,
-        normalization: { mean: [TRAIN_RANGE.mean], std: [TRAIN_RANGE.std] },
-        classNames: CLASS_NAMES,
-        loss: config.loss,
-        training,
-    };
+    return { ...DIGIT_INFO, loss: config.loss, training };
 }
 
 /** A model file that classifies digits. */
@@ -53,18 +56,20 @@ export interface DigitModel {
     readonly range: { readonly mean: number; readonly std: number };
     readonly classNames: readonly string[];
     readonly loss: ClassifierLossName;
+    /** The file holds weights alone; the layers come from the flags. */
+    readonly byFlags: boolean;
     /** Parameters and statistics that hold NaN or an infinity. */
     readonly broken: readonly string[];
 }
 
 /**
- * Loads a model of `train`, or of `nn.saveModel` with the info that digits need.
+ * Loads a model of `train`, or of `nn.saveModel` with the info that digits need, or one exported from those.
  *
- * @throws {SafetensorsError} where the file is missing, damaged or of another kind.
+ * @throws {SafetensorsError | OnnxError | NpyError} where the file is missing, damaged or of another kind.
  * @throws {ModelFileError} where the model is for something else, or the file does not say how images go in.
  */
-export async function loadDigitModel(path: string): Promise<DigitModel> {
-    const { model, info } = await loadModel(path);
+export async function loadDigitModel(path: string, layers: ClassifierOptions = {}): Promise<DigitModel> {
+    const { model, info, byFlags } = await loadModelFile(path, layers, DIGIT_INFO);
     const { inputShape, normalization, classNames = CLASS_NAMES } = info;
     if (inputShape === undefined || normalization === undefined) {
         const fix = 'save it with nn.saveModel(path, model, { inputShape: [1, 28, 28], normalization: … })';
@@ -79,7 +84,7 @@ export async function loadDigitModel(path: string): Promise<DigitModel> {
     // Images come in as float32, whatever the weights were stored as.
     checkOutputs(path, model.to('float32'));
     const loss = lossName(path, info.loss ?? 'cce');
-    return { model, range: { mean, std }, classNames, loss, broken: notFinite(model) };
+    return { model, range: { mean, std }, classNames, loss, byFlags, broken: notFinite(model) };
 }
 
 function lossName(path: string, name: string): ClassifierLossName {

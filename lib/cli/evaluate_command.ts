@@ -8,6 +8,7 @@ import { readEvaluateConfig } from './evaluate_flags.js';
 import { readDigits } from './digits.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
+import { layerFlagsWarning, readLayerFlags } from './layer_flags.js';
 import { evaluationResult, evaluationTable } from './results.js';
 import type { Streams } from './streams.js';
 import { trackEvaluation } from './track_evaluation.js';
@@ -21,7 +22,12 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     if (config.threads !== undefined) setThreads(config.threads);
     const crowd = crowdWarning(config.threads);
     if (crowd !== undefined) err.write(`nativegrad: warning: ${crowd}\n`);
-    const { model, range, classNames, loss, broken } = await loadDigitModel(config.modelPath);
+    const { model, range, classNames, loss, broken, byFlags } = await loadDigitModel(
+        config.modelPath,
+        readLayerFlags(raw),
+    );
+    const unused = byFlags ? undefined : layerFlagsWarning(raw, config.modelPath);
+    if (unused !== undefined) err.write(`nativegrad: warning: ${unused}\n`);
     const { digits, attribution, folder } = await readDigits(config.data, log, (options) =>
         readMnistSplit('test', options),
     );

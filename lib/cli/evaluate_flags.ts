@@ -1,12 +1,12 @@
 import { deviceFlag, integerFlag, nameFlag, pathFlag, readFlags, switchFlag } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
+import { LAYER_FLAGS } from './layer_flags.js';
 import { TRACKING_FLAGS } from './tracking_flags.js';
 import { UsageError } from './usage_error.js';
 
-/** Every flag of `evaluate`; the order is that of the help. */
-export const EVALUATE_FLAGS = {
+const OWN_FLAGS = {
     modelPath: pathFlag(
-        'the model to evaluate, written by train or nn.saveModel (required)',
+        'the model to evaluate: safetensors of train or nn.saveModel, .onnx of our own export, or .npz of weights (required)',
         '<file>',
         undefined,
     ),
@@ -26,13 +26,16 @@ export const EVALUATE_FLAGS = {
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 
-export interface EvaluateConfig extends Omit<ConfigOf<typeof EVALUATE_FLAGS>, 'modelPath'> {
+/** Every flag of `evaluate`; the order is that of the help. */
+export const EVALUATE_FLAGS = { ...OWN_FLAGS, ...LAYER_FLAGS } as const;
+
+export interface EvaluateConfig extends Omit<ConfigOf<typeof OWN_FLAGS>, 'modelPath'> {
     readonly modelPath: string;
 }
 
 /** @throws {UsageError} naming the flag, what was expected and what came. */
 export function readEvaluateConfig(raw: RawFlags): EvaluateConfig {
-    const { modelPath, ...flags } = readFlags(EVALUATE_FLAGS, raw);
+    const { modelPath, ...flags } = readFlags(OWN_FLAGS, raw);
     if (modelPath === undefined) {
         throw new UsageError('--model_path is required: the model.safetensors of a run folder');
     }

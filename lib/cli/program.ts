@@ -2,6 +2,8 @@ import { DataFileError } from '../data/data_file_error.js';
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { FileWriteError } from '../io/file_write_error.js';
 import { FolderLockedError } from '../io/folder_lock.js';
+import { NpyError } from '../io/npy_error.js';
+import { OnnxError } from '../io/onnx/onnx_error.js';
 import { SafetensorsError } from '../io/safetensors_error.js';
 import { AddonLoadError } from '../native/loader.js';
 import { ModelFileError } from '../nn/model_file_error.js';
@@ -19,6 +21,7 @@ type Command = (raw: RawFlags, streams: Streams) => Promise<number>;
 const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
     train: async () => (await import('./train_command.js')).trainCommand,
     evaluate: async () => (await import('./evaluate_command.js')).evaluateCommand,
+    export: async () => (await import('./export_command.js')).exportCommand,
     doctor: async () => (await import('./doctor_command.js')).doctorCommand,
 };
 
@@ -61,6 +64,8 @@ function isUsers(error: Error): boolean {
         CheckpointError,
         DataFileError,
         SafetensorsError,
+        NpyError,
+        OnnxError,
         ModelFileError,
         FileWriteError,
         FolderLockedError,

@@ -148,9 +148,7 @@ export interface TrainConfig extends Omit<
  */
 export function readTrainConfig(raw: RawFlags): TrainConfig {
     const flags = readFlags(TRAIN_FLAGS, withPreset(raw));
-    if (flags.kernelSize % 2 === 0) {
-        throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${flags.kernelSize}"`);
-    }
+    requireOddKernel(flags.kernelSize);
     const { architecture, optimizer } = flags;
     return {
         ...flags,
@@ -159,6 +157,12 @@ export function readTrainConfig(raw: RawFlags): TrainConfig {
         learningRate: flags.learningRate ?? (optimizer === 'sgd' ? 0.05 : 0.001),
         weightDecay: flags.weightDecay ?? (optimizer === 'adamw' ? 0.01 : 0),
     };
+}
+
+/** @throws {UsageError} for an even kernel, which has no middle. */
+export function requireOddKernel(size: number): void {
+    if (size % 2 === 0)
+        throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${size}"`);
 }
 
 /** Flags that were given but change nothing beside the others; worth a warning, no error. */

@@ -7,15 +7,12 @@ import {
     type LoadOptions,
     type TensorFile,
 } from '../tensor/tensor_file.js';
-import { fromConfig, toConfig } from './config.js';
 import type { Sequential } from './containers.js';
 import { ModelFileError } from './model_file_error.js';
-import { parseHeaderJson, readModelInfo, type ModelInfo } from './model_info.js';
+import type { ModelInfo } from './model_info.js';
+import { modelOfTexts, modelTexts } from './model_texts.js';
 
 export { ModelFileError } from './model_file_error.js';
-
-const architectureKey = 'nativegrad.architecture';
-const infoKey = 'nativegrad.info';
 
 /** What `loadModel` gives. */
 export interface SavedModel {
@@ -48,12 +45,7 @@ export interface SavedModel {
  * ```
  */
 export async function saveModel(path: string, model: Sequential, info: ModelInfo = {}): Promise<void> {
-    const header = {
-        format: 'nativegrad',
-        [architectureKey]: JSON.stringify(toConfig(model)),
-        [infoKey]: JSON.stringify(readModelInfo(info)),
-    };
-    await saveTensors(path, model.stateDict(), header);
+    await saveTensors(path, model.stateDict(), { format: 'nativegrad', ...modelTexts(model, info) });
 }
 
 /**
@@ -85,12 +77,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 }
 
 function readModel({ tensors, metadata }: TensorFile, device: Device | undefined): SavedModel {
-    const text = metadata.get(architectureKey);
-    if (text === undefined) throw new Error(weightsOnly(tensors, metadata.get('format')));
-    // A few bytes of JSON could ask for layers of many gigabytes; the file must hold what they take.
     const held = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
-    const info = readModelInfo(parseHeaderJson(metadata.get(infoKey) ?? '{}', infoKey));
-    const model = fromConfig(parseHeaderJson(text, architectureKey), { maxElements: held });
+    const described = modelOfTexts(metadata, held);
+    if (described === null) throw new Error(weightsOnly(tensors, metadata.get('format')));
+    const { model, info } = described;
     if (device !== undefined) model.to(device);
     model.loadStateDict(tensors);
     return { model: model.eval(), info };

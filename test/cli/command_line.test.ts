@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 
 import { parseCommandLine } from '../../lib/cli/command_line.js';
+import { readExportConfig } from '../../lib/cli/export_flags.js';
+import type { ExportConfig } from '../../lib/cli/export_flags.js';
 import { readEvaluateConfig } from '../../lib/cli/evaluate_flags.js';
 import type { EvaluateConfig } from '../../lib/cli/evaluate_flags.js';
 import { crowdWarning } from '../../lib/cli/threads.js';
@@ -220,6 +222,25 @@ describe('command line', () => {
     it('reads evaluate and doctor', () => {
         assert.equal(evaluate('--model-path m.safetensors --json').modelPath, 'm.safetensors');
         assert.deepEqual(parse('doctor --json'), { command: 'doctor', raw: { json: true } });
+    });
+
+    it('reads export, with the model as a word or a flag', () => {
+        const exported = (line: string): ExportConfig => {
+            const request = parse(`export ${line}`);
+            assert.ok('command' in request && request.command === 'export');
+            return readExportConfig(request.raw);
+        };
+        const given = exported('runs/m.safetensors --to onnx --input-shape 1,28,28');
+        assert.equal(given.modelPath, 'runs/m.safetensors');
+        assert.equal(given.output, 'runs/m.onnx');
+        assert.deepEqual(given.inputShape, [1, 28, 28]);
+        assert.equal(exported('--model_path m.bin --to NPZ').output, 'm.bin.npz');
+        assertUsageError(() => exported('m.npz --to npz'), /would replace the model m\.npz/);
+        assertUsageError(() => exported('--to npz'), /the model to export is missing/);
+        assertUsageError(() => exported('m.npz'), /--to is required: one of onnx, npz, safetensors/);
+        assertUsageError(() => exported('m.npz --to pt'), /--to expects one of onnx, npz, safetensors/);
+        assertUsageError(() => exported('m.npz n.npz --to onnx'), /unexpected "n\.npz"/);
+        assertUsageError(() => exported('m.npz --model_path n --to onnx'), /unexpected "m\.npz"/);
     });
 
     it('helps: every flag with its default, and examples', () => {

@@ -15,8 +15,9 @@ import { ConfigError, toConfig } from '../config.js';
 import { Sequential } from '../containers.js';
 import { Module, type SequentialLayer } from '../module.js';
 import { readModelInfo, type ModelInfo } from '../model_info.js';
+import { modelKeys } from '../model_texts.js';
 import { lowerModel, type LoweredModel } from './lower_model.js';
-import { onnxKeys } from './onnx_keys.js';
+import { unusedKey } from './unused_key.js';
 
 /** Operators of this version of ONNX are written (ONNX 1.12, 2022); runtimes read it for good. */
 const opset = 17;
@@ -80,10 +81,9 @@ export async function exportOnnx(
         outputs: [{ name: outputName, dtype: output.dtype, shape: output.shape }],
         values: [...values.values()].filter(({ name }) => name !== inputName && name !== output.name),
         metadata: {
-            [onnxKeys.info]: JSON.stringify(info),
-            [onnxKeys.tensors]: unusedTensors(entries.filter((entry) => !isUsed(entry))),
+            [unusedKey]: unusedTensors(entries.filter((entry) => !isUsed(entry))),
             // The end of the file, so that one that is cut short has none.
-            ...architectureOf(model),
+            ...textsOf(model, info),
         },
     };
     await writeFileAtomic(path, encodeOnnx(content, await loadWire()));
@@ -155,13 +155,14 @@ function inputDtype(model: SequentialLayer): DType {
     return model.parameters()[0]?.dtype ?? 'float32';
 }
 
-/** Nothing where the layers cannot be told in JSON; the file runs elsewhere all the same. */
-function architectureOf(model: SequentialLayer): Record<string, string> {
+/** Without an architecture where the layers cannot be told in JSON; the file runs elsewhere all the same. */
+function textsOf(model: SequentialLayer, info: ModelInfo): Record<string, string> {
+    const text = { [modelKeys.info]: JSON.stringify(info) };
+    if (!(model instanceof Sequential)) return text;
     try {
-        const whole = model instanceof Sequential ? model : undefined;
-        return whole ? { [onnxKeys.architecture]: JSON.stringify(toConfig(whole)) } : {};
+        return { ...text, [modelKeys.architecture]: JSON.stringify(toConfig(model)) };
     } catch (error) {
-        if (error instanceof ConfigError) return {};
+        if (error instanceof ConfigError) return text;
         throw error;
     }
 }

@@ -6,11 +6,10 @@ import { decodeSafetensors, type SafetensorsEntry } from '../../io/safetensors.j
 import type { Device } from '../../tensor/device.js';
 import { fromStorage, type Tensor } from '../../tensor/tensor.js';
 import { requireLoadOptions, type LoadOptions } from '../../tensor/tensor_file.js';
-import { fromConfig } from '../config.js';
 import type { Sequential } from '../containers.js';
 import type { SavedModel } from '../model_file.js';
-import { parseHeaderJson, readModelInfo } from '../model_info.js';
-import { onnxKeys } from './onnx_keys.js';
+import { modelKeys, modelOfTexts } from '../model_texts.js';
+import { unusedKey } from './unused_key.js';
 
 /** Protocol Buffers allow no more. */
 const maxBytes = 2 ** 31;
@@ -40,29 +39,29 @@ export async function loadOnnx(path: string, options: LoadOptions = {}): Promise
         (reason, cause) => new OnnxError(`${path}: ${reason}`, { cause }),
     );
     const content = decodeOnnx(bytes, path, await loadWire());
-    const architecture = content.metadata.get(onnxKeys.architecture);
-    if (architecture === undefined)
-        throw new OnnxError(
-            `${path}: this ONNX file was not exported by nativegrad: it holds no ${onnxKeys.architecture} in its metadata; run it ` +
-                'with ONNX Runtime, or build the layers in your program and fill them with its weights',
-        );
+    let model: SavedModel | null;
     try {
-        return readModel(content, architecture, options);
+        model = readModel(content, options);
     } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
         throw new OnnxError(`${path}: ${text}`, { cause });
     }
+    if (model) return model;
+    throw new OnnxError(
+        `${path}: this ONNX file was not exported by nativegrad: it holds no ${modelKeys.architecture} in its metadata; run it ` +
+            'with ONNX Runtime, or build the layers in your program and fill them with its weights',
+    );
 }
 
-function readModel(content: OnnxContent, architecture: string, { device }: LoadOptions): SavedModel {
+function readModel(content: OnnxContent, { device }: LoadOptions): SavedModel | null {
     const { metadata, initializers } = content;
-    const unused = Buffer.from(metadata.get(onnxKeys.tensors) ?? '', 'base64');
+    const unused = Buffer.from(metadata.get(unusedKey) ?? '', 'base64');
     const others = unused.length > 0 ? decodeSafetensors(new Uint8Array(unused)).entries : [];
     const entries = [...initializers.values(), ...others];
     const held = entries.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    const info = readModelInfo(parseHeaderJson(metadata.get(onnxKeys.info) ?? '{}', onnxKeys.info));
-    const config = parseHeaderJson(architecture, onnxKeys.architecture);
-    const model = fromConfig(config, { maxElements: held });
+    const described = modelOfTexts(metadata, held);
+    if (!described) return null;
+    const { model, info } = described;
     if (device !== undefined) model.to(device);
     fill(model, entries, device);
     return { model: model.eval(), info };

@@ -1,12 +1,14 @@
-# Checks every case_*.onnx of a folder against onnx.checker and ONNX Runtime, and prints a JSON object of what was found.
-# Beside each lies an .npz with inputs x1, x2, x5 and what this library made of them, y1, y2, y5.
+# Checks every .onnx of a folder against onnx.checker and ONNX Runtime, and prints a JSON object of what was found.
+# expected.npz holds the inputs of i.onnx for batches of 1, 2 and 5 (i.x1, ...) and what this library made of them (i.y1, ...).
 import glob, json, os, sys
 import numpy, onnx, onnxruntime
 
 found = {}
+pairs = numpy.load(os.path.join(sys.argv[1], 'expected.npz'))
 for path in sorted(glob.glob(os.path.join(sys.argv[1], '*.onnx'))):
     result = {'problem': None, 'errors': []}
-    found[os.path.basename(path)[:-5]] = result
+    name = os.path.basename(path)[:-5]
+    found[name] = result
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
@@ -27,10 +29,9 @@ for path in sorted(glob.glob(os.path.join(sys.argv[1], '*.onnx'))):
         session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
         result['input'] = session.get_inputs()[0].shape
         result['initializers'] = [tensor.name for tensor in model.graph.initializer]
-        pairs = numpy.load(path[:-5] + '.npz')
         for batch in '125':
-            expected = pairs['y' + batch].astype('float64')
-            (y,) = session.run(None, {session.get_inputs()[0].name: pairs['x' + batch]})
+            expected = pairs[f'{name}.y{batch}'].astype('float64')
+            (y,) = session.run(None, {session.get_inputs()[0].name: pairs[f'{name}.x{batch}']})
             if y.shape != expected.shape: raise ValueError(f'batch {batch}: shape {y.shape}, expected {expected.shape}')
             difference = numpy.abs(y.astype('float64') - expected).max()
             result['errors'].append(float(difference / max(numpy.abs(expected).max(), 1e-30)))
