@@ -27,6 +27,10 @@ export { enableGrad, isGradEnabled, noGrad } from './autograd/grad_mode.js';
 export { autocast, autocastDtype, type LowPrecision } from './autograd/autocast.js';
 export { AnomalyError, detectAnomaly } from './autograd/anomaly.js';
 export { grad } from './autograd/gradients.js';
+export { profile, type Profile } from './autograd/profile/profile.js';
+export type { Phase, ProfileEvent } from './autograd/profile/recorder.js';
+export type { LayerProfile, OpProfile } from './autograd/profile/report.js';
+export type { Trace, TraceEvent } from './autograd/profile/trace.js';
 export {
     gradcheck,
     GradcheckError,

@@ -1,3 +1,4 @@
+import { activeWatcher } from '../native/watcher.js';
 import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '../tensor/lifetime.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { describeValue } from '../support/describe_value.js';
@@ -364,7 +365,13 @@ export function* backwardSteps(
             if (gradients) {
                 const incoming = gradients.filter(isTensor);
                 applyHooks(node, gradients, pending, options.createGraph);
-                propagate(node, gradients, pending, options.createGraph, sink);
+                const watcher = activeWatcher();
+                const { createGraph } = options;
+                if (watcher === null) propagate(node, gradients, pending, createGraph, sink);
+                else
+                    watcher.runNode(node, node.op, () =>
+                        propagate(node, gradients, pending, createGraph, sink),
+                    );
                 for (const x of incoming) pending.release(x);
             }
             if (!options.retainGraph) node.release();

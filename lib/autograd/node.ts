@@ -1,4 +1,5 @@
 import { activeTracer, guard } from '../native/tracer.js';
+import { activeWatcher } from '../native/watcher.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { shapeText, type Shape } from '../tensor/shape.js';
 import type { Tensor, TapeLink } from '../tensor/tensor.js';
@@ -120,6 +121,7 @@ export class GradNode implements TapeLink {
         private readonly isSingle: boolean,
     ) {
         for (const nodes of recorders) nodes.push(this);
+        activeWatcher()?.onNode(this);
     }
 
     get differentiable(): boolean {

@@ -1,6 +1,7 @@
 import { contract, native } from './addon.js';
 import { CaptureError, currentCallerLine } from './capture_error.js';
 import { activeTracer, exchangeTracer, type Scalar, type Tracer } from './tracer.js';
+import { activeWatcher } from './watcher.js';
 
 /** What the native side needs to know of a tensor. `id`: 0 = not made yet, -1 = disposed, else the handle. */
 export interface TensorRecord {
@@ -165,7 +166,10 @@ export function run(
         const parameter = parameters[i];
         block[position++] = typeof parameter === 'number' ? parameter : 0;
     }
+    const watcher = activeWatcher();
+    const begin = watcher === null ? 0 : watcher.now();
     cross(op, label, code, created, outputs);
+    if (watcher !== null) watcher.onCall(label, inputs, outputs, begin);
     const tracer = activeTracer();
     if (tracer) {
         bindSlots(tracer, label, parameters, valuesPerOutput * outputs.length);
@@ -229,7 +233,10 @@ export function moveTo(record: TensorRecord, source: TensorRecord): void {
     requireAlive('to', source, 0);
     block[0] = source.id;
     block[1] = record.deviceCode;
+    const watcher = activeWatcher();
+    const begin = watcher?.now() ?? 0;
     native.move(record);
+    watcher?.onCall('to', [source], [record], begin);
     record.id = block[0];
     record.isRowMajor = source.isRowMajor;
 }
@@ -259,7 +266,10 @@ export function requireValues(op: string): void {
 /** Copies the elements of a row-major tensor into `target`. */
 export function readInto(record: TensorRecord, target: NodeJS.TypedArray): void {
     requireReadable(record);
+    const watcher = activeWatcher();
+    const begin = watcher?.now() ?? 0;
     native.read(record.id, target);
+    watcher?.onCall('read', [record], noRecords, begin);
 }
 
 /** The same without waiting for the device; the elements are those of now, whatever becomes of the tensor. */

@@ -2,6 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import type { Gradients } from '../autograd/node.js';
 import { activeTracer, guard } from '../native/tracer.js';
+import { activeWatcher } from '../native/watcher.js';
 import { amendMessage } from '../support/amend_message.js';
 import { keep } from '../tensor/lifetime.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
@@ -149,8 +150,21 @@ function partNames(module: Module, { pre, forward, backward }: Hooks): string[] 
     ];
 }
 
+/** The class of the outermost module that is running, and the path of `module` in it. */
+function pathOf(module: Module): string {
+    const [root = module] = running;
+    const path = root.namedModules().find(([, other]) => other === module)?.[0];
+    return root.constructor.name + (path ? `.${path}` : path === '' ? '' : `.(${module.constructor.name})`);
+}
+
 /** @internal One call of a module's forward: hooks around it, and its name on the errors that leave it. */
 export function callForward(module: Module, hooks: Hooks, inputs: readonly unknown[], body: Body): unknown {
+    const watcher = activeWatcher();
+    if (watcher === null) return callHooked(module, hooks, inputs, body);
+    return watcher.runModule(pathOf(module), () => callHooked(module, hooks, inputs, body));
+}
+
+function callHooked(module: Module, hooks: Hooks, inputs: readonly unknown[], body: Body): unknown {
     if (activeTracer()) guardParts(module, hooks);
     running.push(module);
     try {
