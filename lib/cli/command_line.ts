@@ -111,6 +111,7 @@ function addCommand(program: Command, name: CommandName): Command {
         .description(SUMMARIES[name])
         .helpOption('-h, --help', 'print this help');
     command.copyInheritedSettings(program).showSuggestionAfterError(false).allowExcessArguments();
+    if (name === 'export') command.usage('<model> [options]');
     command.addHelpText('after', EXAMPLES[name]);
     for (const [key, flag] of Object.entries(FLAG_TABLES[name])) {
         const value = flag.placeholder === undefined ? '' : ` ${flag.placeholder}`;

@@ -1,12 +1,16 @@
 import { zipSync } from 'fflate';
 import { encodeNpy } from '../../../lib/io/npy.js';
+import { encodeOnnx } from '../../../lib/io/onnx/encode_onnx.js';
+import type { OnnxModel } from '../../../lib/io/onnx/onnx_model.js';
+import { loadWire } from '../../../lib/io/onnx/wire.js';
 import { encodeSafetensors, type StoredDType } from '../../../lib/io/safetensors.js';
 import { byteLengthOf, STORED_DTYPES } from '../../../lib/io/safetensors_dtype.js';
 
-export const parserNames = ['safetensors', 'idx', 'npy', 'npz'] as const;
+export const parserNames = ['safetensors', 'idx', 'npy', 'npz', 'onnx'] as const;
 export type ParserName = (typeof parserNames)[number];
 type Random = (limit: number) => number;
 
+export const wire = await loadWire();
 const dtypes = Object.keys(STORED_DTYPES) as StoredDType[];
 const numpyDtypes = dtypes.filter((dtype) => dtype !== 'bfloat16');
 const tokens = [
@@ -54,6 +58,15 @@ const tokens = [
         "'<U1'",
         'PK\x01\x02',
         'PK\x05\x06',
+    ],
+    // Of Protocol Buffers: a graph and a tensor longer than any file, a group in a group, numbers without end.
+    ...[
+        '\x3a\xff\xff\xff\xff\x07',
+        '\x2a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01',
+        '\x0b\x0b\x0c',
+        '\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff',
+        '\x72\x04\x0a\x02\xff\xfe',
+        '\x3a\x00',
     ],
 ];
 const edges = [0, 1, 2, 7, 8, 9, 0x0d, 0x7f, 0x80, 0xff];
@@ -104,6 +117,7 @@ function soundFile(name: ParserName, random: Random): Buffer {
         ]);
     }
     if (name === 'npy') return npyFile(random);
+    if (name === 'onnx') return onnxFile(random);
     if (name === 'npz') {
         const names = Array.from(
             { length: random(3) },
@@ -125,6 +139,32 @@ function soundFile(name: ParserName, random: Random): Buffer {
 
 function npyFile(random: Random): Buffer {
     return Buffer.concat(encodeNpy(array(numpyDtypes, random), 'input'));
+}
+
+function onnxFile(random: Random): Buffer {
+    const list = <T>(make: (i: number) => T): T[] => Array.from({ length: random(4) }, (_, i) => make(i));
+    const values = list((i) => ({
+        name: `v${i}`,
+        dtype: 'float32' as const,
+        shape: ['batch', ...sizes(random)],
+    }));
+    const model: OnnxModel = {
+        ...{ opset: 17, producer: 'nativegrad', graphName: 'g', values, inputs: values, outputs: values },
+        nodes: list((i) => ({
+            name: `/${i}/Gemm`,
+            operator: 'Gemm',
+            inputs: ['v0', `${i}.w`],
+            outputs: [`v${i + 1}`],
+            attributes: {
+                alpha: { float: random(9) },
+                axes: { ints: sizes(random) },
+                value: { tensor: { name: '', ...array(dtypes, random) } },
+            },
+        })),
+        initializers: list((i) => ({ name: `${i}.w`, ...array(dtypes, random) })),
+        metadata: random(2) === 0 ? {} : { 'nativegrad.info': '{}', note: 'ü' },
+    };
+    return Buffer.concat(encodeOnnx(model, wire));
 }
 
 function sizes(random: Random): number[] {

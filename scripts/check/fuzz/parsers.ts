@@ -1,4 +1,4 @@
-// Feeds damaged files to the parsers of safetensors, IDX, .npy and .npz: npm run fuzz:parsers -- --cases 1000000 --seed 7
+// Feeds damaged files to the parsers of safetensors, IDX, .npy, .npz and ONNX: npm run fuzz:parsers -- --cases 1000000 --seed 7
 // Each must give a typed error or a result; sound files must be read; and the reference reader of safetensors (PyPI, see
 // test/requirements.txt) must agree. A case is run alone by --seed S --first I --cases 1.
 import { spawn } from 'node:child_process';
@@ -10,17 +10,26 @@ import { decodeIdx } from '../../../lib/data/idx.js';
 import { decodeNpy } from '../../../lib/io/npy.js';
 import { NpyError } from '../../../lib/io/npy_error.js';
 import { decodeNpz } from '../../../lib/io/npz.js';
+import { decodeOnnx } from '../../../lib/io/onnx/decode_onnx.js';
+import { OnnxError } from '../../../lib/io/onnx/onnx_error.js';
 import { decodeSafetensors, SafetensorsError } from '../../../lib/io/safetensors.js';
-import { caseRandom, makeInput, parserNames, type ParserName } from './inputs.js';
+import { caseRandom, makeInput, parserNames, wire, type ParserName } from './inputs.js';
 
 /** Rules of ours that the reference reader lacks; what only they refuse, it may accept (test/io/safetensors.test.ts names each). */
 const stricter = ['duplicate-key', 'field', 'bool-value', 'dtype', 'header-start'];
-const kinds = { safetensors: SafetensorsError, idx: DataFileError, npy: NpyError, npz: NpyError };
+const kinds = {
+    safetensors: SafetensorsError,
+    idx: DataFileError,
+    npy: NpyError,
+    npz: NpyError,
+    onnx: OnnxError,
+};
 const readers: Readonly<Record<ParserName, (bytes: Uint8Array) => unknown>> = {
     safetensors: decodeSafetensors,
     idx: (bytes) => decodeIdx(bytes, 'input'),
     npy: (bytes) => decodeNpy(bytes, 'input'),
     npz: (bytes) => decodeNpz(bytes, 'input', 1 << 20),
+    onnx: (bytes) => decodeOnnx(bytes, 'input', wire),
 };
 const reference = `
 import sys, struct, safetensors
