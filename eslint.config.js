@@ -11,6 +11,7 @@ const layers = [
     ['nn'],
     ['optim', 'data'],
     ['train'],
+    ['report'],
     ['tune', 'explain'],
     ['cli'],
 ];

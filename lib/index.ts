@@ -66,6 +66,7 @@ export {
 export * as data from './data/index.js';
 export * as train from './train/index.js';
 export * as plot from './plot/index.js';
+export * as report from './report/index.js';
 export * as track from './track/index.js';
 
 /** Version of this package. */

@@ -46,7 +46,7 @@ export async function imageGrid(grid: ImageGrid): Promise<string> {
     for (const [index, sample] of grid.samples.entries()) {
         const x = MARGIN + (index % columns) * (TILE + GAP);
         const y = TOP + Math.floor(index / columns) * (TILE + CAPTION + GAP);
-        tiles.push(tile(sample, await pngUri(sample.pixels, grid.height, grid.width), x, y));
+        tiles.push(tile(sample, await greyPngUri(sample.pixels, grid.height, grid.width), x, y));
     }
     return [
         `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
@@ -89,7 +89,8 @@ function text(x: number, y: number, content: string, attributes: string): string
     return `<text x="${x}" y="${y}" ${attributes}>${escapeXml(content)}</text>`;
 }
 
-async function pngUri(pixels: Uint8Array, height: number, width: number): Promise<string> {
+/** A grey picture of dark ink on white paper as a data URI. pixels [height * width], ink from 0 to 255 */
+export async function greyPngUri(pixels: Uint8Array, height: number, width: number): Promise<string> {
     if (pixels.length !== height * width) {
         throw new RangeError(
             `[imageGrid] a sample has ${pixels.length} pixels, expected ${height} x ${width}`,

@@ -1,4 +1,5 @@
 import type {
+    BarSeriesOption,
     GridComponentOption,
     LineSeriesOption,
     TitleComponentOption,
@@ -8,12 +9,17 @@ import type {
 
 import { renderChart } from './render_chart.js';
 import type { PictureSize } from './picture_size.js';
-import { STYLE } from './style.js';
+import { PAGE_PALETTE, STYLE } from './style.js';
+import type { Palette } from './style.js';
 
 export interface LineSeries {
     readonly name: string;
     /** One value per x; NaN leaves a gap. */
     readonly values: readonly number[];
+    /** Default: the chart's x. */
+    readonly x?: readonly number[];
+    /** `dashed`: a line to compare with. `bars`: from 0 up, as wide as the x values lie apart. Default `line`. */
+    readonly look?: 'line' | 'dashed' | 'bars';
 }
 
 export interface LinePanel {
@@ -21,18 +27,31 @@ export interface LinePanel {
     /** The quantity with its unit, e.g. `Accuracy (%)`. */
     readonly yLabel: string;
     readonly series: readonly LineSeries[];
+    /** Default: the chart's. */
+    readonly xLabel?: string;
+    /** Ends of the axis; default: those of the values. */
+    readonly xRange?: readonly [number, number];
+    readonly yRange?: readonly [number, number];
 }
 
 export interface LineChart {
-    readonly title: string;
+    /** Without one, and with a single panel, the drawing stands in a page that says what it is. */
+    readonly title?: string;
     readonly xLabel: string;
     readonly x: readonly number[];
-    /** Drawn side by side over the same x; series of one name share a colour and a legend entry. */
+    /** Drawn side by side; series of one name share a colour and a legend entry. */
     readonly panels: readonly LinePanel[];
     readonly size?: PictureSize;
+    /**
+     * `page`: transparent, in the colours that the page around it gives as `--chart-text`, `--chart-muted`, `--chart-rule`,
+     * `--chart-axis` and `--chart-series-1` to `-10`. Default `fixed`: on white.
+     */
+    readonly colors?: 'fixed' | 'page';
 }
 
 const TOP = 86;
+/** Without a title. */
+const LOW_TOP = 48;
 const BOTTOM = 56;
 const LEFT = 72;
 const RIGHT = 28;
@@ -41,9 +60,9 @@ const LEGEND = 240;
 const MARKED_POINTS = 40;
 
 /**
- * Draws lines over a common x axis, one panel per quantity, as SVG text.
+ * Draws lines and bars over an x axis, one panel per quantity, as SVG text.
  *
- * @throws {RangeError} where there is no panel or a series has another length than x.
+ * @throws {RangeError} where there is no panel or a series has another length than its x.
  * @example
  * ```ts
  * import { plot } from 'nativegrad';
@@ -58,93 +77,117 @@ const MARKED_POINTS = 40;
  */
 export async function lineChart(chart: LineChart): Promise<string> {
     checkLengths(chart);
-    const { panels } = chart;
+    const { panels, title } = chart;
+    const palette: Palette = chart.colors === 'page' ? PAGE_PALETTE : STYLE;
     const size = chart.size ?? { width: 480 * panels.length, height: 400 };
     const panelWidth = size.width / panels.length;
+    const top = title === undefined ? LOW_TOP : TOP;
     const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))];
     return renderChart(
         {
-            backgroundColor: STYLE.background,
-            color: [...STYLE.series],
-            textStyle: { fontFamily: STYLE.font, color: STYLE.text },
-            title: [
-                pageTitle(chart.title, size.width),
-                ...panels.map(({ title }, i) => panelTitle(title, i * panelWidth + LEFT)),
-            ],
-            legend: { data: names, top: 12, right: RIGHT, icon: 'roundRect', itemHeight: 4, itemWidth: 18 },
-            grid: panels.map((_, i) => panelGrid(i, panelWidth, size.height)),
-            xAxis: panels.map((_, i) => xAxis(chart, i)),
-            yAxis: panels.map(({ yLabel }, i) => yAxis(yLabel, i)),
-            series: panels.flatMap(({ series }, i) =>
-                series.map((line) => lineSeries(line, chart.x, i, names)),
+            backgroundColor: palette.background,
+            color: [...palette.series],
+            textStyle: { fontFamily: STYLE.font, color: palette.text },
+            title:
+                title === undefined
+                    ? []
+                    : [
+                          pageTitle(title, size.width, palette),
+                          ...panels.map((panel, i) =>
+                              panelTitle(panel.title, i * panelWidth + LEFT, palette),
+                          ),
+                      ],
+            legend: {
+                data: names.map((name) => ({ name })),
+                top: 12,
+                right: RIGHT,
+                icon: 'roundRect',
+                itemHeight: 4,
+                itemWidth: 18,
+                itemGap: 16,
+                textStyle: { color: palette.text },
+                ...(title === undefined ? { left: LEFT - 20, type: 'plain' as const } : {}),
+            },
+            grid: panels.map((_, i) => panelGrid(i, panelWidth, size.height, top)),
+            xAxis: panels.map((panel, i) => xAxis(chart, panel, i, palette)),
+            yAxis: panels.map((panel, i) => yAxis(panel, i, palette)),
+            series: panels.flatMap((panel, i) =>
+                panel.series.map((line) => {
+                    const x = line.x ?? chart.x;
+                    const own = color(palette, names, line.name);
+                    if (line.look !== 'bars') return lineSeries(line, x, i, own);
+                    return barSeries(line, x, i, own, panelWidth, panel.xRange);
+                }),
             ),
         },
         size,
     );
 }
 
+function color({ series }: Palette, names: readonly string[], name: string): string {
+    return series[names.indexOf(name) % series.length] ?? STYLE.text;
+}
+
 function checkLengths({ x, panels }: LineChart): void {
     if (panels.length === 0) throw new RangeError('[lineChart] needs at least one panel');
     for (const { title, series } of panels) {
-        for (const { name, values } of series) {
-            if (values.length !== x.length) {
-                const lengths = `${values.length} values, but x has ${x.length}`;
-                throw new RangeError(`[lineChart] series "${name}" of "${title}" has ${lengths}`);
-            }
+        for (const { name, values, x: own } of series) {
+            const expected = (own ?? x).length;
+            if (values.length === expected) continue;
+            const lengths = `${values.length} values, but ${own ? 'its x' : 'x'} has ${expected}`;
+            throw new RangeError(`[lineChart] series "${name}" of "${title}" has ${lengths}`);
         }
     }
 }
 
-function pageTitle(text: string, width: number): TitleComponentOption {
-    const look = { fontSize: STYLE.titleSize, color: STYLE.text, overflow: 'truncate' as const };
+function pageTitle(text: string, width: number, { text: ink }: Palette): TitleComponentOption {
+    const look = { fontSize: STYLE.titleSize, color: ink, overflow: 'truncate' as const };
     return { text, left: 16, top: 10, textStyle: { ...look, width: width - LEGEND } };
 }
 
-function panelTitle(text: string, left: number): TitleComponentOption {
-    const textStyle = { fontSize: STYLE.textSize + 1, color: STYLE.mutedText, fontWeight: 'bold' as const };
+function panelTitle(text: string, left: number, { mutedText }: Palette): TitleComponentOption {
+    const textStyle = { fontSize: STYLE.textSize + 1, color: mutedText, fontWeight: 'bold' as const };
     return { text, left: left - 6, top: 50, textStyle };
 }
 
-function panelGrid(index: number, width: number, height: number): GridComponentOption {
-    return {
-        left: index * width + LEFT,
-        top: TOP,
-        width: width - LEFT - RIGHT,
-        height: height - TOP - BOTTOM,
-    };
+function panelGrid(index: number, width: number, height: number, top: number): GridComponentOption {
+    return { left: index * width + LEFT, top, width: width - LEFT - RIGHT, height: height - top - BOTTOM };
 }
 
-function xAxis({ x, xLabel }: LineChart, index: number): XAXisComponentOption {
-    const isWhole = x.every((value) => Number.isInteger(value));
-    const [low, high] = range(x);
+function xAxis(chart: LineChart, panel: LinePanel, index: number, palette: Palette): XAXisComponentOption {
+    const values = panel.series.flatMap((series) => series.x ?? chart.x);
+    const isWhole = values.every((value) => Number.isInteger(value));
+    const [low, high] = panel.xRange ?? range(values);
     return {
         type: 'value',
         gridIndex: index,
-        name: xLabel,
+        name: panel.xLabel ?? chart.xLabel,
         nameLocation: 'middle',
         nameGap: 32,
-        nameTextStyle: { fontSize: STYLE.textSize, color: STYLE.text },
+        nameTextStyle: { fontSize: STYLE.textSize, color: palette.text },
         min: low,
         max: high,
-        ...(isWhole ? { minInterval: 1 } : {}),
-        axisLine: { lineStyle: { color: STYLE.axis } },
-        axisLabel: { color: STYLE.mutedText, fontSize: STYLE.textSize, hideOverlap: true },
+        ...(isWhole && panel.xRange === undefined ? { minInterval: 1 } : {}),
+        axisLine: { lineStyle: { color: palette.axis } },
+        axisTick: { lineStyle: { color: palette.axis } },
+        axisLabel: { color: palette.mutedText, fontSize: STYLE.textSize, hideOverlap: true },
         splitLine: { show: false },
     };
 }
 
-function yAxis(name: string, index: number): YAXisComponentOption {
+function yAxis({ yLabel, yRange }: LinePanel, index: number, palette: Palette): YAXisComponentOption {
     return {
         type: 'value',
         gridIndex: index,
-        name,
+        name: yLabel,
         nameLocation: 'middle',
         nameRotate: 90,
         nameGap: 50,
-        nameTextStyle: { fontSize: STYLE.textSize, color: STYLE.text },
+        nameTextStyle: { fontSize: STYLE.textSize, color: palette.text },
         scale: true,
-        axisLabel: { color: STYLE.mutedText, fontSize: STYLE.textSize },
-        splitLine: { lineStyle: { color: STYLE.rule } },
+        ...(yRange ? { min: yRange[0], max: yRange[1] } : {}),
+        axisLabel: { color: palette.mutedText, fontSize: STYLE.textSize },
+        splitLine: { lineStyle: { color: palette.rule } },
     };
 }
 
@@ -152,19 +195,42 @@ function lineSeries(
     line: LineSeries,
     x: readonly number[],
     index: number,
-    names: string[],
+    lineColor: string,
 ): LineSeriesOption {
+    const isDashed = line.look === 'dashed';
     return {
         type: 'line',
         name: line.name,
         xAxisIndex: index,
         yAxisIndex: index,
         data: line.values.map((value, i) => [x[i], Number.isFinite(value) ? value : '-']),
-        color: STYLE.series[names.indexOf(line.name) % STYLE.series.length],
-        lineStyle: { width: 2 },
+        color: lineColor,
+        lineStyle: { width: isDashed ? 1.5 : 2, type: isDashed ? 'dashed' : 'solid' },
         symbol: 'circle',
         symbolSize: 6,
-        showSymbol: x.length <= MARKED_POINTS,
+        showSymbol: !isDashed && x.length <= MARKED_POINTS,
+    };
+}
+
+function barSeries(
+    line: LineSeries,
+    x: readonly number[],
+    index: number,
+    barColor: string,
+    panelWidth: number,
+    xRange: readonly [number, number] | undefined,
+): BarSeriesOption {
+    const [low, high] = xRange ?? range(x);
+    const apart = x.length > 1 ? Math.abs(x[1] - x[0]) : high - low;
+    const pixels = (panelWidth - LEFT - RIGHT) / (high - low);
+    return {
+        type: 'bar',
+        name: line.name,
+        xAxisIndex: index,
+        yAxisIndex: index,
+        data: line.values.map((value, i) => [x[i], Number.isFinite(value) ? value : '-']),
+        color: barColor,
+        barWidth: Math.max(1, apart * pixels - 2),
     };
 }
 

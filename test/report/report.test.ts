@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import type { Browser } from 'playwright-core';
+
+import { Linear, ReLU, Sequential, summary } from '../../lib/nn/index.js';
+import { renderReport } from '../../lib/report/index.js';
+import { renderPage } from '../../lib/report/page.js';
+import { confusionTable } from '../../lib/report/tables.js';
+import type { ReportData } from '../../lib/report/index.js';
+import { argmaxRows, classificationReport } from '../../lib/train/metrics.js';
+import type { Score } from '../../lib/train/score.js';
+import { startBrowser } from '../support/browser.js';
+import { checkPage } from '../support/page_checks.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+const CLASSES = ['cat', 'dog & <bird>', 'fox'];
+
+/** Probabilities of a model that is right in most cases; `sharpness` says how sure it is. */
+function score(samples: number, sharpness: number): Score {
+    const classes = CLASSES.length;
+    const labels = Int32Array.from({ length: samples }, (_, i) => (i * 7) % classes);
+    const probabilities = new Float32Array(samples * classes);
+    for (let row = 0; row < samples; row++) {
+        const logits = CLASSES.map(
+            (_, c) => sharpness * Number(c === labels[row]) + 2 * Math.sin(12.9 * row + 78.2 * c),
+        );
+        const total = logits.reduce((sum, value) => sum + Math.exp(value), 0);
+        logits.forEach((value, c) => (probabilities[row * classes + c] = Math.exp(value) / total));
+    }
+    const predictions = argmaxRows(probabilities, classes);
+    const report = classificationReport(labels, predictions, classes);
+    return { loss: 0.25, labels, predictions, probabilities, report };
+}
+
+function example(sharpness = 2): ReportData {
+    const epochs = Array.from({ length: 4 }, (_, i) => ({
+        epoch: i + 1,
+        loss: 1 / (i + 1),
+        accuracy: 1 - 0.3 / (i + 1),
+        validationLoss: 1.1 / (i + 1),
+        validationAccuracy: 1 - 0.4 / (i + 1),
+        learningRate: 0.01 / (i + 1),
+        seconds: 0.5,
+    }));
+    const model = new Sequential(new Linear(16, 8), new ReLU(), new Linear(8, 3));
+    return {
+        title: 'Run <one>',
+        configuration: {
+            hidden_sizes: [8],
+            note: '</td><script>document.title = "bad"</script>',
+            data: null,
+        },
+        model: summary(model, [1, 16]),
+        training: { epochs, lossLabel: 'Cross-entropy (nats)', samples: 500, stopReason: 'completed' },
+        evaluation: {
+            name: 'Test set',
+            score: score(300, sharpness),
+            classNames: CLASSES,
+            seconds: 0.1,
+            images: { pixels: Uint8Array.from({ length: 300 * 16 }, (_, i) => i % 256), height: 4, width: 4 },
+        },
+    };
+}
+
+describe('report', () => {
+    let browser: Browser;
+    before(async () => {
+        browser = await startBrowser();
+    });
+    after(() => browser.close());
+
+    const folder = useTemporaryFolder();
+
+    /** The address of a file with the page. */
+    function addressOf(page: string): string {
+        const file = join(folder(), 'report.html');
+        writeFileSync(file, page);
+        return pathToFileURL(file).href;
+    }
+
+    for (const [words, sharpness] of [
+        ['a middling model', 2],
+        ['a model that is nearly always right', 9],
+    ] as const) {
+        it(`of ${words} is whole in every width, light and dark, for the eye and the screen reader`, async () => {
+            await checkPage(browser, addressOf(await renderReport(example(sharpness))));
+        });
+    }
+
+    it('shows every share of a cell in readable colours', async () => {
+        const counts = Array.from({ length: 101 }, (_, share) => [share, 100 - share]);
+        const names = counts.map((_, i) => `class ${i}`);
+        const content = confusionTable(counts, names);
+        const section = { id: 'shares', title: 'Shares', content };
+        const page = await renderPage({
+            title: 'Shares',
+            lead: 'All of them',
+            tiles: [],
+            sections: [section],
+        });
+        assert.ok(page.includes('--share: 68.0') && page.includes('--share: 69.0'));
+        await checkPage(browser, addressOf(page));
+    });
+
+    it('shows what the run and its evaluation gave', async () => {
+        const data = example();
+        const page = await browser.newPage();
+        await page.goto(addressOf(await renderReport(data)));
+        const texts = (selector: string): Promise<string[]> => page.locator(selector).allInnerTexts();
+        const found = data.evaluation?.score.report;
+        assert.ok(found);
+        const accuracy = `${(100 * found.accuracy).toFixed(2)} %`;
+        assert.ok((await texts('.tiles dd')).includes(accuracy), accuracy);
+        assert.deepEqual((await texts('#confusion td')).map(Number), found.confusion.flat());
+        const [, precision] = (await texts('#classes tbody tr'))[0].split('\t');
+        assert.equal(precision, found.perClass[0].precision.toFixed(4));
+        const wrong = found.confusion.flatMap((row, i) => row.filter((_, j) => i !== j));
+        assert.match(
+            (await texts('#mistakes p'))[0],
+            new RegExp(`^${wrong.reduce((sum, count) => sum + count, 0)} wrong predictions`),
+        );
+        const confidences = (await texts('#mistakes li')).map((text) =>
+            Number(/\(([\d.]+) %\)/.exec(text)?.[1]),
+        );
+        assert.deepEqual(
+            confidences,
+            [...confidences].sort((a, b) => b - a),
+        );
+        assert.equal(await page.locator('#mistakes img').count(), confidences.length);
+        assert.equal(await page.title(), 'Run <one>');
+        assert.equal(await page.locator('#curves figure').count(), 3);
+        assert.match((await texts('#throughput tbody tr'))[0], /2,000\s+2\.00 s\s+1,000/);
+        assert.match((await texts('#model tbody tr')).join('\n'), /Linear\s+\[1, 8\]\s+136/);
+        await page.close();
+    });
+
+    it('is read by the keyboard: a skip link first, then what scrolls', async () => {
+        const page = await browser.newPage({ viewport: { width: 400, height: 800 } });
+        await page.goto(addressOf(await renderReport(example())));
+        await page.keyboard.press('Tab');
+        const focused = (): Promise<string> =>
+            page.evaluate<string>('document.activeElement.className || document.activeElement.tagName');
+        assert.equal(await focused(), 'skip');
+        const seen = new Set<string>();
+        for (let i = 0; i < 30; i++) {
+            await page.keyboard.press('Tab');
+            seen.add(await focused());
+        }
+        assert.deepEqual([...seen].filter((name) => ['A', 'SUMMARY', 'scroll'].includes(name)).sort(), [
+            'A',
+            'SUMMARY',
+            'scroll',
+        ]);
+        await page.close();
+    });
+
+    it('leaves out what is not known: no evaluation, no epoch, no probabilities', async () => {
+        const bare = await renderReport({ title: 'Bare' });
+        assert.ok(!bare.includes('<section'));
+        const data = example();
+        assert.ok(data.evaluation);
+        const { score: good } = data.evaluation;
+        const probabilities = good.probabilities.map(() => NaN);
+        const diverged = { ...data.evaluation, score: { ...good, probabilities, loss: NaN } };
+        const page = await renderReport({ ...data, evaluation: diverged });
+        assert.ok(page.includes('id="confusion"') && !page.includes('id="calibration"'));
+    });
+});
