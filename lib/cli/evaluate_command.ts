@@ -1,10 +1,13 @@
+import { dirname } from 'node:path';
+
 import { DataLoader, digitDataset, readMnistSplit } from '../data/index.js';
-import { setThreads } from '../system.js';
+import { setThreads, threads } from '../system.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import { chooseDevice } from './device.js';
 import { brokenWarning, loadDigitModel } from './digit_model.js';
-import { readEvaluateConfig } from './evaluate_flags.js';
+import { digitReport, lossLabel, readHistory } from './digit_report.js';
+import { configWords, readEvaluateConfig } from './evaluate_flags.js';
 import { readDigits } from './digits.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
@@ -37,9 +40,24 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
     }
     model.to(device);
     const loader = new DataLoader(digitDataset(digits, range).to(device), { batchSize: config.batchSize });
+    const begin = performance.now();
     const score = await scoreClassifier(model, loader, classifierLoss(loss), classNames.length);
+    const seconds = (performance.now() - begin) / 1000;
     const result = { ...evaluationResult(score, classNames), device, model_path: config.modelPath };
-    await trackEvaluation(raw, config, device, { digits, source: folder }, result, err);
+    const epochs = await readHistory(dirname(config.modelPath));
+    const report = digitReport({
+        title: `Evaluation of ${config.modelPath}`,
+        configuration: { ...configWords(config), device, threads: threads() },
+        model,
+        ...(epochs === undefined ? {} : { training: { epochs, lossLabel: lossLabel(loss) } }),
+        score,
+        classNames,
+        test: digits,
+        seconds,
+    });
+    const found = { result, report, digits, source: folder };
+    const place = await trackEvaluation(raw, config, device, found, err);
     out.write(config.json ? `${JSON.stringify(result)}\n` : `\n${evaluationTable(result)}`);
+    if (place !== undefined) log.write(`report ${place}\n`);
     return EXIT.done;
 }

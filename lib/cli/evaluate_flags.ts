@@ -1,4 +1,4 @@
-import { deviceFlag, integerFlag, nameFlag, pathFlag, readFlags, switchFlag } from './flags.js';
+import { deviceFlag, flagName, integerFlag, nameFlag, pathFlag, readFlags, switchFlag } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
 import { LAYER_FLAGS } from './layer_flags.js';
 import { TRACKING_FLAGS } from './tracking_flags.js';
@@ -40,4 +40,13 @@ export function readEvaluateConfig(raw: RawFlags): EvaluateConfig {
         throw new UsageError('--model_path is required: the model.safetensors of a run folder');
     }
     return { ...flags, modelPath };
+}
+
+/** The options under the names of the flags; null for what is not given. */
+export function configWords(config: EvaluateConfig): Record<string, unknown> {
+    const entries = Object.entries(config).map(([key, value]: [string, unknown]): [string, unknown] => [
+        flagName(key).slice(2),
+        value ?? null,
+    ]);
+    return Object.fromEntries(entries);
 }

@@ -2,65 +2,24 @@ import { writeFileAtomic } from '../io/atomic_file.js';
 import { confusionMatrixChart } from '../plot/confusion_matrix_chart.js';
 import { imageGrid } from '../plot/image_grid.js';
 import type { GridSample } from '../plot/image_grid.js';
-import { lineChart } from '../plot/line_chart.js';
 import { renderPng } from '../plot/render_png.js';
+import { calibrationChart, chartPicture, curvesChart, rankingChart } from '../report/charts.js';
+import { examine } from '../report/evaluation.js';
+import { renderReport } from '../report/training_report.js';
+import type { ReportData, ScoredData } from '../report/training_report.js';
 import type { RunFolder } from './run_folder.js';
 
-/** What one epoch left behind, as far as the curves need it; accuracies from 0 to 1. */
-export interface CurvePoint {
-    readonly epoch: number;
-    readonly loss: number;
-    readonly accuracy: number;
-    readonly validationLoss: number | undefined;
-    readonly validationAccuracy: number | undefined;
-}
-
-export interface PictureData {
-    readonly title: string;
-    /** The loss with its unit, e.g. `Cross-entropy (nats)`. */
-    readonly lossLabel: string;
-    readonly curve: readonly CurvePoint[];
-    readonly accuracy: number;
-    readonly confusion: readonly (readonly number[])[];
-    readonly classNames: readonly string[];
-    readonly samples: readonly GridSample[];
-    readonly imageSide: number;
-}
+type Warn = (text: string) => void;
 
 /**
- * Draws the run's pictures and writes each as SVG and PNG; gives their names. Where the PNG renderer does not run on this
- * machine, the SVG files stand alone and `warn` is told once: a trained model is worth more than its pictures.
+ * Writes `report.html` and its charts, each as SVG and PNG; gives the names of the files. Where the PNG renderer does not run
+ * on this machine, the SVG files stand alone and `warn` is told once: a trained model is worth more than its pictures.
  */
-export async function writePictures(
-    folder: RunFolder,
-    data: PictureData,
-    warn: (text: string) => void,
-): Promise<string[]> {
-    const percent = (100 * data.accuracy).toFixed(2);
-    const pictures: [string, Promise<string>][] = [
-        [
-            'confusion_matrix',
-            confusionMatrixChart({
-                title: `Test set, accuracy ${percent} %`,
-                classNames: data.classNames,
-                counts: data.confusion,
-            }),
-        ],
-        [
-            'samples',
-            imageGrid({
-                title: 'Predictions on the test set',
-                height: data.imageSide,
-                width: data.imageSide,
-                samples: data.samples,
-            }),
-        ],
-    ];
-    // A run that was interrupted in its first epoch has no curve.
-    if (data.curve.length > 0) pictures.unshift(['curves', drawCurves(data)]);
-    const names: string[] = [];
+export async function writeReport(folder: RunFolder, data: ReportData, warn: Warn): Promise<string[]> {
+    await writeFileAtomic(folder.file('report.html'), await renderReport(data));
+    const names = ['report.html'];
     let canRender = true;
-    for (const [name, drawing] of pictures) {
+    for (const [name, drawing] of pictures(data)) {
         const svg = await drawing;
         await writeFileAtomic(folder.file(`${name}.svg`), svg);
         names.push(`${name}.svg`);
@@ -73,7 +32,7 @@ export async function writePictures(
     return names;
 }
 
-async function tryRender(svg: string, warn: (text: string) => void): Promise<Uint8Array | undefined> {
+async function tryRender(svg: string, warn: Warn): Promise<Uint8Array | undefined> {
     try {
         return await renderPng(svg);
     } catch (error) {
@@ -82,31 +41,55 @@ async function tryRender(svg: string, warn: (text: string) => void): Promise<Uin
     }
 }
 
-function drawCurves({ title, lossLabel, curve }: PictureData): Promise<string> {
-    const hasValidation = curve.some(({ validationLoss }) => validationLoss !== undefined);
-    const series = (training: number[], validation: (number | undefined)[], factor: number) => [
-        { name: 'training', values: training.map((value) => factor * value) },
-        ...(hasValidation
-            ? [{ name: 'validation', values: validation.map((value) => factor * (value ?? NaN)) }]
-            : []),
-    ];
-    const loss = curve.map((point) => point.loss);
-    const accuracy = curve.map((point) => point.accuracy);
-    const validationLoss = curve.map((point) => point.validationLoss);
-    const validationAccuracy = curve.map((point) => point.validationAccuracy);
-    return lineChart({
-        title,
-        xLabel: 'Epoch',
-        x: curve.map(({ epoch }) => epoch),
-        panels: [
-            { title: 'Loss', yLabel: lossLabel, series: series(loss, validationLoss, 1) },
-            { title: 'Accuracy', yLabel: 'Accuracy (%)', series: series(accuracy, validationAccuracy, 100) },
+function pictures({ title, training, evaluation }: ReportData): [string, Promise<string>][] {
+    const drawn: [string, Promise<string>][] = [];
+    // A run that was interrupted in its first epoch has no curve.
+    if (training && training.epochs.length > 0)
+        drawn.push(['curves', chartPicture(title, curvesChart(training.epochs, training.lossLabel))]);
+    return evaluation ? [...drawn, ...evaluationPictures(evaluation)] : drawn;
+}
+
+function evaluationPictures(scored: ScoredData): [string, Promise<string>][] {
+    const { name, score, classNames, images } = scored;
+    const { calibration, rankings, mistakes } = examine(score, classNames);
+    const percent = (100 * score.report.accuracy).toFixed(2);
+    const counts = score.report.confusion;
+    const drawn: [string, Promise<string>][] = [
+        [
+            'confusion_matrix',
+            confusionMatrixChart({ title: `${name}, accuracy ${percent} %`, classNames, counts }),
         ],
-    });
+    ];
+    if (calibration)
+        drawn.push(['calibration', chartPicture(`${name}, calibration`, calibrationChart(calibration))]);
+    if (rankings.some(({ roc }) => !Number.isNaN(roc.area)))
+        drawn.push(['roc', chartPicture(`${name}, each class against the others`, rankingChart(rankings))]);
+    if (images) {
+        const { height, width } = images;
+        const grid = (title: string, indices: readonly number[]): Promise<string> =>
+            imageGrid({ title, height, width, samples: indices.map((index) => gridSample(scored, index)) });
+        const chosen = chooseSamples(score.labels, score.predictions);
+        drawn.push(['samples', grid(`Predictions on the ${name.toLowerCase()}`, chosen)]);
+        const worst = mistakes.slice(0, 40).map(({ index }) => index);
+        if (worst.length > 0) drawn.push(['mistakes', grid('The most confident mistakes', worst)]);
+    }
+    return drawn;
+}
+
+function gridSample({ score, classNames, images }: ScoredData, index: number): GridSample {
+    const { labels, predictions, probabilities } = score;
+    const [label, predicted] = [labels[index] ?? 0, predictions[index] ?? 0];
+    const size = (images?.height ?? 0) * (images?.width ?? 0);
+    return {
+        pixels: images?.pixels.subarray(index * size, (index + 1) * size) ?? new Uint8Array(),
+        label: classNames[label] ?? '',
+        predicted: classNames[predicted] ?? '',
+        confidence: probabilities[index * classNames.length + predicted] ?? 0,
+    };
 }
 
 /** Which samples to show: the first ones, then wrong ones, so that mistakes are seen in any good model. */
-export function chooseSamples(labels: ArrayLike<number>, predictions: ArrayLike<number>): number[] {
+function chooseSamples(labels: ArrayLike<number>, predictions: ArrayLike<number>): number[] {
     const first = Array.from({ length: Math.min(24, labels.length) }, (_, i) => i);
     const wrong: number[] = [];
     for (let i = first.length; i < labels.length && wrong.length < 16; i++) {

@@ -1,6 +1,6 @@
 import { deviceInfo } from '../cuda.js';
-import { DataLoader, digitDataset, randomSplit, readMnist } from '../data/index.js';
-import type { DigitSet, MnistData, Subset, TensorDataset } from '../data/index.js';
+import { DataLoader, digitDataset, randomAffine, randomSplit, readMnist } from '../data/index.js';
+import type { DataLoaderOptions, MnistData, Subset, TensorDataset } from '../data/index.js';
 import { saveModel } from '../nn/model_file.js';
 import { setThreads, threads } from '../system.js';
 import type { Device } from '../tensor/device.js';
@@ -11,11 +11,13 @@ import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
 import type { History } from '../train/history.js';
 import type { FitOptions } from '../train/trainer_options.js';
+import type { ReportData } from '../report/training_report.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';
 import { chooseDevice } from './device.js';
 import { digitModelInfo, TRAIN_RANGE } from './digit_model.js';
+import { digitReport, lossLabel } from './digit_report.js';
 import { readDigits } from './digits.js';
 import { DivergenceWarning } from './divergence_warning.js';
 import { EXIT } from './exit_codes.js';
@@ -24,7 +26,7 @@ import { flagName } from './flags.js';
 import { listenForInterrupt, type Interrupt } from './interrupt.js';
 import { checkMemory } from './memory_need.js';
 import { packageVersion } from './package_version.js';
-import { chooseSamples, writePictures } from './pictures.js';
+import { writeReport } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
 import { checkpointOptions, runFolderFor } from './checkpoint_flags.js';
 import { writeJson } from './run_folder.js';
@@ -40,7 +42,6 @@ import { UsageError } from './usage_error.js';
 
 // One forward pass keeps the event loop waiting: no longer than a step of training does.
 const SCORE_BATCH = 128;
-const IMAGE_SIDE = 28;
 
 /** Trains as the flags say and writes a run folder; everything that can be refused is refused before it is made. */
 export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
@@ -86,10 +87,11 @@ interface Plan {
 }
 
 async function trainAndScore(
-    { config, folder, data, device, training, trainingSet, validation, interrupt, tracked }: Plan,
+    plan: Plan,
     { out, err }: Streams,
     warn: (text: string) => void,
 ): Promise<{ result: number; status: RunStatus }> {
+    const { config, folder, data, device, training, trainingSet, validation, interrupt, tracked } = plan;
     const log = config.json ? err : out;
     tracked.logDigits(data.train, data.folder, 'training');
     tracked.logDigits(data.test, data.folder, 'test');
@@ -111,12 +113,10 @@ async function trainAndScore(
     const loader = new DataLoader(digitDataset(data.test, TRAIN_RANGE).to(device), {
         batchSize: SCORE_BATCH,
     });
-    const score = await scoreClassifier(
-        training.model,
-        loader,
-        classifierLoss(config.loss),
-        CLASS_NAMES.length,
-    );
+    const scoring = performance.now();
+    const loss = classifierLoss(config.loss);
+    const score = await scoreClassifier(training.model, loader, loss, CLASS_NAMES.length);
+    const scoreSeconds = (performance.now() - scoring) / 1000;
     const result = {
         ...evaluationResult(score, CLASS_NAMES),
         ...summary(history),
@@ -132,7 +132,7 @@ async function trainAndScore(
         out.write(
             `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
         );
-    await drawPictures(folder, config, data.test, history, score, warn);
+    await writeReport(folder, reportOf(plan, history, score, scoreSeconds), warn);
     await tracked.logResults(result, history.epochs.length);
     if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
     const isCut = history.stopReason === 'interrupted';
@@ -186,6 +186,7 @@ function fit(
         seed,
         shuffle: true,
         dropLast: training.dropLast,
+        ...augmentation(config),
     });
     return training.trainer.fit(loader, {
         epochs,
@@ -194,6 +195,14 @@ function fit(
         ...(maxSteps === undefined ? {} : { maxSteps }),
         ...(validation ? { validation: new DataLoader(validation, { batchSize: SCORE_BATCH }) } : {}),
     });
+}
+
+/** What changes the training images at random, where the flags ask for it. */
+function augmentation(config: TrainConfig): Pick<DataLoaderOptions, 'transform'> {
+    const { augmentShift: shift, augmentRotate: rotate, augmentScale: scale, seed } = config;
+    if (shift === 0 && rotate === 0 && scale === 0) return {};
+    const background = -TRAIN_RANGE.mean / TRAIN_RANGE.std;
+    return { transform: randomAffine({ shift, rotate, scale, background, seed }) };
 }
 
 interface Summary {
@@ -219,44 +228,22 @@ function summary({ epochs, stopReason, execution }: History): Summary {
     };
 }
 
-async function drawPictures(
-    folder: RunFolder,
-    config: TrainConfig,
-    test: DigitSet,
-    history: History,
+function reportOf(
+    { folder, config, device, training, trainingSet, data }: Plan,
+    { epochs, stopReason }: History,
     score: Score,
-    warn: (text: string) => void,
-): Promise<void> {
-    const { labels, predictions, probabilities, report } = score;
-    const samples = chooseSamples(labels, predictions).map((index) => {
-        const [label, predicted] = [labels[index] ?? 0, predictions[index] ?? 0];
-        const size = IMAGE_SIDE ** 2;
-        const pixels = test.images.subarray(index * size, (index + 1) * size);
-        const confidence = probabilities[index * CLASS_NAMES.length + predicted] ?? 0;
-        return {
-            pixels,
-            label: CLASS_NAMES[label] ?? '',
-            predicted: CLASS_NAMES[predicted] ?? '',
-            confidence,
-        };
-    });
-    const pictures = {
+    seconds: number,
+): ReportData {
+    return digitReport({
         title: `Training of ${folder.name}`,
-        lossLabel: config.loss === 'cce' ? 'Cross-entropy (nats)' : 'Mean squared error',
-        curve: history.epochs.map((epoch) => ({
-            epoch: epoch.epoch,
-            loss: epoch.loss,
-            accuracy: epoch.accuracy ?? NaN,
-            validationLoss: epoch.validationLoss,
-            validationAccuracy: epoch.validationAccuracy,
-        })),
-        accuracy: report.accuracy,
-        confusion: report.confusion,
+        configuration: configForFile(config, device),
+        model: training.model,
+        training: { epochs, stopReason, lossLabel: lossLabel(config.loss), samples: trainingSet.length },
+        score,
         classNames: CLASS_NAMES,
-        samples,
-        imageSide: IMAGE_SIDE,
-    };
-    await writePictures(folder, pictures, warn);
+        test: data.test,
+        seconds,
+    });
 }
 
 /** The options under the names of the flags, and what they were run with. */

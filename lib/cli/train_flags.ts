@@ -42,6 +42,13 @@ export const TRAIN_FLAGS = {
     initializer: choiceFlag('initial weights', 'he', ['he', 'glorot']),
     useBatchNorm: switchFlag('batch normalisation before every activation'),
     dropoutRate: numberFlag('dropout behind every hidden activation', 0, RATE),
+    augmentShift: numberFlag(
+        'moves every training image by up to so many pixels along each axis, anew each epoch',
+        0,
+        { min: 0, max: 28 },
+    ),
+    augmentRotate: numberFlag('turns it by up to so many degrees either way', 0, { min: 0, max: 180 }),
+    augmentScale: numberFlag('makes it larger or smaller by up to that share', 0, RATE),
     batchSize: integerFlag('samples per step', 64, { min: 1, max: 60_000 }),
     epochs: integerFlag('passes over the training set', 10, { min: 1, max: 100_000 }),
     maxSteps: integerFlag('ends after so many steps, also within a pass (default: no limit)', undefined, {

@@ -114,7 +114,8 @@ export function summary(model: Module, inputShape: Shape, options: SummaryOption
         throw new TypeError(`[summary] expected a Module, got ${describeValue(model)}`);
     const parameters = model.parameters();
     const dtype = options.dtype ?? parameters[0]?.dtype ?? 'float32';
-    const input = zeros(inputShape, { dtype });
+    const device = parameters[0]?.device;
+    const input = zeros(inputShape, { dtype, ...(device === undefined ? {} : { device }) });
     const calls = trace(model, input);
     input.dispose();
     const layers = rows(model, calls);

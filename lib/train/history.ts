@@ -55,3 +55,26 @@ export function recordForFile(record: EpochRecord): Record<string, number> {
     ];
     return Object.fromEntries(rows.filter((row): row is [string, number] => row[1] !== undefined));
 }
+
+/** The reverse of {@link recordForFile}; undefined where it is no record of an epoch. */
+export function recordFromFile(value: unknown): EpochRecord | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const fields: Readonly<Record<string, unknown>> = { ...value };
+    // JSON has no NaN: the loss of an epoch that diverged is null.
+    const number = (name: string): number | undefined => {
+        const field = fields[name] === null ? NaN : fields[name];
+        return typeof field === 'number' ? field : undefined;
+    };
+    const [epoch, loss, learningRate, seconds] = ['epoch', 'loss', 'learning_rate', 'seconds'].map(number);
+    if (epoch === undefined || loss === undefined || learningRate === undefined || seconds === undefined)
+        return undefined;
+    const rest = {
+        accuracy: number('accuracy'),
+        validationLoss: number('validation_loss'),
+        validationAccuracy: number('validation_accuracy'),
+        lossScale: number('loss_scale'),
+        skippedSteps: number('skipped_steps'),
+    };
+    const given = Object.entries(rest).filter(([, field]) => field !== undefined);
+    return { epoch, loss, learningRate, seconds, ...Object.fromEntries(given) };
+}

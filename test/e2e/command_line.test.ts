@@ -11,6 +11,8 @@ import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const RUN_FILES = [
+    'calibration.png',
+    'calibration.svg',
     'config.json',
     'confusion_matrix.png',
     'confusion_matrix.svg',
@@ -18,7 +20,12 @@ const RUN_FILES = [
     'curves.svg',
     'history.jsonl',
     'metrics.json',
+    'mistakes.png',
+    'mistakes.svg',
     'model.safetensors',
+    'report.html',
+    'roc.png',
+    'roc.svg',
     'samples.png',
     'samples.svg',
     'tracking.jsonl',
