@@ -1,4 +1,6 @@
 export { randomAffine, type AffineAugmentation } from './augment.js';
+export { CsvBatches, CsvFile, type CsvBatchOptions, type CsvOptions } from './csv.js';
+export type { CsvColumn } from './csv_columns.js';
 export { DataFileError } from './data_file_error.js';
 export { DataLoader, type DataLoaderOptions } from './data_loader.js';
 export {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { DataLoader } from '../data/index.js';
+import { CsvBatches, DataLoader } from '../data/index.js';
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { native } from '../native/addon.js';
 import { Module } from '../nn/module.js';
@@ -188,9 +188,10 @@ export class FitCheckpoints {
 
     private loaderState(): LoaderState | null {
         const { batches } = this;
-        if (!(batches instanceof DataLoader)) return null;
-        const { epoch, batchSize, length, dataset } = batches;
-        return { epoch, batchSize, length, samples: dataset.length };
+        if (!isLoader(batches)) return null;
+        const { epoch, batchSize, length } = batches;
+        const samples = batches instanceof DataLoader ? batches.dataset.length : batches.samples;
+        return { epoch, batchSize, length, samples };
     }
 
     private surroundings(): Pick<FitState, 'precision' | 'device' | 'instructionSet' | 'node'> {
@@ -318,6 +319,11 @@ export class FitCheckpoints {
         ];
         return createHash('sha256').update(JSON.stringify(config)).digest('hex');
     }
+}
+
+/** Batches whose epochs are numbered, so that one can be repeated. */
+export function isLoader(batches: Batches): batches is DataLoader | CsvBatches {
+    return batches instanceof DataLoader || batches instanceof CsvBatches;
 }
 
 function placeOf(steps: number, epoch: number, progress: EpochProgress | null): string {

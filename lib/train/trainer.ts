@@ -22,7 +22,7 @@ import {
 import { iteratorFrom, rowsOf, type LoaderRows } from './batch_source.js';
 import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
-import { FitCheckpoints, type EpochProgress, type FitState } from './fit_checkpoints.js';
+import { FitCheckpoints, isLoader, type EpochProgress, type FitState } from './fit_checkpoints.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
 import { TrainStep } from './train_step.js';
@@ -131,7 +131,7 @@ export class Trainer {
         const step = new TrainStep(this.options, mode, this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
         if (restored) run.restore(restored);
-        if (restored?.loader && batches instanceof DataLoader) batches.epoch = restored.loader.epoch;
+        if (restored?.loader && isLoader(batches)) batches.epoch = restored.loader.epoch;
         const rows = this.rowSource(batches, run);
         let progress = restored?.progress ?? null;
         try {
