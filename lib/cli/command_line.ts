@@ -4,11 +4,12 @@ import { EVALUATE_FLAGS } from './evaluate_flags.js';
 import { EXPORT_FLAGS } from './export_flags.js';
 import { flagName } from './flags.js';
 import type { FlagTable, RawFlags } from './flags.js';
+import { RUNS_FLAGS } from './runs_flags.js';
 import { TRAIN_FLAGS } from './train_flags.js';
 import { suggestNames } from './suggest.js';
 import { UsageError } from './usage_error.js';
 
-export type CommandName = 'train' | 'evaluate' | 'export' | 'doctor';
+export type CommandName = 'train' | 'evaluate' | 'export' | 'runs' | 'doctor';
 
 /** What the command line asks for: a command with its flags, or a text to print (help, version). */
 export type Request = { command: CommandName; raw: RawFlags } | { print: string };
@@ -17,6 +18,7 @@ const SUMMARIES: Readonly<Record<CommandName, string>> = {
     train: 'Train a digit classifier on MNIST and write a run folder.',
     evaluate: 'Evaluate a trained model on the test set; only the model file is needed.',
     export: 'Write a model file as ONNX, NumPy arrays or safetensors.',
+    runs: 'List and compare runs, in the terminal or as a page.',
     doctor: 'Say what this installation found: Node, addon, instruction sets, threads, CUDA.',
 };
 
@@ -47,11 +49,20 @@ Examples:
 An .npz holds the arrays under their names in the model (1.weight, 1.bias, ...) and, as texts, which layers it has.
 Flags may be written with underscores or hyphens.`;
 
+const RUNS_EXAMPLES = `
+Examples:
+  nativegrad runs
+  nativegrad runs output/tries --sort test_accuracy --limit 10
+  nativegrad runs output/a output/b --page compare.html
+
+Figures are the last ones of each run; a name with - before it sorts the other way.`;
+
 /** The flags of each command. */
 export const FLAG_TABLES: Readonly<Record<CommandName, FlagTable>> = {
     train: TRAIN_FLAGS,
     evaluate: EVALUATE_FLAGS,
     export: EXPORT_FLAGS,
+    runs: RUNS_FLAGS,
     doctor: { json: TRAIN_FLAGS.json },
 };
 
@@ -59,7 +70,23 @@ const EXAMPLES: Readonly<Record<CommandName, string>> = {
     train: TRAIN_EXAMPLES,
     evaluate: EVALUATE_EXAMPLES,
     export: EXPORT_EXAMPLES,
+    runs: RUNS_EXAMPLES,
     doctor: '',
+};
+
+interface Words {
+    /** The flag that they give where it is not given. */
+    readonly key: string;
+    /** In the help. */
+    readonly shown: string;
+    /** Several, which come to the flag with line feeds between. */
+    readonly isList?: boolean;
+}
+
+/** Words that stand without a flag. */
+const WORDS: Readonly<Partial<Record<CommandName, Words>>> = {
+    export: { key: 'modelPath', shown: '<model>' },
+    runs: { key: 'folders', shown: '[folder...]', isList: true },
 };
 
 /**
@@ -79,17 +106,10 @@ export function parseCommandLine(argv: readonly string[], version: string): Requ
         .exitOverride()
         .configureOutput({ writeOut: (text) => (printed += text), outputError: () => undefined });
     const accept = (command: CommandName) => (options: RawFlags, parsed: Command) => {
-        const [model, ...more] = parsed.args;
-        const isModel = command === 'export' && model !== undefined && options.model_path === undefined;
-        const extra = isModel ? more[0] : model;
-        if (extra !== undefined)
-            throw new UsageError(`unexpected ${JSON.stringify(extra)}: flags start with --`);
-        request = {
-            command,
-            raw: camelKeys(isModel ? { ...options, model_path: model } : options),
-        };
+        const raw = camelKeys(options);
+        request = { command, raw: { ...raw, ...wordsOf(command, raw, parsed.args) } };
     };
-    const names = ['train', 'evaluate', 'export', 'doctor'] as const;
+    const names = Object.keys(SUMMARIES) as CommandName[];
     for (const name of names) addCommand(program, name).action(accept(name));
     if (argv.length === 0) return { print: program.helpInformation() };
     try {
@@ -100,9 +120,18 @@ export function parseCommandLine(argv: readonly string[], version: string): Requ
         const suggestion = suggestFlag(argv[0], error);
         throw new UsageError(oneLine(error.message) + suggestion, { cause: error });
     }
-    if (request === undefined)
-        throw new UsageError('a command is expected: train, evaluate, export or doctor');
+    if (request === undefined) throw new UsageError(`a command is expected: ${names.join(', ')}`);
     return request;
+}
+
+/** @throws {UsageError} where a word has no place. */
+function wordsOf(command: CommandName, raw: RawFlags, given: readonly string[]): RawFlags {
+    if (given.length === 0) return {};
+    const words = WORDS[command];
+    const isTaken = words === undefined || raw[words.key] !== undefined;
+    const extra = isTaken ? given[0] : words.isList === true ? undefined : given[1];
+    if (extra !== undefined) throw new UsageError(`unexpected ${JSON.stringify(extra)}: flags start with --`);
+    return isTaken ? {} : { [words.key]: given.join('\n') };
 }
 
 function addCommand(program: Command, name: CommandName): Command {
@@ -111,7 +140,8 @@ function addCommand(program: Command, name: CommandName): Command {
         .description(SUMMARIES[name])
         .helpOption('-h, --help', 'print this help');
     command.copyInheritedSettings(program).showSuggestionAfterError(false).allowExcessArguments();
-    if (name === 'export') command.usage('<model> [options]');
+    const words = WORDS[name];
+    if (words !== undefined) command.usage(`${words.shown} [options]`);
     command.addHelpText('after', EXAMPLES[name]);
     for (const [key, flag] of Object.entries(FLAG_TABLES[name])) {
         const value = flag.placeholder === undefined ? '' : ` ${flag.placeholder}`;

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
     train: async () => (await import('./train_command.js')).trainCommand,
     evaluate: async () => (await import('./evaluate_command.js')).evaluateCommand,
     export: async () => (await import('./export_command.js')).exportCommand,
+    runs: async () => (await import('./runs_command.js')).runsCommand,
     doctor: async () => (await import('./doctor_command.js')).doctorCommand,
 };
 

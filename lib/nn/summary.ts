@@ -2,6 +2,7 @@ import { noGrad } from '../autograd/grad_mode.js';
 import { scope } from '../autograd/scope.js';
 import { zeros } from '../ops/create.js';
 import { itemSize, type DType } from '../tensor/dtype.js';
+import { alignedRows } from '../support/text_table.js';
 import { describeValue } from '../support/describe_value.js';
 import { shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -150,26 +151,21 @@ function summaryTable(found: Omit<ModelSummary, 'toString'>): string {
         parameters > 0 ? thousands(parameters) : '-',
         multAdds > 0 ? thousands(multAdds) : '-',
     ]);
-    const widths = head.map((_, i) => Math.max(...[head, ...body].map((row) => row[i]?.length ?? 0)));
-    const line = (row: readonly string[]): string =>
-        row
-            .map((cell, i) => (i < 3 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-            .join('  ')
-            .trimEnd();
-    const rule = (character: string): string =>
-        character.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
+    const [first = '', ...others] = alignedRows([head, ...body], 3);
+    const width = Math.max(first.length, ...others.map((line) => line.length));
+    const rule = '='.repeat(width);
     const bytes = found.inputBytes + found.parameterBytes + found.activationBytes;
     return [
-        rule('='),
-        line(head),
-        rule('='),
-        ...body.map(line),
-        rule('='),
+        rule,
+        first,
+        rule,
+        ...others,
+        rule,
         `Parameters: ${thousands(found.parameters)} (trainable ${thousands(found.trainable)}, ` +
             `frozen ${thousands(found.parameters - found.trainable)})`,
         `Mult-adds: ${thousands(found.multAdds)} for an input of ${shapeText(found.inputShape)}`,
         `Input ${megabytes(found.inputBytes)} MB, parameters ${megabytes(found.parameterBytes)} MB, ` +
             `forward and backward ${megabytes(found.activationBytes)} MB, total ${megabytes(bytes)} MB`,
-        rule('='),
+        rule,
     ].join('\n');
 }

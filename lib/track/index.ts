@@ -7,6 +7,7 @@ export type {
     StartRecord,
     StoredNumber,
 } from './records.js';
+export { findRuns } from './find_runs.js';
 export { readRun, type MetricPoint, type RunRecord } from './read_run.js';
 export { Run, startRun, type RunOptions, type RunReport } from './run.js';
 export type { Sink, SinkContext, SinkMaker } from './sink.js';

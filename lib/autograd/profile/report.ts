@@ -1,3 +1,4 @@
+import { alignedRows } from '../../support/text_table.js';
 import type { Phase, ProfileEvent, Recorder } from './recorder.js';
 
 /** Sums over the calls of one op in one phase. */
@@ -81,13 +82,9 @@ function size(bytes: number): string {
 
 /** Columns, the first ones to the left, numbers to the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], texts: number): string {
-    const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-    const line = (row: readonly string[]): string =>
-        row
-            .map((cell, i) => (i < texts ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-            .join('  ')
-            .trimEnd();
-    return [line(head), '-'.repeat(widths.reduce((a, b) => a + b + 2, -2)), ...rows.map(line)].join('\n');
+    const [first = '', ...others] = alignedRows([head, ...rows], texts);
+    const width = Math.max(first.length, ...others.map((line) => line.length));
+    return [first, '-'.repeat(width), ...others].join('\n');
 }
 
 /** Both tables as text. */

@@ -1,0 +1,67 @@
+import type { RunRecord } from '../track/read_run.js';
+
+/** What the runs of a list are compared by. */
+export interface RunComparison {
+    readonly runs: readonly RunRecord[];
+    /** Names of metrics, in the order of their columns. */
+    readonly metrics: readonly string[];
+    /** Names of parameters, in the order of their columns. */
+    readonly params: readonly string[];
+}
+
+/** What says where a run lies, not what it is. */
+const PLACES = ['experiment_name', 'model_name', 'output_dir', 'resume', 'run_name'];
+
+/** What training and evaluation write, most telling first. */
+const KNOWN_METRICS = [
+    'test_accuracy',
+    'validation_accuracy',
+    'accuracy',
+    'test_loss',
+    'validation_loss',
+    'loss',
+    'train_seconds',
+];
+
+/** The columns that tell runs apart: those asked for, else known metrics that a run has and parameters that differ. */
+export function compareRuns(
+    runs: readonly RunRecord[],
+    asked: {
+        readonly metrics?: readonly string[] | undefined;
+        readonly params?: readonly string[] | undefined;
+    } = {},
+): RunComparison {
+    const has = (name: string): boolean => runs.some(({ metrics }) => metrics.has(name));
+    return {
+        runs,
+        metrics: asked.metrics ?? KNOWN_METRICS.filter(has),
+        params: asked.params ?? differingParams(runs),
+    };
+}
+
+/** Parameters that have several values in the runs, or are missing in some. */
+function differingParams(runs: readonly RunRecord[]): string[] {
+    const names = new Set(runs.flatMap(({ params }) => [...params.keys()]));
+    return [...names].filter((name) => {
+        if (PLACES.includes(name)) return false;
+        return new Set(runs.map(({ params }) => params.get(name))).size > 1;
+    });
+}
+
+/** The metric's last value; undefined where the run has none. */
+export function lastValue(run: RunRecord, metric: string): number | undefined {
+    return run.metrics.get(metric)?.at(-1)?.value;
+}
+
+/** In seconds; for a run that goes on, until its last line. */
+export function secondsOf({ startTime, endTime, metrics }: RunRecord): number {
+    const times = [...metrics.values()].map((points) => points.at(-1)?.time ?? 0);
+    return ((endTime ?? Math.max(startTime, ...times)) - startTime) / 1000;
+}
+
+/** A figure as short as it stays telling. */
+export function figureText(value: number | undefined): string {
+    if (value === undefined) return '–';
+    if (Number.isInteger(value)) return String(value);
+    return Math.abs(value) >= 100 ? value.toFixed(1) : String(Number(value.toPrecision(5)));
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { parseCommandLine } from '../../lib/cli/command_line.js';
+import { runsCommand } from '../../lib/cli/runs_command.js';
+import { UsageError } from '../../lib/cli/usage_error.js';
+import { startRun } from '../../lib/track/run.js';
+import { startBrowser } from '../support/browser.js';
+import { checkPage } from '../support/page_checks.js';
+import { Collector } from '../support/collector.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+describe('nativegrad runs', () => {
+    const folder = useTemporaryFolder();
+
+    async function note(
+        name: string,
+        rate: number,
+        losses: readonly number[],
+        accuracy: number,
+    ): Promise<void> {
+        const run = await startRun({ folder: join(folder(), name), name });
+        run.logParams({ learning_rate: rate, epochs: losses.length, optimizer: 'adam', run_name: name });
+        losses.forEach((loss, i) => run.logMetrics({ loss }, { step: i + 1 }));
+        run.logMetrics({ test_accuracy: accuracy }, { step: losses.length });
+        const part = await startRun({
+            folder: join(run.folder, 'runs', 'check'),
+            name: 'check',
+            parent: run,
+        });
+        await part.end();
+        await run.end(accuracy > 0.5 ? 'FINISHED' : 'FAILED');
+    }
+
+    beforeEach(async () => {
+        await note('first', 0.1, [0.5, 0.25], 0.9);
+        await note('second', 0.01, [0.75, 0.5], 0.95);
+        await note('third', 0.1, [0.5, NaN], 0.1);
+    });
+
+    async function runs(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+        const [out, err] = [new Collector(), new Collector()];
+        const request = parseCommandLine(['runs', ...words], '0');
+        assert.ok('raw' in request);
+        const code = await runsCommand(request.raw, { out, err });
+        return { code, out: out.text, err: err.text };
+    }
+
+    it('lists what runs gave and in which parameters they differ', async () => {
+        const { code, out, err } = await runs(folder(), '--sort', 'test_accuracy');
+        assert.deepEqual([code, err], [0, '']);
+        const [head, ...rows] = out
+            .trimEnd()
+            .split('\n')
+            .map((line) => line.trim().split(/\s{2,}/));
+        assert.deepEqual(head, ['run', 'status', 'start', 'time', 'test_accuracy', 'loss', 'learning_rate']);
+        assert.deepEqual(
+            rows.map(([run = '', status, , , ...figures]) => [run.split('/').at(-1), status, ...figures]),
+            [
+                ['second', 'finished', '0.95', '0.5', '0.01'],
+                ['first', 'finished', '0.9', '0.25', '0.1'],
+                ['third', 'failed', '0.1', 'NaN', '0.1'],
+            ],
+        );
+    });
+
+    it('sorts either way, puts what is no number last, and shows so many', async () => {
+        const names = async (...words: string[]): Promise<string[]> => {
+            const { out } = await runs('--folders', folder(), '--json', ...words);
+            return (JSON.parse(out) as { name: string }[]).map(({ name }) => name);
+        };
+        assert.deepEqual(await names('--sort', '-loss'), ['first', 'second', 'third']);
+        assert.deepEqual(await names('--sort', 'loss'), ['second', 'first', 'third']);
+        assert.deepEqual(await names('--sort', 'name', '--limit', '2'), ['first', 'second']);
+        assert.deepEqual(await names('--sort', '-start'), ['first', 'second', 'third']);
+        assert.equal((await names('--nested')).length, 6);
+    });
+
+    it('gives every figure as JSON', async () => {
+        const { out } = await runs(join(folder(), 'third'), '--json');
+        const [{ start_time: start, ...run }] = JSON.parse(out) as Record<string, unknown>[];
+        assert.ok(typeof start === 'string' && Date.now() - Date.parse(start) < 600_000);
+        assert.equal(run.status, 'FAILED');
+        assert.deepEqual(run.metrics, { loss: null, test_accuracy: 0.1 });
+        assert.equal((run.params as Record<string, string>).learning_rate, '0.1');
+    });
+
+    it('writes a page with the curves, whole in every width and colour', async () => {
+        writeFileSync(join(folder(), 'first', 'report.html'), 'x');
+        const path = join(folder(), 'pages', 'compare.html');
+        const { code, out } = await runs(folder(), '--page', path);
+        assert.equal(code, 0);
+        assert.match(out, /page .*compare\.html\n$/);
+        const page = readFileSync(path, 'utf8');
+        assert.equal(page.match(/<a href="file:[^"]*first\/report\.html">first<\/a>/g)?.length, 1);
+        const browser = await startBrowser();
+        try {
+            await checkPage(browser, pathToFileURL(path).href);
+        } finally {
+            await browser.close();
+        }
+    });
+
+    it('says what is wrong in one line', async () => {
+        mkdirSync(join(folder(), 'empty'));
+        for (const [words, message] of [
+            [[join(folder(), 'empty')], /^no runs in .*empty; a run folder holds a tracking\.jsonl$/],
+            [[join(folder(), 'missing')], /^there is no folder .*missing; name the one/],
+            [[folder(), '--sort', 'speed'], /--sort speed: no run has it; there are start, .*test_accuracy/],
+            [[join(folder(), 'first', 'tracking.jsonl')], /^there is no folder .*tracking\.jsonl; name/],
+            [[folder(), '--limit', '0'], /--limit expects/],
+            [[folder(), '--folders', folder()], /unexpected/],
+            [[folder(), '--metrics', 'a,,b'], /--metrics expects names/],
+        ] as const) {
+            await assert.rejects(runs(...words), (error: Error) => {
+                assert.ok(error instanceof UsageError || 'syscall' in error, error.stack);
+                assert.match(error.message, message);
+                return true;
+            });
+        }
+        assert.ok(!existsSync(join(folder(), 'compare.html')));
+    });
+});
