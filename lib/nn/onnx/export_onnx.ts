@@ -42,10 +42,10 @@ export interface ExportOnnxOptions {
  * takes its running statistics. Initializers have the names of `stateDict()`; weights are copied before the function returns its
  * promise, the file is written atomically. `loadOnnx` and `nativegrad evaluate` read it back.
  *
- * A `Sequential` of built-in layers, or one built-in layer, can be exported. Parameters may be float32, float64 or float16; not
+ * A `Sequential` of built-in layers, or one built-in layer, can be exported, and modules with an `onnx` method (`OnnxModule`). Parameters may be float32, float64 or float16; not
  * every runtime has every operator for the last two.
  *
- * @throws OnnxError for a module with a forward of its own, a layer with forward hooks, a shape that the layers do not take with any
+ * @throws OnnxError for a module with a forward of its own and no `onnx` method, a layer with forward hooks, a shape that the layers do not take with any
  * batch, bfloat16, or more than 2 GB; TypeError and RangeError for wrong options; FileWriteError where the file cannot be written
  * (the old file stands then).
  * @example

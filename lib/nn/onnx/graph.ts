@@ -8,7 +8,7 @@ import type {
 } from '../../io/onnx/onnx_model.js';
 import { readInto } from '../../native/call.js';
 import { fromTypedArray } from '../../ops/create.js';
-import { cast } from '../../ops/convert.js';
+import { cast, contiguous } from '../../ops/convert.js';
 import { itemSize, type DType } from '../../tensor/dtype.js';
 import { shapeText, sizeOf, type Shape } from '../../tensor/shape.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -86,6 +86,11 @@ export class OnnxGraph {
         return this.node('Constant', [], { value: { tensor: tensorOf(list, sizes, dtype) } });
     }
 
+    /** The elements of a tensor that is no part of the model. */
+    constantOf(x: Tensor): string {
+        return this.node('Constant', [], { value: { tensor: bytesOf(x) } });
+    }
+
     /** The same value in another shape; 0 stands for the input's own size there, -1 for what is left. */
     reshape(x: string, sizes: readonly number[]): string {
         return this.node('Reshape', [x, this.constant(sizes, 'int64')]);
@@ -102,9 +107,13 @@ export class OnnxGraph {
 function tensorOf(values: readonly number[], shape: Shape, dtype: DType): OnnxTensor {
     if (sizeOf(shape) !== values.length)
         throw new OnnxError(`[exportOnnx] ${values.length} values for ${shapeText(shape)}`);
-    const data = new Uint8Array(values.length * itemSize(dtype));
-    readInto(cast(fromTypedArray(Float64Array.from(values), shape, { device: 'cpu' }), dtype), data);
-    return { name: '', dtype, shape, data };
+    return bytesOf(cast(fromTypedArray(Float64Array.from(values), shape, { device: 'cpu' }), dtype));
+}
+
+function bytesOf(x: Tensor): OnnxTensor {
+    const data = new Uint8Array(x.size * itemSize(x.dtype));
+    readInto(contiguous(x), data);
+    return { name: '', dtype: x.dtype, shape: x.shape, data };
 }
 
 /** Sizes along some axes, which must not depend on the batch. */

@@ -47,6 +47,11 @@ export async function loadOnnx(path: string, options: LoadOptions = {}): Promise
         throw new OnnxError(`${path}: ${text}`, { cause });
     }
     if (model) return model;
+    if (content.metadata.has(modelKeys.info))
+        throw new OnnxError(
+            `${path}: does not say which layers it has, since it was exported from modules of its own, or was cut short; run it with ` +
+                'ONNX Runtime, or keep such models with saveTensors(path, model.stateDict())',
+        );
     throw new OnnxError(
         `${path}: this ONNX file was not exported by nativegrad: it holds no ${modelKeys.architecture} in its metadata; run it ` +
             'with ONNX Runtime, or build the layers in your program and fill them with its weights',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nn, type Tensor } from '../../../lib/index.js';
+import { add, nn, type Tensor } from '../../../lib/index.js';
+import { encodeOnnx } from '../../../lib/io/onnx/encode_onnx.js';
 import { decodeOnnx, type OnnxContent } from '../../../lib/io/onnx/decode_onnx.js';
 import { loadWire } from '../../../lib/io/onnx/wire.js';
 import { useTemporaryFolder } from '../../support/temporary_folder.js';
@@ -34,10 +35,31 @@ describe('ONNX files', () => {
             }
         }
         class Line extends nn.Linear {}
+        class Wrong extends Residual implements nn.OnnxModule {
+            constructor(readonly onnx: (builder: nn.OnnxBuilder, x: nn.OnnxValue) => nn.OnnxValue) {
+                super();
+            }
+        }
+        class Chain extends nn.Sequential {
+            override forward(x: Tensor): Tensor {
+                return super.forward(x).add(x);
+            }
+        }
         const write = (model: nn.SequentialLayer, options: nn.ExportOnnxOptions = { inputShape: [4] }) =>
             nn.exportOnnx(model, at('x.onnx'), options);
         const inside = new nn.Sequential(new nn.Linear(4, 4), new nn.Sequential(new Residual()));
-        await refuses(() => write(inside), /Residual '1\.0' has a forward of its own.*loadStateDict/);
+        await refuses(() => write(inside), /Residual '1\.0' has a forward of its own; give it a method onnx/);
+        await refuses(
+            () => write(new nn.Sequential(new Wrong((builder, x) => builder.operator('Add', [x, x], add)))),
+            /Wrong '0': its method onnx gives other numbers than its forward: they differ by/,
+        );
+        await refuses(
+            () => write(new Wrong((_, x) => ({ ...x, probes: [x.probes[0].unsqueeze(0), x.probes[1]] }))),
+            /Wrong: its method onnx gives \[1, 2, 4\] float32, its forward \[2, 4\] float32/,
+        );
+        const nothing = new Wrong(() => JSON.parse('null') as nn.OnnxValue);
+        await refuses(() => write(nothing), /its method onnx must give a value of the builder/);
+        await refuses(() => write(new Chain(new nn.Linear(4, 4))), /Chain has a forward of its own/);
         await refuses(() => write(new Line(4, 4)), /Line has a forward of its own/);
         const hooked = new nn.Sequential(new nn.Linear(4, 4));
         const remove = hooked.at(0).registerForwardHook(() => undefined);
@@ -70,11 +92,21 @@ describe('ONNX files', () => {
         await assert.rejects(write(new nn.Linear(4, 2), wrong), /\[exportOnnx\].*opset/);
     });
 
+    it('are refused above the 2 GB of Protocol Buffers', async () => {
+        // Pages that nobody touches take no memory.
+        const data = new Uint8Array(2 ** 31);
+        const empty = { nodes: [], inputs: [], outputs: [], values: [], metadata: {} };
+        const initializers = [{ name: 'w', dtype: 'uint8' as const, shape: [data.length], data }];
+        const model = { ...empty, opset: 17, producer: 'p', graphName: 'g', initializers };
+        const wire = await loadWire();
+        assert.throws(() => encodeOnnx(model, wire), /holds 2 GB; export in float16/);
+    });
+
     it('of other programs, damaged or of another kind are refused with the reason', async () => {
         await nn.exportOnnx(new nn.Sequential(new nn.Linear(4, 2)), at('a.onnx'), { inputShape: [4] });
         await nn.exportOnnx(new nn.Linear(4, 2), at('layer.onnx'), { inputShape: [4] });
         const load = (name: string) => () => nn.loadOnnx(at(name));
-        await refuses(load('layer.onnx'), /layer\.onnx: this ONNX file was not exported by nativegrad: /);
+        await refuses(load('layer.onnx'), /layer\.onnx: does not say which layers it has/);
         await refuses(load('none.onnx'), /none\.onnx: no such file/);
         await refuses(() => nn.loadOnnx(folder()), /is a folder/);
         writeFileSync(at('b.onnx'), '');
@@ -93,9 +125,11 @@ describe('ONNX files', () => {
             assert.equal(content?.metadata.get('nativegrad.architecture'), undefined, `cut at ${length}`);
             if (length % 100 !== 0) continue;
             writeFileSync(at('b.onnx'), bytes.subarray(0, length));
-            await refuses(load('b.onnx'), /b\.onnx: (damaged|this ONNX file was not exported)/);
+            await refuses(load('b.onnx'), /b\.onnx: (damaged|does not say|this ONNX file was not exported)/);
         }
         const text = bytes.toString('latin1');
+        writeFileSync(at('b.onnx'), text.replaceAll('nativegrad.', 'otherworld.'), 'latin1');
+        await refuses(load('b.onnx'), /b\.onnx: this ONNX file was not exported by nativegrad: /);
         writeFileSync(at('b.onnx'), text.replace('"outFeatures":2', '"outFeatures":9'), 'latin1');
         await refuses(load('b.onnx'), /the layers take 36 weights, at most 10 are allowed/);
         writeFileSync(at('b.onnx'), text.replaceAll('weight', 'wright'), 'latin1');

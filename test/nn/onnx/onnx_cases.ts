@@ -1,4 +1,4 @@
-import { nn, rand, randn, type Tensor } from '../../../lib/index.js';
+import { add, mul, nn, rand, randn, tensor, type Tensor } from '../../../lib/index.js';
 import { buildClassifier } from '../../../lib/train/classifier.js';
 
 /** A model and the shape of one of its inputs. */
@@ -154,6 +154,38 @@ const sequences = (): OnnxCase[] => [
     ]),
 ];
 
+/** Modules of one's own, one in the other, with a constant and a parameter of their own. */
+class Residual extends nn.Module implements nn.OnnxModule {
+    readonly body = new nn.Sequential(new nn.Linear(4, 4), new nn.ReLU());
+    readonly scale = new nn.Parameter(tensor([1, -2, 3, 0.5]));
+    private readonly shift = tensor([[0.25], [4]])
+        .transpose(0, 1)
+        .slice(1, 1, 2);
+
+    forward(x: Tensor): Tensor {
+        return add(mul(this.body.forward(x), this.scale), add(x, this.shift));
+    }
+
+    onnx(builder: nn.OnnxBuilder, x: nn.OnnxValue): nn.OnnxValue {
+        const scaled = builder.operator(
+            'Mul',
+            [builder.layer(this.body, x), builder.tensor(this.scale)],
+            mul,
+        );
+        return builder.operator(
+            'Add',
+            [scaled, builder.operator('Add', [x, builder.tensor(this.shift)], add)],
+            add,
+        );
+    }
+}
+
+class Chain extends nn.Sequential {
+    constructor() {
+        super(new Residual(), new nn.Tanh(), new Residual());
+    }
+}
+
 /** The networks of the command line, a layer at two places, lists inside each other, other dtypes. */
 function nets(): OnnxCase[] {
     const common = { kernelSize: 3, useBatchNorm: true, dropoutRate: 0.2, hiddenSizes: [16] };
@@ -174,6 +206,8 @@ function nets(): OnnxCase[] {
             });
             return { name: architecture, shape: [1, 28, 28], model, input: draw };
         }),
+        row('modules of its own', [4], new nn.Linear(4, 4), new Chain(), new nn.Softmax()),
+        { name: 'a module alone', shape: [3, 4], model: new Residual(), input: draw },
         row('shared layers', [4], shared, block, shared, block),
         inOf('float64'),
         inOf('float16'),
