@@ -13,3 +13,7 @@ export { Run, startRun, type RunOptions, type RunReport } from './run.js';
 export type { Sink, SinkContext, SinkMaker } from './sink.js';
 export { sourceTags } from './source_tags.js';
 export { logSystemMetrics, type GpuMemory, type SystemMetricsOptions } from './system_metrics.js';
+export type { MlflowServer } from './mlflow/mlflow_api.js';
+export { MlflowError, type FailureKind } from './mlflow/mlflow_error.js';
+export { mlflowSink } from './mlflow/mlflow_sink.js';
+export { syncRun, type SyncOptions } from './mlflow/sync_run.js';

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { mlflowSink, readRun, startRun, syncRun } from '../../lib/track/index.js';
+import type { MlflowServer, Run } from '../../lib/track/index.js';
+import { FaultProxy, type Fault } from '../support/fault_proxy.js';
+import { MlflowTestServer, PythonSession } from '../support/mlflow_server.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+/** What MLflow's own client reads of the runs of an experiment. */
+const READ_RUNS = `
+import json, sys
+import mlflow
+from mlflow import MlflowClient
+client = MlflowClient(sys.argv[1])
+
+def files_of(run, path=None):
+    files = {}
+    for entry in client.list_artifacts(run, path):
+        if entry.is_dir:
+            files.update(files_of(run, entry.path))
+        else:
+            files[entry.path] = open(client.download_artifacts(run, entry.path), 'rb').read().hex()
+    return files
+
+def told(run):
+    own = run.info.run_id
+    history = {key: [[m.step, str(m.value), m.timestamp] for m in client.get_metric_history(own, key)] for key in run.data.metrics}
+    return {
+        'id': own, 'name': run.info.run_name, 'status': run.info.status,
+        'start': run.info.start_time, 'end': run.info.end_time,
+        'params': run.data.params, 'tags': run.data.tags, 'history': history, 'files': files_of(own),
+        'inputs': [[i.dataset.name, i.dataset.digest, i.dataset.source_type, i.dataset.source, i.dataset.profile,
+                    {t.key: t.value for t in i.tags}] for i in run.inputs.dataset_inputs],
+        'versions': [[v.name, int(v.version), v.source, list(client.get_registered_model(v.name).aliases)]
+                     for v in client.search_model_versions("run_id='%s'" % own)],
+    }
+
+mlflow.set_tracking_uri(sys.argv[1])
+for line in sys.stdin:
+    experiment = client.get_experiment_by_name(line.strip())
+    print(json.dumps([told(run) for run in client.search_runs([experiment.experiment_id])]))
+`;
+
+interface RemoteRun {
+    id: string;
+    name: string;
+    status: string;
+    start: number;
+    end: number | null;
+    params: Record<string, string>;
+    tags: Record<string, string>;
+    history: Record<string, [number, string, number][]>;
+    files: Record<string, string>;
+    inputs: unknown[][];
+    versions: [string, number, string, string[]][];
+}
+
+describe('a run on an MLflow server', function () {
+    this.timeout(120_000);
+    const folder = useTemporaryFolder();
+    let home: string;
+    let server: MlflowTestServer;
+    let proxy: FaultProxy;
+    let client: PythonSession;
+
+    before(async () => {
+        home = mkdtempSync(join(tmpdir(), 'nativegrad-mlflow-'));
+        server = await MlflowTestServer.start(home);
+        client = new PythonSession(READ_RUNS, [server.uri]);
+    });
+    after(async () => {
+        client.close();
+        await server.kill();
+        rmSync(home, { recursive: true, force: true });
+    });
+    beforeEach(async () => {
+        proxy = await FaultProxy.before(server.port);
+    });
+    afterEach(() => proxy.close());
+
+    const fast = (uri: string): MlflowServer => ({ uri, gatherMs: 5, retryMs: 5 });
+    const read = async (experiment: string): Promise<RemoteRun[]> =>
+        (await client.ask(experiment)) as RemoteRun[];
+
+    /** Every point once, in the order of steps. */
+    function assertOnce(run: RemoteRun | undefined, key: string, count: number): void {
+        const points = run?.history[key] ?? [];
+        const steps = points.map(([step]) => step).sort((a, b) => a - b);
+        assert.deepEqual(
+            steps,
+            Array.from({ length: count }, (_, i) => i),
+        );
+        for (const [step, value] of points) assert.equal(Number(value), step / 10);
+    }
+
+    function logPoints(run: Run, from: number, to: number): void {
+        for (let step = from; step < to; step++) run.logMetrics({ loss: step / 10 }, { step });
+    }
+
+    it('is what was logged, as its own client reads it, with its parts, files, data sets and model', async () => {
+        const problems: string[] = [];
+        const place = { experiment: 'whole', sinks: [mlflowSink(fast(server.uri))] };
+        const onProblem = (text: string): void => void problems.push(text);
+        const run = await startRun({
+            ...place,
+            folder: folder(),
+            name: 'all of it',
+            tags: { team: 'x' },
+            onProblem,
+        });
+        run.logParams({ lr: 0.1, layers: [3, 4], long: 'y'.repeat(7000) });
+        run.logMetrics({ loss: NaN, 'system/cpu: 1': 1e-300 }, { step: 1, time: 1000 });
+        run.logMetrics({ loss: Infinity }, { step: 2, time: 2000 });
+        run.logMetrics({ loss: -0.1 }, { step: 3, time: 3000 });
+        run.logMetrics(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`many/${i}`, i])));
+        run.setTags({ 'mlflow.user': 'somebody', stop_reason: 'completed' });
+        const context = { context: 'training', profile: { samples: 9 } };
+        run.logInput({ name: 'digits', digest: 'abc', source: '/data', ...context });
+        writeFileSync(join(folder(), 'model.bin'), Buffer.from([0, 1, 255]));
+        await run.logArtifact(join(folder(), 'model.bin'), 'deep/ü model.bin');
+        writeFileSync(join(folder(), 'empty'), '');
+        await run.logArtifact(join(folder(), 'empty'));
+        run.registerModel('digits-model', 'deep/ü model.bin', { alias: 'best' });
+        const part = await run.startRun({ name: 'part', sinks: place.sinks, onProblem });
+        part.logMetrics({ loss: 1 });
+        assert.deepEqual(await part.end('KILLED'), { pending: [] });
+        assert.deepEqual(await run.end(), { pending: [] });
+        assert.deepEqual(
+            problems.filter((text) => text.includes('does not take')),
+            [],
+        );
+
+        const runs = await read('whole');
+        assert.equal(runs.length, 2);
+        const [whole, nested] = [
+            runs.find(({ name }) => name === 'all of it')!,
+            runs.find(({ name }) => name === 'part')!,
+        ];
+        assert.equal(whole.status, 'FINISHED');
+        assert.equal(whole.start, run.startTime);
+        assert.ok((whole.end ?? 0) >= whole.start);
+        assert.deepEqual(
+            [whole.params.lr, whole.params.layers, whole.params.long?.length],
+            ['0.1', '[3,4]', 6000],
+        );
+        assert.deepEqual(whole.history.loss, [
+            [1, 'nan', 1000],
+            [2, 'inf', 2000],
+            [3, '-0.1', 3000],
+        ]);
+        assert.deepEqual(whole.history['system/cpu: 1']?.[0]?.[1], '1e-300');
+        for (let i = 0; i < 9; i++) assert.equal(whole.history[`many/${i}`]?.length, 1);
+        assert.deepEqual([whole.tags.team, whole.tags['mlflow.user']], ['x', 'somebody']);
+        assert.equal(whole.tags['nativegrad.run_id'], run.id);
+        assert.deepEqual(whole.files, { 'deep/ü model.bin': '0001ff', empty: '' });
+        assert.deepEqual(whole.inputs, [
+            [
+                'digits',
+                'abc',
+                'local',
+                '{"uri":"/data"}',
+                '{"samples":9}',
+                { 'mlflow.data.context': 'training' },
+            ],
+        ]);
+        const [version] = whole.versions;
+        assert.deepEqual([version?.[0], version?.[1], version?.[3]], ['digits-model', 1, ['best']]);
+        assert.match(version?.[2] ?? '', /artifacts\/deep\/ü model\.bin$/);
+        assert.ok(whole.tags['mlflow.log-model.history']);
+        assert.equal(nested.status, 'KILLED');
+        assert.equal(nested.tags['mlflow.parentRunId'], whole.id);
+    });
+
+    it('has every point once, whatever requests and answers get lost', async () => {
+        const faults: Fault[] = [
+            'cut',
+            'pass',
+            'fail',
+            'lose',
+            'pass',
+            429,
+            'cut',
+            503,
+            'pass',
+            'pass',
+            'fail',
+            500,
+        ];
+        let state = 1;
+        const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+        proxy.fault = () => (random() < 0.6 ? 'pass' : (faults[Math.floor(8 * random())] ?? 'pass'));
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        const run = await startRun({
+            folder: folder(),
+            experiment: 'faults',
+            sinks,
+            onProblem: () => undefined,
+        });
+        run.logParams({ a: 1 });
+        for (let step = 0; step < 60; step += 20) {
+            logPoints(run, step, step + 20);
+            run.registerModel('spoilt', 'none');
+            await sleep(50);
+        }
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        const [found, more] = await read('faults');
+        assert.equal(more, undefined);
+        assertOnce(found, 'loss', 60);
+        assert.equal(found?.status, 'FINISHED');
+        assert.equal(found.versions.length, 1);
+    });
+
+    it('goes on where the server is killed and started again in the middle of it', async () => {
+        const problems: string[] = [];
+        const sinks = [mlflowSink(fast(server.uri))];
+        const onProblem = (text: string): void => void problems.push(text);
+        const run = await startRun({ folder: folder(), experiment: 'killed', sinks, onProblem });
+        logPoints(run, 0, 30);
+        await sleep(100);
+        await server.kill();
+        logPoints(run, 30, 60);
+        while (problems.length === 0) await sleep(5);
+        const again = server.start();
+        logPoints(run, 60, 90);
+        await again;
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        assert.match(problems[0] ?? '', /^MLflow at .*; the run goes on, and its records wait in /);
+        assertOnce((await read('killed'))[0], 'loss', 90);
+    });
+
+    it('is sent later where the server was dead, once, also by calls that are killed', async () => {
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        proxy.fault = () => 'lose';
+        const problems: string[] = [];
+        const onProblem = (text: string): void => void problems.push(text);
+        const run = await startRun({ folder: folder(), experiment: 'later', sinks, onProblem });
+        logPoints(run, 0, 4000);
+        run.logParams({ b: 2 });
+        while (problems.length === 0) await sleep(5);
+        const { pending } = await run.end('FINISHED', { waitMs: 50 });
+        assert.match(
+            pending[0] ?? '',
+            /^4002 records are not uploaded .*run `nativegrad sync .* --tracking_uri http/,
+        );
+        assert.equal(problems.length, 1);
+
+        proxy.fault = () => 'pass';
+        const program = `
+            import { syncRun } from ${JSON.stringify(new URL('../../lib/track/index.ts', import.meta.url).href)};
+            await syncRun(${JSON.stringify(folder())}, { uri: ${JSON.stringify(proxy.uri)}, retryMs: 5 });`;
+        for (let kills = 0; kills < 2; kills++) {
+            const before = proxy.seen.length;
+            const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]);
+            const gone = once(child, 'exit');
+            // In a request, behind it, or between two.
+            while (proxy.seen.length < before + 3 + 5 * kills && child.exitCode === null) await sleep(1);
+            child.kill('SIGKILL');
+            await gone;
+        }
+        await syncRun(folder(), fast(proxy.uri));
+        const before = proxy.seen.length;
+        assert.equal(await syncRun(folder(), fast(proxy.uri)), 0);
+        assert.equal(proxy.seen.length, before);
+        const [found, more] = await read('later');
+        assert.equal(more, undefined);
+        assertOnce(found, 'loss', 4000);
+        assert.equal(found?.status, 'FINISHED');
+
+        // Not even where the file is lost that says what was sent.
+        for (const name of readdirSync(folder()))
+            if (name.startsWith('tracking.mlflow-')) rmSync(join(folder(), name));
+        await syncRun(folder(), fast(proxy.uri));
+        assertOnce((await read('later'))[0], 'loss', 4000);
+        const text = readFileSync(join(folder(), 'tracking.jsonl'), 'utf8');
+        assert.equal(text.split('\n').filter((line) => line.includes('"metrics"')).length, 4000);
+        assert.equal((await readRun(folder()))?.status, 'FINISHED');
+    });
+});
