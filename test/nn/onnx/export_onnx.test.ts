@@ -43,6 +43,7 @@ describe('every layer as ONNX', function () {
         folder = mkdtempSync(join(tmpdir(), 'nativegrad-onnx-'));
         manualSeed(3);
         cases = onnxCases();
+        const written: Promise<void>[] = [];
         for (const [i, each] of cases.entries()) {
             const { model, shape, input } = each;
             stir(each);
@@ -52,9 +53,10 @@ describe('every layer as ONNX', function () {
                 tensors[`${i}.y${batch}`] = outputOf(model, x);
             }
             const { dtype } = tensors[`${i}.x1`];
-            await nn.exportOnnx(model, join(folder, `${i}.onnx`), { inputShape: shape, dtype });
+            written.push(nn.exportOnnx(model, join(folder, `${i}.onnx`), { inputShape: shape, dtype }));
         }
-        await saveNpz(join(folder, 'expected.npz'), tensors);
+        written.push(saveNpz(join(folder, 'expected.npz'), tensors));
+        await Promise.all(written);
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
