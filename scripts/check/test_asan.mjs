@@ -8,7 +8,9 @@ import { runSuite } from './suite_parts.mjs';
 
 // The tools' own tests and faults of files run no native code of ours; cli/ and e2e/ train for minutes what others train.
 const ignored = [
-    ...['scripts', 'bench', 'cli', 'e2e', 'plot', 'report', 'track'].map((folder) => `${folder}/**`),
+    ...['scripts', 'bench', 'cli', 'e2e', 'examples', 'plot', 'report', 'track'].map(
+        (folder) => `${folder}/**`,
+    ),
     'io/checkpoint_faults.test.ts',
     'nn/onnx/**',
 ];

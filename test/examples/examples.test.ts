@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { join, resolve } from 'node:path';
+
+import { runCommand } from '../support/command.js';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** Figures that each script prints, and what they must reach. */
+const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+    csv_table: { 'prices: R squared': 0.97, 'sales: accuracy': 0.94 },
+    residual_digits: { accuracy: 0.92 },
+    character_transformer: { 'sorted right': 0.97 },
+    autoencoder: { 'explained variance': 0.66 },
+};
+
+describe('examples', function () {
+    this.timeout(120_000);
+
+    for (const [name, figures] of Object.entries(floors)) {
+        it(`${name} trains to what it promises`, async () => {
+            const script = join(root, 'examples', `${name}.ts`);
+            const { code, stdout, stderr } = await runCommand(process.execPath, ['--import', 'tsx', script], {
+                cwd: root,
+            });
+            assert.equal(code, 0, stderr);
+            for (const [figure, floor] of Object.entries(figures)) {
+                const line = stdout.split('\n').find((text) => text.startsWith(`${figure} `));
+                const value = Number(line?.slice(figure.length));
+                assert.ok(value >= floor, `${figure} is ${value}, expected ${floor} at least\n${stdout}`);
+            }
+        });
+    }
+});
