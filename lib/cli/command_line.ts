@@ -5,11 +5,12 @@ import { EXPORT_FLAGS } from './export_flags.js';
 import { flagName } from './flags.js';
 import type { FlagTable, RawFlags } from './flags.js';
 import { RUNS_FLAGS } from './runs_flags.js';
+import { SYNC_FLAGS } from './sync_flags.js';
 import { TRAIN_FLAGS } from './train_flags.js';
 import { suggestNames } from './suggest.js';
 import { UsageError } from './usage_error.js';
 
-export type CommandName = 'train' | 'evaluate' | 'export' | 'runs' | 'doctor';
+export type CommandName = 'train' | 'evaluate' | 'export' | 'runs' | 'sync' | 'doctor';
 
 /** What the command line asks for: a command with its flags, or a text to print (help, version). */
 export type Request = { command: CommandName; raw: RawFlags } | { print: string };
@@ -19,6 +20,7 @@ const SUMMARIES: Readonly<Record<CommandName, string>> = {
     evaluate: 'Evaluate a trained model on the test set; only the model file is needed.',
     export: 'Write a model file as ONNX, NumPy arrays or safetensors.',
     runs: 'List and compare runs, in the terminal or as a page.',
+    sync: 'Send runs to an MLflow server: what it does not have yet, each line once.',
     doctor: 'Say what this installation found: Node, addon, instruction sets, threads, CUDA.',
 };
 
@@ -57,12 +59,20 @@ Examples:
 
 Figures are the last ones of each run; a name with - before it sorts the other way.`;
 
+const SYNC_EXAMPLES = `
+Examples:
+  nativegrad sync --tracking_uri http://127.0.0.1:5000
+  nativegrad sync output/20260101_120000_mlp --tracking_uri https://mlflow.example.org
+
+A call that was interrupted may be repeated: nothing is sent twice. Exit code 1 where a run could not be sent to its end.`;
+
 /** The flags of each command. */
 export const FLAG_TABLES: Readonly<Record<CommandName, FlagTable>> = {
     train: TRAIN_FLAGS,
     evaluate: EVALUATE_FLAGS,
     export: EXPORT_FLAGS,
     runs: RUNS_FLAGS,
+    sync: SYNC_FLAGS,
     doctor: { json: TRAIN_FLAGS.json },
 };
 
@@ -71,6 +81,7 @@ const EXAMPLES: Readonly<Record<CommandName, string>> = {
     evaluate: EVALUATE_EXAMPLES,
     export: EXPORT_EXAMPLES,
     runs: RUNS_EXAMPLES,
+    sync: SYNC_EXAMPLES,
     doctor: '',
 };
 
@@ -87,6 +98,7 @@ interface Words {
 const WORDS: Readonly<Partial<Record<CommandName, Words>>> = {
     export: { key: 'modelPath', shown: '<model>' },
     runs: { key: 'folders', shown: '[folder...]', isList: true },
+    sync: { key: 'folders', shown: '[folder...]', isList: true },
 };
 
 /**

@@ -14,12 +14,15 @@ import type { RawFlags } from './flags.js';
 import { layerFlagsWarning, readLayerFlags } from './layer_flags.js';
 import { evaluationResult, evaluationTable } from './results.js';
 import type { Streams } from './streams.js';
+import { sinksOf } from './tracking_server.js';
 import { trackEvaluation } from './track_evaluation.js';
 import { crowdWarning } from './threads.js';
 
 /** Evaluates a model file on the test set; everything about the model comes from the file. */
 export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
     const config = readEvaluateConfig(raw);
+    // What of it cannot be is refused before anything is computed.
+    sinksOf(config, process.env);
     const log = config.json ? err : out;
     const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
     evaluate: async () => (await import('./evaluate_command.js')).evaluateCommand,
     export: async () => (await import('./export_command.js')).exportCommand,
     runs: async () => (await import('./runs_command.js')).runsCommand,
+    sync: async () => (await import('./sync_command.js')).syncCommand,
     doctor: async () => (await import('./doctor_command.js')).doctorCommand,
 };
 

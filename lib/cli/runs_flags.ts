@@ -21,7 +21,7 @@ export function readRunsConfig(raw: RawFlags): RunsConfig {
 }
 
 /** Paths, with line feeds between. */
-function foldersFlag(): Flag<readonly string[]> {
+export function foldersFlag(): Flag<readonly string[]> {
     return {
         placeholder: '<dir>',
         description: 'run folders, or folders with runs below; may stand without the flag',

@@ -9,6 +9,7 @@ import type { RawFlags } from './flags.js';
 import { writeReport } from './pictures.js';
 import { createRunFolder, writeJson } from './run_folder.js';
 import type { Streams } from './streams.js';
+import { sinksOf } from './tracking_server.js';
 import { commandText, experimentOf, TrackedRun, trainingRunOf } from './tracked_run.js';
 
 /** What an evaluation gave, and what it read. */
@@ -32,7 +33,8 @@ export async function trackEvaluation(
     err: Streams['err'],
 ): Promise<string | undefined> {
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
-    const isAsked = config.tracking.length > 0;
+    const sinks = sinksOf(config, process.env);
+    const isAsked = config.tracking.length > 0 || sinks.length > 0;
     const parent = await trainingRunOf(config.modelPath);
     if (parent === undefined && !isAsked) return undefined;
     try {
@@ -48,6 +50,7 @@ export async function trackEvaluation(
             command: commandText('evaluate', raw),
             device,
             params: configWords(config),
+            sinks,
             warn,
             ...(parent === undefined ? {} : { parent }),
         });

@@ -16,11 +16,11 @@ import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
 import type { TrackingConfig } from './tracking_flags.js';
 
-const END_WAIT_MS = 5000;
+const END_WAIT_MS = 3000;
 const FAILED_WAIT_MS = 1000;
 
 /** What a command's run begins with. */
-export interface TrackedRunOptions extends Pick<RunOptions, 'folder' | 'name' | 'parent' | 'sinks'> {
+export interface TrackedRunOptions extends Pick<RunOptions, 'folder' | 'parent' | 'sinks'> {
     readonly config: TrackingConfig;
     readonly experiment: string;
     readonly command: string;
@@ -40,11 +40,10 @@ export class TrackedRun {
 
     /** @throws {FolderLockedError} where another process writes the folder; {FileWriteError} where it cannot be written. */
     static async start(options: TrackedRunOptions): Promise<TrackedRun> {
-        const { config, command, device, params, warn, folder, experiment, name, parent, sinks } = options;
+        const { config, command, device, params, warn, folder, experiment, parent, sinks } = options;
         const run = await startRun({
             folder,
             experiment,
-            ...(name === undefined ? {} : { name }),
             ...(parent === undefined ? {} : { parent }),
             ...(sinks === undefined ? {} : { sinks }),
             onProblem: warn,
@@ -152,7 +151,7 @@ function gpuMemoryOf(device: Device): { used: number; total: number } {
 }
 
 /** What decides the numbers of a run, not where they go. */
-const OTHER_FLAGS = ['tracking', 'tracking_uri', 'experiment', 'tags', 'json'];
+const OTHER_FLAGS = ['tracking', 'tracking_uri', 'register_model', 'experiment', 'tags', 'json'];
 
 function paramsOf(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const entries = Object.entries(values);

@@ -1,8 +1,9 @@
 import { isName } from '../track/checks.js';
 import { textFlag } from './flags.js';
 import type { Flag } from './flags.js';
+import { UsageError } from './usage_error.js';
 
-const PLACES = ['local'] as const;
+const PLACES = ['local', 'mlflow'] as const;
 
 /** Where a run's figures go beside its folder. */
 export type TrackingPlace = (typeof PLACES)[number];
@@ -10,6 +11,9 @@ export type TrackingPlace = (typeof PLACES)[number];
 /** The flags that `train` and `evaluate` share about where a run is noted. */
 export const TRACKING_FLAGS = {
     tracking: placesFlag(),
+    trackingUri: addressFlag(
+        'address of the MLflow server, which --tracking mlflow is implied by (default: MLFLOW_TRACKING_URI); MLFLOW_TRACKING_TOKEN, or _USERNAME and _PASSWORD, open it',
+    ),
     experiment: textFlag(
         'experiment that the run belongs to (default: MLFLOW_EXPERIMENT_NAME, --experiment_name, else Default)',
         '<name>',
@@ -20,6 +24,7 @@ export const TRACKING_FLAGS = {
 /** What the tracking needs of a command's configuration. */
 export interface TrackingConfig {
     readonly tracking: readonly TrackingPlace[];
+    readonly trackingUri: string | undefined;
     readonly experiment: string | undefined;
     readonly tags: Readonly<Record<string, string>>;
 }
@@ -38,6 +43,25 @@ function placesFlag(): Flag<readonly TrackingPlace[]> {
                 const wanted = word.trim().toLowerCase();
                 return PLACES.find((place) => place === wanted) ?? reject(`some of ${PLACES.join(', ')}`);
             }),
+    };
+}
+
+/** The address of a server. A password in it would end up in files. */
+export function addressFlag(description: string): Flag<string | undefined> {
+    return {
+        placeholder: '<url>',
+        description,
+        defaultText: undefined,
+        fallback: undefined,
+        parse: (text, reject) => {
+            const url = URL.canParse(text) ? new URL(text) : undefined;
+            if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+                return reject('the address of an MLflow server, like http://127.0.0.1:5000');
+            if (url.username === '' && url.password === '') return text;
+            throw new UsageError(
+                '--tracking_uri holds a user or password, which would be written to files: give them by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD',
+            );
+        },
     };
 }
 

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import { deviceInfo } from '../cuda.js';
 import { DataLoader, digitDataset, randomAffine, randomSplit, readMnist } from '../data/index.js';
 import type { DataLoaderOptions, MnistData, Subset, TensorDataset } from '../data/index.js';
@@ -36,6 +38,7 @@ import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
 import { crowdWarning } from './threads.js';
 import { commandText, experimentOf, TrackedRun } from './tracked_run.js';
+import { sinksOf } from './tracking_server.js';
 import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
@@ -49,6 +52,8 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const log = config.json ? err : out;
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
     unusedFlags(raw, config).forEach(warn);
+    // What of it cannot be is refused before anything is made.
+    sinksOf(config, process.env);
     const device = chooseDevice(config.device, err);
     if (config.threads !== undefined) setThreads(config.threads);
     const crowd = crowdWarning(config.threads);
@@ -134,6 +139,8 @@ async function trainAndScore(
         );
     await writeReport(folder, reportOf(plan, history, score, scoreSeconds), warn);
     await tracked.logResults(result, history.epochs.length);
+    if (config.registerModel !== undefined)
+        tracked.run.registerModel(config.registerModel, basename(modelPath));
     if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
     const isCut = history.stopReason === 'interrupted';
     return { result: interrupt.exitCode ?? EXIT.done, status: isCut ? 'KILLED' : 'FINISHED' };
@@ -153,6 +160,7 @@ function startTracking(
         command: commandText('train', raw),
         device,
         params: configForFile(config, device),
+        sinks: sinksOf(config, process.env),
         warn,
     });
 }

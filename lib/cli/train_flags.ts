@@ -10,6 +10,7 @@ import {
     pathFlag,
     readFlags,
     switchFlag,
+    textFlag,
 } from './flags.js';
 import type { ConfigOf, RawFlags } from './flags.js';
 import { TRACKING_FLAGS } from './tracking_flags.js';
@@ -109,6 +110,10 @@ export const TRAIN_FLAGS = {
         undefined,
     ),
     ...TRACKING_FLAGS,
+    registerModel: textFlag(
+        'name under which the MLflow server lists the model, as its next version (default: not listed)',
+        '<name>',
+    ),
     modelName: nameFlag('name of the model file, without .safetensors', 'model'),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;

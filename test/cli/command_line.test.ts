@@ -80,6 +80,8 @@ describe('command line', () => {
             keepCheckpoints: 2,
             resume: undefined,
             tracking: [],
+            trackingUri: undefined,
+            registerModel: undefined,
             experiment: undefined,
             tags: {},
             modelName: 'model',
@@ -131,7 +133,8 @@ describe('command line', () => {
             momentum: '0.5',
             validationSplit: '0.5',
             weightDecay: '0.5',
-            tracking: 'local',
+            tracking: 'mlflow',
+            trackingUri: 'http://127.0.0.1:5000',
             tags: 'a=1,b=2',
         };
         for (const [key, flag] of Object.entries(TRAIN_FLAGS)) {
@@ -171,6 +174,11 @@ describe('command line', () => {
         ['--tags x', /--tags expects name=value, like team=vision, got "x"/],
         ['--tags ../a=1', /--tags expects name=value/],
         ['--tracking wandb', /--tracking expects some of local.*, got "wandb"/],
+        ['--tracking_uri file:///x', /--tracking_uri expects the address of an MLflow server/],
+        [
+            '--tracking_uri http://me:secret@host',
+            /^--tracking_uri holds a user or password, .*MLFLOW_TRACKING_PASSWORD$/,
+        ],
         ['--experiment=', /--experiment expects a text of one line/],
         ['--zebra 1', /unknown option '--zebra'$/],
         ['-e 1', /unknown option '-e'$/],

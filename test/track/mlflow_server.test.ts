@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { mlflowSink, readRun, startRun, syncRun } from '../../lib/track/index.js';
 import type { MlflowServer, Run } from '../../lib/track/index.js';
+import { runCommand, type CommandResult } from '../support/command.js';
 import { FaultProxy, type Fault } from '../support/fault_proxy.js';
 import { MlflowTestServer, PythonSession } from '../support/mlflow_server.js';
+import { writeSmallMnist } from '../support/small_mnist.js';
+import { ROOT } from '../support/train_process.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 /** What MLflow's own client reads of the runs of an experiment. */
@@ -280,5 +283,108 @@ describe('a run on an MLflow server', function () {
         const text = readFileSync(join(folder(), 'tracking.jsonl'), 'utf8');
         assert.equal(text.split('\n').filter((line) => line.includes('"metrics"')).length, 4000);
         assert.equal((await readRun(folder()))?.status, 'FINISHED');
+    });
+
+    it('is sent in smaller requests where the server refuses large ones', async () => {
+        proxy.fault = ({ path, bytes }) => (path.endsWith('log-batch') && bytes > 600 ? 400 : 'pass');
+        const problems: string[] = [];
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        const onProblem = (text: string): void => void problems.push(text);
+        const run = await startRun({ folder: folder(), experiment: 'small', sinks, onProblem });
+        run.setTags({ long: 'x'.repeat(1000), short: 'y' });
+        logPoints(run, 0, 20);
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        assert.deepEqual(problems, [`${proxy.uri} does not take the tag 'long': HTTP 400 X: spoilt`]);
+        const [found] = await read('small');
+        assertOnce(found, 'loss', 20);
+        assert.deepEqual([found?.tags.short, found?.tags.long], ['y', undefined]);
+    });
+
+    it('waits in its folder where the server never answers, or lets nobody in', async () => {
+        for (const [fault, pattern] of [
+            ['hang', /^4 records are not uploaded .* yet; run `nativegrad sync/],
+            [
+                401,
+                /^4 records are not uploaded .*\(the server refuses who asks \(HTTP 401\): set MLFLOW_TRACKING_TOKEN/,
+            ],
+        ] as const) {
+            proxy.fault = () => fault;
+            const before = proxy.seen.length;
+            const sinks = [mlflowSink({ ...fast(proxy.uri), token: 'wrong' })];
+            const place = join(folder(), String(fault));
+            const run = await startRun({
+                folder: place,
+                experiment: 'waits',
+                sinks,
+                onProblem: () => undefined,
+            });
+            while (proxy.seen.length === before) await sleep(5);
+            logPoints(run, 0, 3);
+            const { pending } = await run.end('FINISHED', { waitMs: 100 });
+            assert.match(pending[0] ?? '', pattern);
+            assert.equal(proxy.seen.at(-1)?.authorization, 'Bearer wrong');
+            // One who is not let in does not knock again and again.
+            if (fault === 401) assert.equal(proxy.seen.length, before + 1);
+        }
+    });
+
+    it('comes from train, and from sync where train could not send it, whose model is that of the run folder', async () => {
+        mkdirSync(join(folder(), 'data'));
+        writeSmallMnist(join(folder(), 'data'), 640, 100);
+        const command = (
+            name: string,
+            words: string,
+            env: NodeJS.ProcessEnv = {},
+        ): Promise<CommandResult> => {
+            const program = ['--import', 'tsx', join(ROOT, 'scripts', `${name}.ts`), ...words.split(' ')];
+            return runCommand(process.execPath, program, {
+                cwd: ROOT,
+                env: {
+                    ...process.env,
+                    MLFLOW_TRACKING_URI: proxy.uri,
+                    MLFLOW_EXPERIMENT_NAME: 'commands',
+                    ...env,
+                },
+            });
+        };
+        proxy.fault = () => 'hang';
+        const place = join(folder(), 'out', 'one');
+        const flags = `--data ${folder()}/data --output_dir ${folder()}/out --run_name one --epochs 1 --hidden_sizes 8`;
+        const trained = await command(
+            'train',
+            `${flags} --tracking mlflow --register_model from-train --threads 1`,
+        );
+        assert.equal(trained.code, 0, trained.stderr);
+        assert.match(
+            trained.stderr,
+            /warning: \d+ records are not uploaded to http.* yet.*; run `nativegrad sync /,
+        );
+
+        const right = 'Bearer secret';
+        proxy.fault = ({ authorization }) => (authorization === right ? 'pass' : 401);
+        const refused = await command('sync', place, { MLFLOW_TRACKING_TOKEN: 'wrong' });
+        assert.equal(refused.code, 1, refused.stderr);
+        assert.match(refused.stderr, /one: the server refuses who asks \(HTTP 401\)/);
+        const sent = await command('sync', place, { MLFLOW_TRACKING_TOKEN: 'secret' });
+        assert.equal(sent.code, 0, sent.stderr);
+        assert.match(sent.stdout, /one: \d+ records sent\n$/);
+        const again = await command('sync', `${place} --json`, { MLFLOW_TRACKING_TOKEN: 'secret' });
+        assert.deepEqual((JSON.parse(again.stdout) as { records: number }[])[0]?.records, 0);
+
+        const [found] = await read('commands');
+        assert.deepEqual(
+            [found?.name, found?.status, found?.params.hidden_sizes],
+            ['one', 'FINISHED', '[8]'],
+        );
+        assert.equal(found?.history.test_accuracy?.length, 1);
+        assert.equal(found.files['model.safetensors'], readFileSync(join(place, 'model.safetensors'), 'hex'));
+        assert.ok(found.files['report.html'] && found.files['metrics.json']);
+        assert.equal(found.versions[0]?.[0], 'from-train');
+        assert.equal(found.inputs.length, 2);
+        for (const text of [
+            found.tags['nativegrad.command'],
+            readFileSync(join(place, 'config.json'), 'utf8'),
+        ])
+            assert.ok(text && !text.includes('secret'));
     });
 });

@@ -1,0 +1,59 @@
+import { statSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+
+import { FolderLockedError } from '../io/folder_lock.js';
+import { findRuns } from '../track/find_runs.js';
+import { MlflowError } from '../track/mlflow/mlflow_error.js';
+import { syncRun } from '../track/mlflow/sync_run.js';
+import { EXIT } from './exit_codes.js';
+import type { RawFlags } from './flags.js';
+import type { Streams } from './streams.js';
+import { readSyncConfig } from './sync_flags.js';
+import { mlflowServer } from './tracking_server.js';
+import { UsageError } from './usage_error.js';
+
+/** Sends what an MLflow server does not have of the runs in folders. */
+export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
+    const config = readSyncConfig(raw);
+    const server = mlflowServer(config.trackingUri, process.env);
+    const folders = await runFolders(config.folders);
+    const done: { folder: string; records: number }[] = [];
+    let isWhole = true;
+    for (const folder of folders) {
+        const shown = relative(process.cwd(), folder) || '.';
+        const onProblem = (text: string): void => void err.write(`nativegrad: warning: ${shown}: ${text}\n`);
+        try {
+            const records = await syncRun(folder, server, { onProblem });
+            done.push({ folder: shown, records });
+            if (!config.json) out.write(`${shown}: ${told(records)}\n`);
+        } catch (error) {
+            if (!(error instanceof MlflowError || error instanceof FolderLockedError)) throw error;
+            isWhole = false;
+            err.write(`nativegrad: ${shown}: ${error.message}\n`);
+            // The others would meet the same.
+            if (error instanceof MlflowError && error.kind !== 'refused') break;
+        }
+    }
+    if (config.json) out.write(`${JSON.stringify(done)}\n`);
+    return isWhole ? EXIT.done : EXIT.failed;
+}
+
+function told(records: number): string {
+    if (records === 0) return 'nothing to send';
+    return records === 1 ? '1 record sent' : `${records} records sent`;
+}
+
+/** A run stands before its parts, which name it. */
+async function runFolders(places: readonly string[]): Promise<string[]> {
+    const found = new Set<string>();
+    for (const place of places) {
+        if (!statSync(place, { throwIfNoEntry: false })?.isDirectory())
+            throw new UsageError(
+                `there is no folder ${place}; name run folders, or a folder with runs below`,
+            );
+        const runs = await findRuns(resolve(place));
+        if (runs.length === 0) throw new UsageError(`there is no tracked run in ${place}`);
+        for (const run of runs) found.add(run.folder);
+    }
+    return [...found].sort();
+}

@@ -1,0 +1,48 @@
+import { mlflowSink } from '../track/mlflow/mlflow_sink.js';
+import type { MlflowServer } from '../track/mlflow/mlflow_api.js';
+import type { SinkMaker } from '../track/sink.js';
+import type { TrackingConfig } from './tracking_flags.js';
+import { UsageError } from './usage_error.js';
+
+/**
+ * The MLflow server that flags or MLflow's own variables name, with what opens it.
+ *
+ * @throws {UsageError} where there is none, or none of HTTP.
+ */
+export function mlflowServer(flag: string | undefined, environment: NodeJS.ProcessEnv): MlflowServer {
+    const named = (name: string): string | undefined => {
+        const value = environment[`MLFLOW_TRACKING_${name}`];
+        return value === undefined || value === '' ? undefined : value;
+    };
+    const uri = flag ?? named('URI');
+    if (uri === undefined)
+        throw new UsageError(
+            'which MLflow server? --tracking_uri or MLFLOW_TRACKING_URI names it, like http://127.0.0.1:5000',
+        );
+    if (!/^https?:\/\//i.test(uri) || !URL.canParse(uri)) {
+        // It may hold a password.
+        throw new UsageError(
+            'MLFLOW_TRACKING_URI is no address of a server, like http://127.0.0.1:5000; nativegrad knows no other stores',
+        );
+    }
+    const [token, username, password] = [named('TOKEN'), named('USERNAME'), named('PASSWORD')];
+    return {
+        uri,
+        ...(token === undefined ? {} : { token }),
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+    };
+}
+
+/**
+ * The places beside the run folder that flags ask for.
+ *
+ * @throws {UsageError} where MLflow is asked for, and no server named.
+ */
+export function sinksOf(config: TrackingConfig, environment: NodeJS.ProcessEnv): SinkMaker[] {
+    const places = new Set(config.tracking);
+    const sinks: SinkMaker[] = [];
+    if (places.has('mlflow') || config.trackingUri !== undefined)
+        sinks.push(mlflowSink(mlflowServer(config.trackingUri, environment)));
+    return sinks;
+}

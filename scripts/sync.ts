@@ -1,0 +1,3 @@
+import { runProcess } from '../lib/cli/run_process.js';
+
+await runProcess(['sync', ...process.argv.slice(2)]);
