@@ -44,6 +44,7 @@ const notSampled = new Map([
     ['conv2d_statistics', 'test/native/conv_statistics.test.ts'],
     ['conv2d_relu', 'test/native/conv_relu.test.ts'],
     ['conv2d_backward_input_relu', 'test/native/conv_relu.test.ts'],
+    ['checkpoint', 'test/autograd/checkpoint.test.ts'],
     ['module_inputs', 'the tests of module hooks'],
     ['module_outputs', 'the tests of module hooks'],
 ]);
