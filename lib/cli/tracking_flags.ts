@@ -3,7 +3,7 @@ import { textFlag } from './flags.js';
 import type { Flag } from './flags.js';
 import { UsageError } from './usage_error.js';
 
-const PLACES = ['local', 'mlflow'] as const;
+const PLACES = ['local', 'mlflow', 'tensorboard'] as const;
 
 /** Where a run's figures go beside its folder. */
 export type TrackingPlace = (typeof PLACES)[number];

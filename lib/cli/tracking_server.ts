@@ -1,6 +1,7 @@
 import { mlflowSink } from '../track/mlflow/mlflow_sink.js';
 import type { MlflowServer } from '../track/mlflow/mlflow_api.js';
 import type { SinkMaker } from '../track/sink.js';
+import { tensorboardSink } from '../track/tensorboard/tensorboard_sink.js';
 import type { TrackingConfig } from './tracking_flags.js';
 import { UsageError } from './usage_error.js';
 
@@ -44,5 +45,6 @@ export function sinksOf(config: TrackingConfig, environment: NodeJS.ProcessEnv):
     const sinks: SinkMaker[] = [];
     if (places.has('mlflow') || config.trackingUri !== undefined)
         sinks.push(mlflowSink(mlflowServer(config.trackingUri, environment)));
+    if (places.has('tensorboard')) sinks.push(tensorboardSink());
     return sinks;
 }

@@ -17,3 +17,4 @@ export type { MlflowServer } from './mlflow/mlflow_api.js';
 export { MlflowError, type FailureKind } from './mlflow/mlflow_error.js';
 export { mlflowSink } from './mlflow/mlflow_sink.js';
 export { syncRun, type SyncOptions } from './mlflow/sync_run.js';
+export { tensorboardSink, type TensorboardOptions } from './tensorboard/tensorboard_sink.js';

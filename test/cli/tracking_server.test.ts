@@ -27,6 +27,7 @@ describe('the MLflow server of a command', () => {
             1,
         );
         assert.equal(sinksOf({ ...NONE, trackingUri: URI }, {}).length, 1);
+        assert.equal(sinksOf({ ...NONE, tracking: ['tensorboard'], trackingUri: URI }, {}).length, 2);
         const asked = { ...NONE, tracking: ['mlflow'] } as const;
         for (const [environment, pattern] of [
             [{}, /which MLflow server\? --tracking_uri or MLFLOW_TRACKING_URI names it/],

@@ -9,7 +9,7 @@ const python = process.env.NATIVEGRAD_TEST_PYTHON ?? own;
 /** The Python that tests ask; fails where there is none. */
 export function testPython(): string {
     const fix =
-        'python3 -m venv build/test_venv && build/test_venv/bin/pip install -r test/requirements.txt && build/test_venv/bin/pip install --no-deps -r test/requirements_mlflow.txt';
+        'python3 -m venv build/test_venv && build/test_venv/bin/pip install -r test/requirements.txt && build/test_venv/bin/pip install --no-deps -r test/requirements_tracking.txt';
     assert.ok(existsSync(python), `there is no ${python}, which this test asks: ${fix}`);
     return python;
 }
