@@ -10,6 +10,9 @@ export interface OnnxContent {
     readonly initializers: ReadonlyMap<string, OnnxTensor>;
 }
 
+/** Far above any model: small entries of a large file would take many times its size. */
+const maxEntries = 100_000;
+
 /** Messages inside each other, as far as they are read: model, graph, initializer. */
 type ReadField = (field: number, reader: InstanceType<Wire['BinaryReader']>) => boolean;
 
@@ -48,8 +51,10 @@ function readTensor(wire: Wire, bytes: Uint8Array): OnnxTensor {
     const shape: number[] = [];
     let [name, code, data] = ['', 0, new Uint8Array()];
     readMessage(wire, bytes, (field, reader) => {
-        if (field === 1) shape.push(Number(reader.int64()));
-        else if (field === 2) code = reader.int32();
+        if (field === 1) {
+            shape.push(Number(reader.int64()));
+            if (shape.length > 8) throw new Error('an initializer has more than 8 dimensions');
+        } else if (field === 2) code = reader.int32();
         else if (field === 8) name = reader.string(true);
         else if (field === 9) data = new Uint8Array(reader.bytes());
         return field === 1 || field === 2 || field === 8 || field === 9;
@@ -57,8 +62,8 @@ function readTensor(wire: Wire, bytes: Uint8Array): OnnxTensor {
     const place = `initializer ${JSON.stringify(name.slice(0, 80))}`;
     const dtype = dtypeOf(code);
     if (dtype === undefined) throw new Error(`${place} has the unknown data type ${code}`);
-    if (shape.length > 8 || shape.some((size) => !Number.isSafeInteger(size) || size < 0))
-        throw new Error(`${place} has the impossible shape (${shape.slice(0, 9).join(', ')})`);
+    if (shape.some((size) => !Number.isSafeInteger(size) || size < 0))
+        throw new Error(`${place} has the impossible shape (${shape.join(', ')})`);
     const expected = byteLengthOf(dtype, shape);
     if (expected !== data.length)
         throw new Error(
@@ -74,6 +79,7 @@ function readGraph(wire: Wire, bytes: Uint8Array, initializers: Map<string, Onnx
         if (initializers.has(tensor.name))
             throw new Error(`initializer ${JSON.stringify(tensor.name.slice(0, 80))} stands there twice`);
         initializers.set(tensor.name, tensor);
+        if (initializers.size > maxEntries) throw new Error(`has more than ${maxEntries} initializers`);
         return true;
     });
 }
@@ -96,6 +102,7 @@ export function decodeOnnx(bytes: Uint8Array, source: string, wire: Wire): OnnxC
                 if (metadata.has(key))
                     throw new Error(`metadata ${JSON.stringify(key.slice(0, 80))} stands there twice`);
                 metadata.set(key, value);
+                if (metadata.size > maxEntries) throw new Error(`has more than ${maxEntries} texts`);
             }
             return field === 7 || field === 14;
         });

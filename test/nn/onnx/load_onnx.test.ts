@@ -7,6 +7,8 @@ import { decodeOnnx, type OnnxContent } from '../../../lib/io/onnx/decode_onnx.j
 import { loadWire } from '../../../lib/io/onnx/wire.js';
 import { useTemporaryFolder } from '../../support/temporary_folder.js';
 
+const empty = { nodes: [], inputs: [], outputs: [], values: [], metadata: {} };
+
 describe('ONNX files', () => {
     const folder = useTemporaryFolder();
     const at = (name: string): string => join(folder(), name);
@@ -95,11 +97,36 @@ describe('ONNX files', () => {
     it('are refused above the 2 GB of Protocol Buffers', async () => {
         // Pages that nobody touches take no memory.
         const data = new Uint8Array(2 ** 31);
-        const empty = { nodes: [], inputs: [], outputs: [], values: [], metadata: {} };
         const initializers = [{ name: 'w', dtype: 'uint8' as const, shape: [data.length], data }];
         const model = { ...empty, opset: 17, producer: 'p', graphName: 'g', initializers };
         const wire = await loadWire();
         assert.throws(() => encodeOnnx(model, wire), /holds 2 GB; export in float16/);
+    });
+
+    it('are refused where small entries would take many times their size', async () => {
+        const wire = await loadWire();
+        const entry = (i: number, shape: readonly number[] = [1]) => {
+            return { name: `w${i}`, dtype: 'uint8' as const, shape, data: new Uint8Array(1) };
+        };
+        const read = (...initializers: ReturnType<typeof entry>[]) => {
+            const model = { ...empty, opset: 17, producer: 'p', graphName: 'g', initializers };
+            const bytes = Buffer.concat(encodeOnnx(model, wire));
+            return () => decodeOnnx(new Uint8Array(bytes), 'x', wire);
+        };
+        const many = Array.from({ length: 100_001 }, (_, i) => String(i).padStart(6, '0'));
+        const tensors = many.map((name) => `\x2a\x0f\x08\x01\x10\x02\x42\x06${name}\x4a\x01\x00`).join('');
+        const graph = new wire.BinaryWriter()
+            .tag(7, wire.WireType.LengthDelimited)
+            .bytes(Buffer.from(tensors, 'latin1'))
+            .finish();
+        assert.throws(() => decodeOnnx(graph, 'x', wire), /x: damaged, .*more than 100000 initializers/);
+        const texts = Buffer.from(many.map((name) => `\x72\x08\x0a\x06${name}`).join(''), 'latin1');
+        assert.throws(() => decodeOnnx(texts, 'x', wire), /x: damaged, .*more than 100000 texts/);
+        assert.throws(read(entry(0, new Array<number>(9).fill(1))), /more than 8 dimensions/);
+        assert.throws(read(entry(0, [-1])), /initializer "w0" has the impossible shape \(-1\)/);
+        assert.throws(read(entry(0, [2])), /"w0", uint8 \(2\), has 1 bytes in its raw_data, expected 2/);
+        assert.throws(read(entry(0), entry(0)), /initializer "w0" stands there twice/);
+        assert.equal(read(entry(0), entry(1))().initializers.size, 2);
     });
 
     it('of other programs, damaged or of another kind are refused with the reason', async () => {
