@@ -14,6 +14,7 @@ import {
     train,
     type Tensor,
 } from '../../lib/index.js';
+import { assertSameBits } from '../support/same_bits.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const values = (x: Tensor): number[] => Array.from(x.dataSync(), Number);
@@ -98,7 +99,7 @@ describe('optim.ExponentialMovingAverage', () => {
             average.copyTo();
             return values(model.weight);
         });
-        assert.deepEqual(second, first);
+        assertSameBits(second, first);
     });
 
     it('takes its state over, whole or not at all', () => {
