@@ -80,8 +80,8 @@ describe('checkpoint', () => {
     });
 
     it('frees what lies between, so that the peak of a step is lower', () => {
-        const model = new Blocks(8, 64);
-        const x = input(512, 64);
+        const model = new Blocks(8, 16);
+        const x = input(128, 16);
         const peak = (run: Run): number => {
             const measured = (): number => {
                 const before = memory().liveBytes;
