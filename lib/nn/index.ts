@@ -32,6 +32,7 @@ export { ConfigError, fromConfig, toConfig, type LayerConfig, type ModelConfig }
 export type { Json } from './config_fields.js';
 export { loadModel, ModelFileError, saveModel, type SavedModel } from './model_file.js';
 export { exportOnnx, type ExportOnnxOptions } from './onnx/export_onnx.js';
+export type { OnnxAttribute } from '../io/onnx/onnx_model.js';
 export type { OnnxBuilder, OnnxModule, OnnxValue } from './onnx/builder.js';
 export { loadOnnx } from './onnx/load_onnx.js';
 export { OnnxError } from '../io/onnx/onnx_error.js';

@@ -75,7 +75,7 @@ export async function exportOnnx(
         opset,
         producer: 'nativegrad',
         graphName: 'nativegrad',
-        nodes: namedNodes(lowered, inputName, outputName),
+        nodes: namedNodes(lowered, outputName),
         initializers: entries.filter(isUsed),
         inputs: [{ name: inputName, dtype, shape: ['batch', ...shape] }],
         outputs: [{ name: outputName, dtype: output.dtype, shape: output.shape }],
@@ -89,18 +89,14 @@ export async function exportOnnx(
     await writeFileAtomic(path, encodeOnnx(content, await loadWire()));
 }
 
-/** The last value gets the output's name; a model that hands its input on needs an operator that does. */
-function namedNodes({ graph, output }: LoweredModel, inputName: string, outputName: string): OnnxNode[] {
-    if (output.name === inputName)
-        graph.nodes.push({
-            name: '/Identity',
-            operator: 'Identity',
-            inputs: [inputName],
-            outputs: [outputName],
-            attributes: {},
-        });
-    const renamed = (name: string): string =>
-        name === output.name && name !== inputName ? outputName : name;
+/** The last value gets the output's name; an input or a weight that is handed on needs an operator that does. */
+function namedNodes({ graph, output }: LoweredModel, outputName: string): readonly OnnxNode[] {
+    const { name: last } = output;
+    if (!graph.nodes.some(({ outputs }) => outputs.includes(last))) {
+        const identity = { name: '/Identity', operator: 'Identity', attributes: {} };
+        return [...graph.nodes, { ...identity, inputs: [last], outputs: [outputName] }];
+    }
+    const renamed = (name: string): string => (name === last ? outputName : name);
     return graph.nodes.map((node) => ({
         ...node,
         inputs: node.inputs.map(renamed),

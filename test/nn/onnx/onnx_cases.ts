@@ -180,6 +180,19 @@ class Residual extends nn.Module implements nn.OnnxModule {
     }
 }
 
+/** A weight as output, whatever comes in. */
+class Still extends nn.Module implements nn.OnnxModule {
+    readonly weight = new nn.Parameter(tensor([[1, -2, 3, 0.5]]));
+
+    forward(): Tensor {
+        return this.weight;
+    }
+
+    onnx(builder: nn.OnnxBuilder): nn.OnnxValue {
+        return builder.tensor(this.weight);
+    }
+}
+
 class Chain extends nn.Sequential {
     constructor() {
         super(new Residual(), new nn.Tanh(), new Residual());
@@ -207,6 +220,7 @@ function nets(): OnnxCase[] {
             return { name: architecture, shape: [1, 28, 28], model, input: draw };
         }),
         row('modules of its own', [4], new nn.Linear(4, 4), new Chain(), new nn.Softmax()),
+        { name: 'a weight as output', shape: [4], model: new Still(), input: draw },
         { name: 'a module alone', shape: [3, 4], model: new Residual(), input: draw },
         row('shared layers', [4], shared, block, shared, block),
         inOf('float64'),
