@@ -81,7 +81,7 @@ describe('checkpoint', () => {
 
     it('frees what lies between, so that the peak of a step is lower', () => {
         const model = new Blocks(8, 16);
-        const x = input(128, 16);
+        const x = input(48, 16);
         const peak = (run: Run): number => {
             const measured = (): number => {
                 const before = memory().liveBytes;
@@ -93,7 +93,7 @@ describe('checkpoint', () => {
             return measured();
         };
         const [whole, less] = [peak(plainly), peak(again)];
-        assert.ok(less < whole * 0.45, `peak ${less} against ${whole} bytes`);
+        assert.ok(less < whole * 0.4, `peak ${less} against ${whole} bytes`);
     });
 
     it('leaves no tensor behind', () => {
