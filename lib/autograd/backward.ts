@@ -1,4 +1,4 @@
-import { activeWatcher } from '../native/watcher.js';
+import { activeWatcher, type Watcher } from '../native/watcher.js';
 import { currentScope, enterScope, keep, leaveScope, type ScopeMembers } from '../tensor/lifetime.js';
 import { sameShape, shapeText } from '../tensor/shape.js';
 import { describeValue } from '../support/describe_value.js';
@@ -314,6 +314,18 @@ function propagate(
     for (const raw of results) if (raw) pending.release(raw);
 }
 
+/** A function of its own, since a closure in the loop of a pass would cost every pass. */
+function propagateWatched(
+    watcher: Watcher,
+    node: GradNode,
+    gradients: (Tensor | null)[],
+    pending: PendingGradients,
+    createGraph: boolean,
+    sink: LeafSink,
+): void {
+    watcher.runNode(node, node.op, () => propagate(node, gradients, pending, createGraph, sink));
+}
+
 /** Hands one gradient on: to the node that made the input, or to the leaf. */
 function deliver(
     pending: PendingGradients,
@@ -368,10 +380,7 @@ export function* backwardSteps(
                 const watcher = activeWatcher();
                 const { createGraph } = options;
                 if (watcher === null) propagate(node, gradients, pending, createGraph, sink);
-                else
-                    watcher.runNode(node, node.op, () =>
-                        propagate(node, gradients, pending, createGraph, sink),
-                    );
+                else propagateWatched(watcher, node, gradients, pending, createGraph, sink);
                 for (const x of incoming) pending.release(x);
             }
             if (!options.retainGraph) node.release();

@@ -120,7 +120,7 @@ export class GradNode implements TapeLink {
         private readonly rule: BackwardRule,
         private readonly isSingle: boolean,
     ) {
-        for (const nodes of recorders) nodes.push(this);
+        if (recorders.length > 0) for (const nodes of recorders) nodes.push(this);
         activeWatcher()?.onNode(this);
     }
 

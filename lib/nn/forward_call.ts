@@ -2,7 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import { isGradEnabled } from '../autograd/grad_mode.js';
 import type { Gradients } from '../autograd/node.js';
 import { activeTracer, guard } from '../native/tracer.js';
-import { activeWatcher } from '../native/watcher.js';
+import { activeWatcher, type Watcher } from '../native/watcher.js';
 import { amendMessage } from '../support/amend_message.js';
 import { keep } from '../tensor/lifetime.js';
 import { Tensor, viewOf } from '../tensor/tensor.js';
@@ -161,6 +161,16 @@ function pathOf(module: Module): string {
 export function callForward(module: Module, hooks: Hooks, inputs: readonly unknown[], body: Body): unknown {
     const watcher = activeWatcher();
     if (watcher === null) return callHooked(module, hooks, inputs, body);
+    return callWatched(watcher, module, hooks, inputs, body);
+}
+
+function callWatched(
+    watcher: Watcher,
+    module: Module,
+    hooks: Hooks,
+    inputs: readonly unknown[],
+    body: Body,
+): unknown {
     return watcher.runModule(pathOf(module), () => callHooked(module, hooks, inputs, body));
 }
 
