@@ -30,6 +30,9 @@ export interface ScaledStepOptions {
     readonly maxNorm?: number;
 }
 
+/** What the device counts. */
+type Counted = Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps' | 'skippedInRow'>;
+
 /** The numbers of a scaler on the device. */
 interface DeviceState {
     /** float32 [], and 1 / scale. */
@@ -75,7 +78,7 @@ export class GradScaler {
         return keep(untraced(() => zeros([], { dtype: 'int32', device: scale.device })));
     });
     /** What the device starts from. */
-    private initial: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>;
+    private initial: Counted;
 
     constructor(options: GradScalerOptions = {}) {
         const defaults = {
@@ -89,7 +92,12 @@ export class GradScaler {
         this.options = { ...defaults, ...options };
         requireScale('initScale', this.options.initScale);
         requireFactors(this.options);
-        this.initial = { scale: this.options.initScale, growthTracker: 0, skippedSteps: 0 };
+        this.initial = {
+            scale: this.options.initScale,
+            growthTracker: 0,
+            skippedSteps: 0,
+            skippedInRow: 0,
+        };
     }
 
     /** False where it does nothing. */
@@ -243,8 +251,8 @@ export class GradScaler {
     /** @internal Of the iterations left out, all and those in a row up to now. */
     counts(): { readonly tracker: number; readonly skipped: number; readonly inRow: number } {
         if (!this.device) {
-            const { growthTracker, skippedSteps } = this.initial;
-            return { tracker: growthTracker, skipped: skippedSteps, inRow: 0 };
+            const { growthTracker, skippedSteps, skippedInRow } = this.initial;
+            return { tracker: growthTracker, skipped: skippedSteps, inRow: skippedInRow };
         }
         const [tracker = 0, skipped = 0, inRow = 0] = Array.from(this.device.counts.dataSync(), Number);
         return { tracker, skipped, inRow };
@@ -253,7 +261,7 @@ export class GradScaler {
     /** Waits for the device. */
     stateDict(): GradScalerState {
         const { growthFactor, backoffFactor, growthInterval } = this.options;
-        const { tracker, skipped } = this.counts();
+        const { tracker, skipped, inRow } = this.counts();
         const scale = this.device?.scale.item() ?? this.initial.scale;
         return {
             scale,
@@ -262,6 +270,7 @@ export class GradScaler {
             growthInterval,
             growthTracker: tracker,
             skippedSteps: skipped,
+            skippedInRow: inRow,
         };
     }
 
@@ -272,15 +281,16 @@ export class GradScaler {
      */
     loadStateDict(state: GradScalerState): void {
         requireOptionNames('[GradScaler]', state, scalerStateNames);
-        const { scale, growthFactor, backoffFactor, growthInterval, growthTracker, skippedSteps } = state;
+        const { scale, growthFactor, backoffFactor, growthInterval } = state;
+        const { growthTracker, skippedSteps, skippedInRow } = state;
         requireScale('scale', scale);
         requireFactors({ ...this.options, growthFactor, backoffFactor, growthInterval });
-        for (const [name, value] of Object.entries({ growthTracker, skippedSteps })) {
+        for (const [name, value] of Object.entries({ growthTracker, skippedSteps, skippedInRow })) {
             const isCount = Number.isSafeInteger(value) && value >= 0;
             requireOption('GradScaler', name, value, isCount, 'an integer of at least 0');
         }
         Object.assign(this.options, { growthFactor, backoffFactor, growthInterval });
-        this.initial = { scale, growthTracker, skippedSteps };
+        this.initial = { scale, growthTracker, skippedSteps, skippedInRow };
         this.dispose();
     }
 
@@ -323,13 +333,13 @@ export class GradScaler {
 }
 
 function newDeviceState(
-    { scale, growthTracker, skippedSteps }: Pick<GradScalerState, 'scale' | 'growthTracker' | 'skippedSteps'>,
+    { scale, growthTracker, skippedSteps, skippedInRow }: Counted,
     device: Device,
 ): DeviceState {
     return {
         scale: keep(full([], scale, { device })),
         inverse: keep(full([], 1 / Math.fround(scale), { device })),
-        counts: keep(tensor([growthTracker, skippedSteps, 0], { dtype: 'int32', device })),
+        counts: keep(tensor([growthTracker, skippedSteps, skippedInRow], { dtype: 'int32', device })),
     };
 }
 

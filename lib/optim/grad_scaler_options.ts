@@ -23,6 +23,8 @@ export interface GradScalerState {
     /** Steps since the scale was changed. */
     readonly growthTracker: number;
     readonly skippedSteps: number;
+    /** Those of them in a row up to now. */
+    readonly skippedInRow: number;
 }
 
 /** @internal */
@@ -33,6 +35,7 @@ export const scalerStateNames = Object.keys({
     growthInterval: true,
     growthTracker: true,
     skippedSteps: true,
+    skippedInRow: true,
 } satisfies Record<keyof GradScalerState, true>);
 
 /** @internal Throws for a scale that float32 cannot hold, or whose inverse it cannot hold. */

@@ -77,6 +77,8 @@ export class FitCheckpoints {
     private isClosed = false;
     private lastSaved = '';
     private bests: number[] = [];
+    /** What the fit goes on from. */
+    private resumed: (Pick<FitState, 'mode' | 'steps'> & { readonly path: string }) | null = null;
 
     constructor(
         readonly store: CheckpointStore,
@@ -130,6 +132,7 @@ export class FitCheckpoints {
             if (fit.generators[name]) generator.state = fit.generators[name];
         this.restoreCallbacks(state.callbacks as readonly CallbackEntry[]);
         this.warnOfDifferences(path, fit);
+        this.resumed = { path, mode: fit.mode, steps: fit.steps };
         this.savedSteps = fit.steps;
         this.savedEpochs = fit.records.length;
         this.savedTime = performance.now();
@@ -241,8 +244,19 @@ export class FitCheckpoints {
         return performance.now() - this.savedTime >= this.store.every.minutes * 60_000;
     }
 
+    /** Captured programs and single ops add up in other orders. Which of them a fit has is known once it has made steps. */
+    private warnOfMode(run: FitRun): void {
+        const { mode } = run.step.execution;
+        if (this.resumed === null || run.steps === this.resumed.steps || mode === this.resumed.mode) return;
+        const { path, mode: before } = this.resumed;
+        this.store.warn(
+            `${path} was written by ${before} steps, this run has ${mode} ones: its bits may differ from those of an uninterrupted run`,
+        );
+    }
+
     /** Saves the end of the fit where that is not yet done, and waits for what is under way. */
     async finish(run: FitRun): Promise<void> {
+        this.warnOfMode(run);
         if (run.records.length > 0 && run.reason !== 'diverged' && run.reason !== 'failed')
             await this.save(run, run.records.length + 1, null);
         await this.pending;

@@ -195,6 +195,29 @@ describe('GradScaler', () => {
         bitsOf([weights])[0].forEach((x, i) => assert.ok(Math.abs(x + [0.6, 0.8][i]) < 1e-6, String(x)));
     });
 
+    it('keeps the count of steps left out in a row', () => {
+        const { weights, optimizer, scaler } = newIteration();
+        const step = (own: optim.GradScaler, value: number): number => {
+            optimizer.zeroGrad();
+            own.scale(weights.mul(value).sum()).backward();
+            own.step(optimizer);
+            own.update();
+            return own.stateDict().skippedInRow;
+        };
+        assert.deepEqual(
+            [step(scaler, NaN), step(scaler, 1), step(scaler, NaN), step(scaler, NaN)],
+            [1, 0, 1, 2],
+        );
+        const other = new optim.GradScaler();
+        other.loadStateDict(scaler.stateDict());
+        assert.equal(other.stateDict().skippedInRow, 2);
+        assert.deepEqual([step(other, NaN), step(other, 1)], [3, 0]);
+        assert.throws(
+            () => other.loadStateDict({ ...scaler.stateDict(), skippedInRow: -1 }),
+            /skippedInRow must be an integer of at least 0, got -1/,
+        );
+    });
+
     it('takes a scale of the caller without counting, also before any step', () => {
         const { weights, optimizer, scaler } = newIteration();
         const backward = (value: number): void => {

@@ -126,9 +126,10 @@ describe('fit with checkpoints and resume', function () {
                     setThreads(1 + (stopAt % 2));
                     const path = join(folder(), `${stopAt}`);
                     const every = { steps: 1 };
-                    const first = { checkpoints: new train.CheckpointStore(path, { every }) };
+                    const options = { every, onWarning: assert.fail };
+                    const first = { checkpoints: new train.CheckpointStore(path, options) };
                     await part(kind, capture && 'auto', first, stopAt);
-                    const store = new train.CheckpointStore(path, { every });
+                    const store = new train.CheckpointStore(path, options);
                     const second = { checkpoints: store, resume: 'auto' };
                     assert.deepEqual(
                         await part(kind, capture && 'auto', second),
@@ -139,6 +140,22 @@ describe('fit with checkpoints and resume', function () {
             });
         }
     }
+
+    it('warns where the steps before were captured and those after are not', async () => {
+        const kind = cases.bfloat16;
+        assert.ok(kind);
+        const warnings: string[] = [];
+        const options = { every: { steps: 1 }, onWarning: (text: string) => warnings.push(text) };
+        const store = (): train.CheckpointStore => new train.CheckpointStore(join(folder(), 'mode'), options);
+        await part(kind, 'auto', { checkpoints: store() }, 3);
+        assert.deepEqual(warnings, []);
+        await part(kind, false, { checkpoints: store(), resume: 'auto' });
+        assert.equal(warnings.length, 1);
+        assert.match(
+            warnings[0],
+            /step-3 was written by captured steps, this run has eager ones: its bits may differ/,
+        );
+    });
 
     it('closes a fit that was complete already as it was', async () => {
         const kind = cases['Adam, plateau and early stopping'];
