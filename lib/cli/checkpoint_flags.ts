@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 
 import { CheckpointStore } from '../train/checkpoint_store.js';
 import type { SaveInterval } from './interval_flag.js';
+import { resumedFolder } from './resumed_flags.js';
 import { createRunFolder, type RunFolder, type RunFolderOptions } from './run_folder.js';
 import { UsageError } from './usage_error.js';
 
@@ -14,13 +15,13 @@ interface CheckpointConfig extends RunFolderOptions {
 
 /** The folder of the run: a new one, or the one that `--resume` goes on in. */
 export async function runFolderFor(config: CheckpointConfig): Promise<RunFolder> {
-    const { resume, outputDir, experimentName, runName } = config;
+    const { resume, runName } = config;
     if (resume === undefined) return createRunFolder(config);
     if (resume === 'auto' && runName === undefined)
         throw new UsageError(
             '--resume auto needs --run_name, which says what goes on; or give --resume the run folder',
         );
-    const path = resume === 'auto' ? join(outputDir, experimentName ?? '', runName ?? '') : resume;
+    const path = resumedFolder(config) ?? resume;
     const isThere = await stat(path).then(
         (found) => found.isDirectory(),
         () => false,

@@ -31,6 +31,7 @@ import { packageVersion } from './package_version.js';
 import { writeReport } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
 import { checkpointOptions, runFolderFor } from './checkpoint_flags.js';
+import { resumedFolder, withFlagsOfRun } from './resumed_flags.js';
 import { writeJson } from './run_folder.js';
 import type { RunFolder } from './run_folder.js';
 import type { Streams } from './streams.js';
@@ -47,10 +48,11 @@ import { UsageError } from './usage_error.js';
 const SCORE_BATCH = 128;
 
 /** Trains as the flags say and writes a run folder; everything that can be refused is refused before it is made. */
-export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
+export async function trainCommand(given: RawFlags, { out, err }: Streams): Promise<number> {
+    const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
+    const { raw, began } = await withFlagsOfRun(given, resumedFolder(readTrainConfig(given)), warn);
     const config = readTrainConfig(raw);
     const log = config.json ? err : out;
-    const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
     unusedFlags(raw, config).forEach(warn);
     // What of it cannot be is refused before anything is made.
     sinksOf(config, process.env);
@@ -66,7 +68,10 @@ export async function trainCommand(raw: RawFlags, { out, err }: Streams): Promis
     const training = setUpTraining(config, trainingSet.length, device);
     const interrupt = listenForInterrupt(warn);
     const folder = await runFolderFor(config);
-    await writeJson(folder.file('config.json'), configForFile(config, device));
+    await writeJson(folder.file('config.json'), {
+        ...configForFile(config, device),
+        flags: began,
+    });
     log.write(
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );

@@ -105,7 +105,7 @@ export const TRAIN_FLAGS = {
     ),
     keepCheckpoints: integerFlag('newest checkpoints that are kept', 2, { min: 1, max: 1000 }),
     resume: pathFlag(
-        'goes on from the newest good checkpoint, with the same flags: of that run folder, or, with auto, of the one of --run_name, which begins where there is none',
+        'goes on from the newest good checkpoint, with the flags that the run began with: of that run folder, or, with auto, of the one of --run_name, which begins where there is none',
         '<auto|dir>',
         undefined,
     ),

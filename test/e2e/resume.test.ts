@@ -26,8 +26,9 @@ describe('train --resume', function () {
             assert.equal(code, { SIGUSR2: 140, SIGKILL: null, SIGTERM: 143 }[signal], stderr);
         }
         assert.ok(readdirSync(join(folder(), 'cut', 'checkpoints')).some((name) => name.startsWith('step-')));
-        const end = await start('cut', flags).end;
-        assert.equal(end.code, 0, end.stderr);
+        // The folder knows the rest of its flags.
+        const end = await new TrainProcess(`--resume ${join(folder(), 'cut')}`, join(folder(), 'cut')).end;
+        assert.deepEqual([end.code, end.stderr.includes('warning')], [0, false], end.stderr);
         const file = (run: string, name: string): Buffer => readFileSync(join(folder(), run, name));
         assert.ok(file('cut', 'model.safetensors').equals(file('whole', 'model.safetensors')));
         const epochs = (run: string): unknown[] =>
@@ -37,6 +38,27 @@ describe('train --resume', function () {
                 .split('\n')
                 .map((line) => ({ ...(JSON.parse(line) as object), seconds: 0 }));
         assert.deepEqual(epochs('cut'), epochs('whole'));
+    });
+
+    it('says which flags are not those that the run began with', async () => {
+        const common = `--output_dir ${folder()} --run_name one --hidden_sizes 16 --resume auto`;
+        const run = (flags: string): TrainProcess['end'] =>
+            new TrainProcess(`${common} ${flags}`, join(folder(), 'one')).end;
+        assert.equal((await run('--epochs 1 --learning_rate 0.01')).code, 0);
+        const { code, stderr } = await run('--epochs 2 --use_batch_norm');
+        assert.match(stderr, /warning: --epochs 2: the run began with 1; its end will differ/);
+        assert.match(stderr, /warning: --use_batch_norm: the run began without it/);
+        assert.deepEqual([code, stderr.includes('does not fit this trainer')], [2, true], stderr);
+        const more = await run('--epochs 2');
+        assert.equal(more.code, 0, more.stderr);
+        const config = JSON.parse(readFileSync(join(folder(), 'one', 'config.json'), 'utf8')) as object;
+        assert.deepEqual(
+            {
+                learning_rate: Reflect.get(config, 'learning_rate') as unknown,
+                epochs: Reflect.get(config, 'epochs') as unknown,
+            },
+            { learning_rate: 0.01, epochs: 2 },
+        );
     });
 
     it('refuses what it cannot go on from', async () => {

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { flagName } from './flags.js';
+import type { RawFlags } from './flags.js';
+import type { TrainConfig } from './train_flags.js';
+
+/** Where the run lies, where its figures go and how it is printed: each call says it anew. */
+const OF_EACH_CALL = [
+    'experiment',
+    'experimentName',
+    'json',
+    'outputDir',
+    'resume',
+    'runName',
+    'tags',
+    'tracking',
+    'trackingUri',
+];
+
+/** The flags that decide what a run does. */
+function flagsToKeep(raw: RawFlags): RawFlags {
+    return Object.fromEntries(Object.entries(raw).filter(([key]) => !OF_EACH_CALL.includes(key)));
+}
+
+/** The folder that `--resume` names, whether it is there or not. */
+export function resumedFolder({
+    resume,
+    outputDir,
+    experimentName,
+    runName,
+}: Pick<TrainConfig, 'resume' | 'outputDir' | 'experimentName' | 'runName'>): string | undefined {
+    return resume === 'auto' ? join(outputDir, experimentName ?? '', runName ?? '') : resume;
+}
+
+export interface FlagsOfRun {
+    readonly raw: RawFlags;
+    /** What the run began with, for its config.json. */
+    readonly began: RawFlags;
+}
+
+/**
+ * A run that goes on has the flags that it began with; those that are given count for this time, and `warn` hears of each that
+ * differs. Where the folder tells of no flags, those that are given are all.
+ */
+export async function withFlagsOfRun(
+    given: RawFlags,
+    folder: string | undefined,
+    warn: (text: string) => void,
+): Promise<FlagsOfRun> {
+    const kept = folder === undefined ? undefined : await readKeptFlags(join(folder, 'config.json'));
+    if (kept === undefined) return { raw: given, began: flagsToKeep(given) };
+    for (const [key, value] of Object.entries(flagsToKeep(given))) {
+        const before = kept[key];
+        if (value === before) continue;
+        const text = before === undefined ? 'without it' : `with ${before === true ? 'it' : before}`;
+        warn(
+            `${flagName(key)}${value === true ? '' : ` ${value}`}: the run began ${text}; its end will differ from that of an uninterrupted run`,
+        );
+    }
+    return { raw: { ...kept, ...given }, began: kept };
+}
+
+async function readKeptFlags(path: string): Promise<RawFlags | undefined> {
+    const text = await readFile(path, 'utf8').catch(() => '{}');
+    let flags: unknown;
+    try {
+        ({ flags } = JSON.parse(text) as { flags?: unknown });
+    } catch {
+        return undefined;
+    }
+    if (typeof flags !== 'object' || flags === null) return undefined;
+    const entries = Object.entries(flags).filter(
+        (entry): entry is [string, string | true] => typeof entry[1] === 'string' || entry[1] === true,
+    );
+    return flagsToKeep(Object.fromEntries(entries));
+}
