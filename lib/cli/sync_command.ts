@@ -20,7 +20,8 @@ export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise
     const done: { folder: string; records: number }[] = [];
     let isWhole = true;
     for (const folder of folders) {
-        const shown = relative(process.cwd(), folder) || '.';
+        const near = relative(process.cwd(), folder) || '.';
+        const shown = near.startsWith('..') ? folder : near;
         const onProblem = (text: string): void => void err.write(`nativegrad: warning: ${shown}: ${text}\n`);
         try {
             const records = await syncRun(folder, server, { onProblem });

@@ -80,14 +80,16 @@ class MlflowSink implements Sink {
         const records =
             count === undefined ? 'records' : `${count} ${count === 1 ? 'record is' : 'records are'}`;
         const why = this.lastProblem === '' ? '' : ` (${this.lastProblem})`;
-        return `${records} not uploaded to ${this.api.uri} yet${why}; run \`nativegrad sync ${folder} --tracking_uri ${this.api.uri}\``;
+        return `${records} not uploaded to ${this.api.uri} yet${why}; run \`nativegrad sync ${inShell(folder)} --tracking_uri ${this.api.uri}\``;
     }
 
     /** Never rejects: whatever happens here is no reason to end a run. */
     private async run(): Promise<void> {
         const { gatherMs = DEFAULT_GATHER_MS } = this.server;
+        let asked = 0;
         for (let failures = 0; ;) {
-            if (!this.isClosing) await this.pause(failures === 0 ? gatherMs : this.delay(failures));
+            if (!this.isClosing)
+                await this.pause(failures === 0 ? gatherMs : Math.max(asked, this.delay(failures)));
             const failure = await this.uploadAll();
             if (failure === undefined) {
                 failures = 0;
@@ -97,12 +99,13 @@ class MlflowSink implements Sink {
             }
             if (this.abort.signal.aborted) return;
             failures++;
+            asked = failure instanceof MlflowError ? failure.retryAfterMs : 0;
             this.tell(failure);
             if (failure instanceof MlflowError && failure.kind === 'closed') {
                 if (!this.isClosing) await this.pause(undefined);
                 return;
             }
-            if (this.isClosing) await this.pause(CLOSING_DELAY_MS);
+            if (this.isClosing) await this.pause(Math.min(CLOSING_DELAY_MS, this.delay(failures)));
             if (this.abort.signal.aborted) return;
         }
     }
@@ -154,4 +157,9 @@ class MlflowSink implements Sink {
                 `MLflow at ${this.api.uri}: ${text}; the run goes on, and its records wait in ${this.context.folder}`,
             );
     }
+}
+
+/** A path as a shell takes it. */
+function inShell(path: string): string {
+    return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
