@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
     cuda,
@@ -47,6 +48,13 @@ describe('where tensors lie', function () {
         near.dataSync().forEach((value, i) =>
             assert.ok(Math.abs(Number(value) - Number(far.dataSync()[i])) < 1e-5),
         );
+        const [onnx, onnxFar] = [join(folder(), 'near.onnx'), join(folder(), 'far.onnx')];
+        await nn.exportOnnx(model, onnx, { inputShape: [3] });
+        await nn.exportOnnx(copy, onnxFar, { inputShape: [3] });
+        assert.deepEqual(readFileSync(onnxFar), readFileSync(onnx));
+        const { model: third } = await nn.loadOnnx(onnx, { device: 'cuda' });
+        assert.ok([...third.parameters(), ...third.buffers()].every(({ device }) => device === 'cuda:0'));
+        assert.deepEqual(third.forward(x.to('cuda')).toArray(), far.toArray());
         // Without the option, as ever: on the default device.
         assert.ok((await nn.loadModel(file)).model.parameters().every(({ device }) => device === 'cpu'));
         await assert.rejects(nn.loadModel(file, { device: 'cuda:99' }), /\[loadModel\] there is no device/);
