@@ -5,6 +5,7 @@
 
 #include "device/live.h"
 #include "device/maths.h"
+#include "device/memory.h"
 #include "kernels/values.h"
 
 namespace nativegrad::cuda {
@@ -57,37 +58,67 @@ __device__ __forceinline__ T rounded_to(DType dtype, T value) {
 }
 
 // Kingma and Ba, "Adam" (2015); the bits of optimizer/adam.cu, whatever nvcc would join here
-__device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, int64_t at, float gradient) {
+template <int width>
+__device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, int64_t at,
+                                            const float (&gradients)[width]) {
     const UpdateNumbers numbers = update.numbers.get();
     const float(&c)[9] = numbers.values;
-    const float weight = rounded_product(p[at], c[8]);
-    const float g = fma(c[7], weight, gradient);
-    float* m = update.state[0] + at;
-    float* v = update.state[1] + at;
-    const float first = fma(c[1], g - *m, *m), second = fma(c[3] * g, g, c[2] * *v);
-    float bound = second;
-    if (update.state[2] != nullptr) {
-        const float largest = update.state[2][at];
-        bound = largest > second ? largest : second;
-        update.state[2][at] = bound;
+    const bool with_largest = update.state[2] != nullptr;
+    auto weights = load_pack<width>(p + at), first = load_pack<width>(update.state[0] + at),
+         second = load_pack<width>(update.state[1] + at), largest = second;
+    if (with_largest) largest = load_pack<width>(update.state[2] + at);
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+        const float weight = rounded_product(weights[e], c[8]);
+        const float g = fma(c[7], weight, gradients[e]);
+        first[e] = fma(c[1], g - first[e], first[e]);
+        second[e] = fma(c[3] * g, g, c[2] * second[e]);
+        float bound = second[e];
+        if (with_largest) bound = largest[e] = largest[e] > bound ? largest[e] : bound;
+        weights[e] = weight - c[5] * first[e] / (rounded_product(sqrt(bound), c[6]) + c[4]);
     }
-    *m = first;
-    *v = second;
-    p[at] = weight - c[5] * first / (rounded_product(sqrt(bound), c[6]) + c[4]);
+    store_pack(update.state[0] + at, first);
+    store_pack(update.state[1] + at, second);
+    if (with_largest) store_pack(update.state[2] + at, largest);
+    store_pack(p + at, weights);
 }
 
-__device__ __forceinline__ void update_sgd(const UpdateStep& update, float* p, int64_t at, float gradient) {
+template <int width>
+__device__ __forceinline__ void update_sgd(const UpdateStep& update, float* p, int64_t at,
+                                           const float (&gradients)[width]) {
     const UpdateNumbers numbers = update.numbers.get();
     const float(&c)[9] = numbers.values;
-    const float g = fma(c[3], p[at], gradient);
-    float step = g;
-    if (update.state[0] != nullptr) {
-        float* velocity = update.state[0] + at;
-        const float v = numbers.first ? g : fma(c[1], *velocity, c[2] * g);
-        *velocity = v;
-        step = update.nesterov ? fma(c[1], v, g) : v;
+    const bool with_velocity = update.state[0] != nullptr;
+    auto weights = load_pack<width>(p + at), velocity = weights;
+    if (with_velocity) velocity = load_pack<width>(update.state[0] + at);
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+        const float g = fma(c[3], weights[e], gradients[e]);
+        float step = g;
+        if (with_velocity) {
+            const float v = numbers.first ? g : fma(c[1], velocity[e], c[2] * g);
+            velocity[e] = v;
+            step = update.nesterov ? fma(c[1], v, g) : v;
+        }
+        weights[e] = fma(-c[0], step, weights[e]);
     }
-    p[at] = fma(-c[0], step, p[at]);
+    if (with_velocity) store_pack(update.state[0] + at, velocity);
+    store_pack(p + at, weights);
+}
+
+// Neighbours from `at` on; aligned where `width` is more than one.
+template <int width>
+__device__ __forceinline__ void finish_update(const Finish& finish, int64_t at,
+                                              const float (&gradients)[width]) {
+    float* const p = static_cast<float*>(finish.out);
+    if (finish.kind == FinishKind::adam)
+        update_adam(finish.update, p, at, gradients);
+    else
+        update_sgd(finish.update, p, at, gradients);
+}
+
+__device__ __forceinline__ bool is_update(const Finish& finish) {
+    return finish.kind == FinishKind::adam || finish.kind == FinishKind::sgd;
 }
 
 // value = element (row, column) of product `batch`, whose first element lies at `offset` of out
@@ -99,10 +130,8 @@ __device__ __forceinline__ void finish_element(const Finish& finish, int64_t bat
     const int64_t at = offset + row * finish.row_stride + column * finish.column_stride;
     value = rounded_to(finish.rounds, value);
     if constexpr (std::is_same_v<T, float>) {
-        if (finish.kind == FinishKind::adam)
-            return update_adam(finish.update, static_cast<float*>(finish.out), at, value);
-        if (finish.kind == FinishKind::sgd)
-            return update_sgd(finish.update, static_cast<float*>(finish.out), at, value);
+        const float gradient[1] = {value};
+        if (is_update(finish)) return finish_update(finish, at, gradient);
     }
     if (finish.sums != nullptr) store_as(finish.sums, finish.dtype, at, value);
     if (finish.kind == FinishKind::relu) {

@@ -128,6 +128,8 @@ __device__ __forceinline__ void half_product(const Left& a, const Right& b, cons
     float* staged = arena.take<float>(half_side * half_staged_pitch);
     const TilePlace place = tile_place(shape, half_side, half_side);
     const int steps = static_cast<int>((place.last - place.first + half_depth - 1) / half_depth);
+    if (partials == nullptr && updates_in_packs(finish, shape))
+        prefetch_update<half_side>(finish, shape, place.row, place.column);
     // Not block_count_z(), which counts those of all models.
     const int64_t planes = batch_planes(shape);
     for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {

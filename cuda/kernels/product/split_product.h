@@ -6,6 +6,7 @@
 #include "kernels/product/finish.h"
 #include "kernels/product/fragments.h"
 #include "kernels/product/product.h"
+#include "kernels/product/update_packs.h"
 
 namespace nativegrad::cuda {
 
@@ -22,7 +23,7 @@ struct SplitTile {
     static constexpr int by_depth = side * depth_pitch, by_row = sizeof(T) == 2 ? depth * row_pitch : 0;
     static constexpr int elements = by_depth > by_row ? by_depth : by_row;
     static constexpr int stages = sizeof(T) == 2 ? 3 : 2;
-    static constexpr int staged_pitch = side + 4;
+    static constexpr int staged_pitch = side + 4, part_elements = side * staged_pitch;
 };
 
 template <class T, int side>
@@ -181,6 +182,34 @@ struct SplitSums<float, 32, false, false> {
     }
 };
 
+// The sum of an element's parts, in the order of the warps.
+template <class Tile>
+__device__ __forceinline__ float joined(const float* part) {
+    float sum = part[0];
+#pragma unroll
+    for (int d = 1; d < Tile::deep; ++d) sum += part[d * Tile::part_elements];
+    return sum;
+}
+
+// Those of four neighbours, as a tensor of this dtype would hold them.
+struct FourSums {
+    float of[4];
+};
+template <class Tile>
+__device__ __forceinline__ FourSums joined_pack(const float* part, DType rounds) {
+    Pack<float, 4> sum = load_pack<4>(part);
+#pragma unroll
+    for (int d = 1; d < Tile::deep; ++d) {
+        const Pack<float, 4> own = load_pack<4>(part + d * Tile::part_elements);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) sum[e] += own[e];
+    }
+    FourSums sums;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) sums.of[e] = rounded_to(rounds, sum[e]);
+    return sums;
+}
+
 // a [batches; M, K], b [batches; K, N] -> finish [batches; M, N]; sums over K of a, where they are wanted, ->
 // row_sums [M]; blocks (tiles, 1, batches)
 template <class T, int side, bool a_by_row, bool b_by_row>
@@ -204,6 +233,8 @@ __device__ __forceinline__ void split_product(const StridedOperand& a, const Str
     const bool block_has_rows = row_finish.out != nullptr && first_column == 0;
     const bool with_rows = block_has_rows && column == 0;
     const int steps = static_cast<int>((shape.k + Tile::depth - 1) / Tile::depth);
+    const bool in_packs = updates_in_packs(finish, shape);
+    if (in_packs) prefetch_update<side>(finish, shape, first_row, first_column);
     // Not block_count_z(), which counts those of all models.
     const int64_t planes = batch_planes(shape);
     for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {
@@ -233,15 +264,16 @@ __device__ __forceinline__ void split_product(const StridedOperand& a, const Str
         sums.stage(staged + (deep * side + row) * Tile::staged_pitch + column,
                    with_rows ? staged_rows + deep * side + row : nullptr);
         block_barrier();
+        const int width = in_packs ? 4 : 1;
 #pragma unroll 1
-        for (int i = thread_index(); i < side * side; i += split_threads) {
+        for (int i = thread_index() * width; i < side * side; i += split_threads * width) {
             const int64_t m = first_row + i / side, n = first_column + i % side;
             if (m >= shape.m || n >= shape.n) continue;
             const float* part = staged + i / side * Tile::staged_pitch + i % side;
-            float sum = part[0];
-#pragma unroll
-            for (int d = 1; d < Tile::deep; ++d) sum += part[d * side * Tile::staged_pitch];
-            finish_element(finish, batch, at.of[0], m, n, sum);
+            if (in_packs)
+                finish_update(finish, m * finish.row_stride + n, joined_pack<Tile>(part, finish.rounds).of);
+            else
+                finish_element(finish, batch, at.of[0], m, n, joined<Tile>(part));
         }
         if (block_has_rows && thread_index() < side && first_row + thread_index() < shape.m) {
             float sum = staged_rows[thread_index()];

@@ -5,6 +5,7 @@
 #include "kernels/product/finish.h"
 #include "kernels/product/operand.h"
 #include "kernels/product/product.h"
+#include "kernels/product/update_packs.h"
 
 namespace nativegrad::cuda {
 
@@ -61,11 +62,31 @@ __device__ __forceinline__ TilePlace tile_place(const ProductShape& shape, int r
             last < shape.k ? last : shape.k};
 }
 
+// staged [rows, pitch] -> what an update changes, in packs
+template <int rows, int columns, int pitch, int threads>
+__device__ __forceinline__ void update_tile(const float* staged, const ProductShape& shape,
+                                            const Finish& finish, int64_t first_row, int64_t first_column) {
+#pragma unroll 1
+    for (int i = thread_index() * 4; i < rows * columns; i += threads * 4) {
+        const int64_t row = first_row + i / columns, column = first_column + i % columns;
+        if (row >= shape.m || column >= shape.n) continue;
+        const Pack<float, 4> sums = load_pack<4>(staged + i / columns * pitch + i % columns);
+        float values[4];
+#pragma unroll
+        for (int e = 0; e < 4; ++e) values[e] = rounded_to(finish.rounds, sums[e]);
+        finish_update(finish, row * finish.row_stride + column, values);
+    }
+}
+
 // staged [rows, pitch] -> out, or partials where the depth is divided
 template <class T, int rows, int columns, int pitch, int threads>
 __device__ __forceinline__ void finish_tile(const T* staged, const ProductShape& shape, T* partials,
                                             const Finish& finish, int64_t batch, int64_t offset,
                                             int64_t first_row, int64_t first_column) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (partials == nullptr && updates_in_packs(finish, shape))
+            return update_tile<rows, columns, pitch, threads>(staged, shape, finish, first_row, first_column);
+    }
 #pragma unroll 1
     for (int i = thread_index(); i < rows * columns; i += threads) {
         const int64_t row = first_row + i / columns, column = first_column + i % columns;
@@ -96,6 +117,11 @@ __device__ __forceinline__ void tile_product(const Left& a, const Right& b, cons
     T* staged = arena.take<T>(16 * staged_lanes * staged_pitch);
     const TilePlace place = tile_place(shape, side, side);
     const int steps = static_cast<int>((place.last - place.first + tile_depth<T> - 1) / tile_depth<T>);
+    // In larger tiles the multiplications take longer, and registers are short.
+    if constexpr (std::is_same_v<T, float> && each == 2) {
+        if (partials == nullptr && updates_in_packs(finish, shape))
+            prefetch_update<side>(finish, shape, place.row, place.column);
+    }
     // Not block_count_z(), which counts those of all models.
     const int64_t planes = batch_planes(shape);
     for (int64_t batch = block_index_z() % planes; batch < shape.batches; batch += planes) {

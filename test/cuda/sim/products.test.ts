@@ -111,7 +111,8 @@ describe('products on the GPU', function () {
 
     for (const dtype of floats.filter((each) => each !== 'float64')) {
         it(`update with the gradients of ${dtype} as the CPU does`, () => {
-            for (const [m, n, k] of sizes) {
+            const manyTiles = [3, 256, 784] as const;
+            for (const [m, n, k] of dtype === 'float32' ? [...sizes, manyTiles] : sizes) {
                 const [dy, x] = [draw([m, n], dtype), draw([m, k], dtype)];
                 const group = (count: number): Tensor[] =>
                     [[n, k], [n]].flatMap((shape) => [
