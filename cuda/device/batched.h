@@ -14,6 +14,10 @@
 
 namespace nativegrad::cuda {
 
+// Instead of a number of threads: up to 256, which the compiler is not told of for one model, where it would
+// unroll more and take more registers.
+constexpr int unbounded = 0;
+
 namespace detail {
 
 // Throws: launch_batched was told of fewer threads.
@@ -59,6 +63,10 @@ template <auto body, int threads, int blocks, class... Parameters>
 __global__ void __launch_bounds__(threads, blocks) one_model(Parameters... parameters) {
     body(parameters...);
 }
+template <auto body, class... Parameters>
+__global__ void one_model_unbounded(Parameters... parameters) {
+    body(parameters...);
+}
 
 // list [models]: what the body says, blocks_z planes of blocks a model
 template <auto body, int threads, int blocks, class... Parameters>
@@ -68,10 +76,20 @@ __global__ void __launch_bounds__(threads, blocks)
 }
 
 template <auto body, int threads, int blocks, class... Parameters>
+struct OneModel {
+    static constexpr auto kernel = &one_model<body, threads, blocks, Parameters...>;
+};
+template <auto body, int blocks, class... Parameters>
+struct OneModel<body, unbounded, blocks, Parameters...> {
+    static constexpr auto kernel = &one_model_unbounded<body, Parameters...>;
+};
+
+template <auto body, int threads, int blocks, int blocks_of_several, class... Parameters>
 struct Batched {
+    static constexpr int most_threads = threads == unbounded ? 256 : threads;
     using List = ArgumentList<Parameters...>;
-    static constexpr auto alone = &one_model<body, threads, blocks, Parameters...>;
-    static constexpr auto several = &each_model<body, threads, blocks, Parameters...>;
+    static constexpr auto alone = OneModel<body, threads, blocks, Parameters...>::kernel;
+    static constexpr auto several = &each_model<body, most_threads, blocks_of_several, Parameters...>;
 
     // Their code is another than that of one model.
     static const std::string& name_of_several() {
@@ -93,7 +111,7 @@ struct Batched {
     }
 
     static void launch(const Grid& grid, Stream stream, const std::tuple<Parameters...>& arguments) {
-        if (grid.threads > threads) fail_threads(static_name<body>(), grid.threads, threads);
+        if (grid.threads > most_threads) fail_threads(static_name<body>(), grid.threads, most_threads);
         const auto run = [grid, arguments](Stream on) {
             with_room([&] { launch_typed<alone>(alone, static_name<body>(), grid, on, arguments); });
         };
@@ -106,8 +124,9 @@ struct Batched {
     }
 };
 
-template <auto body, int threads, int blocks, class... Parameters>
-Batched<body, threads, blocks, std::decay_t<Parameters>...> batched_of(void (*)(Parameters...));
+template <auto body, int threads, int blocks, int blocks_of_several, class... Parameters>
+Batched<body, threads, blocks, blocks_of_several, std::decay_t<Parameters>...> batched_of(
+    void (*)(Parameters...));
 
 #endif
 
@@ -115,9 +134,10 @@ Batched<body, threads, blocks, std::decay_t<Parameters>...> batched_of(void (*)(
 
 #ifdef NATIVEGRAD_KERNEL_CODE
 // threads, blocks: as of __launch_bounds__.
-template <auto body, int threads = 256, int blocks = 1, class... Arguments>
+template <auto body, int threads = 256, int blocks = 1, int blocks_of_several = blocks, class... Arguments>
 void launch_batched(const Grid& grid, Stream stream, Arguments&&... arguments) {
-    decltype(detail::batched_of<body, threads, blocks>(body))::launch(grid, stream, {arguments...});
+    decltype(detail::batched_of<body, threads, blocks, blocks_of_several>(body))::launch(grid, stream,
+                                                                                         {arguments...});
 }
 #endif
 

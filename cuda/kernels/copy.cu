@@ -160,8 +160,8 @@ void copy_view(const TensorView& from, const TensorView& out, Stream stream) {
         return;
     }
     with_compute_type(x.dtype, [&](auto type) {
-        launch_batched<copy_strided<decltype(type)>>(elementwise_grid(count), stream, source_of(x), out.data,
-                                                     out.dtype, axes, count);
+        launch_batched<copy_strided<decltype(type)>, unbounded>(elementwise_grid(count), stream, source_of(x),
+                                                                out.data, out.dtype, axes, count);
     });
 }
 

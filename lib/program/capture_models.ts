@@ -36,6 +36,9 @@ export interface CapturedModels<Inputs extends readonly Tensor[], Result> {
  * their whole steps, with one fork for all and temporaries that stay in its cache. What each model computes is what its own
  * `capture(step)` would compute, bit for bit. Small networks, of which one alone cannot fill the machine, gain most.
  *
+ * On a GPU a step of all is one graph whose launches are as many as those of one model; `statistics.programs[i].execution`
+ * names the kernels that are launched apart. A wrong value (a label, an index) is told with the number of its model.
+ *
  * Draws from the default generator follow one another model by model; give each model a `Generator` of its own for the
  * numbers that it would have alone.
  *

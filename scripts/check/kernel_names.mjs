@@ -9,8 +9,11 @@ export const ofSeveral = ' of several models';
  * name of its body.
  */
 export function shortName(demangled) {
-    const batched = /\b(one|each)_model<&\(?(.*?)\)?, \d+, \d+[,>]/.exec(demangled);
-    if (batched) return shortName(batched[2]) + (batched[1] === 'each' ? ofSeveral : '');
+    const batched = /\b(one|each)_model(?:_unbounded)?<&/.exec(demangled);
+    if (batched) {
+        const body = firstArgument(demangled.slice(batched.index + batched[0].length));
+        return shortName(body) + (batched[1] === 'each' ? ofSeveral : '');
+    }
     const plain = demangled
         .replaceAll('(anonymous namespace)::', '')
         .replace(/^(?:void|\w+) (?=\w+::|\w+<|\w+\()/, '');
@@ -21,6 +24,18 @@ export function shortName(demangled) {
         name.slice(name.lastIndexOf('::') + (name.includes('::') ? 2 : 0)) +
         head.slice(name.length).replaceAll('nativegrad::cuda::', '').replaceAll('nativegrad::', '')
     );
+}
+
+/** What a list of a template's arguments begins with; a function with its parameters stands in (...). */
+function firstArgument(text) {
+    const closes = text.startsWith('(') ? ')' : ',';
+    let depth = 0;
+    for (let i = 0; i < text.length; i++) {
+        if ('<('.includes(text[i])) depth++;
+        if ('>)'.includes(text[i])) depth--;
+        if (depth <= 0 && (text[i] === closes || depth < 0)) return text.slice(closes === ')' ? 1 : 0, i);
+    }
+    return text;
 }
 
 /** Where the parameters begin: the first ( outside of <...>. */

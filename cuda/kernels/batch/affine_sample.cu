@@ -79,7 +79,8 @@ void affine_sample(const OpCall& call, const NoParams&, Queue& queue) {
     for (int i = 0; i < 4; ++i) of.x_strides[i] = x.strides[i];
     for (int i = 0; i < 3; ++i) of.map_strides[i] = maps.strides[i];
     with_compute_type(out.dtype, [&](auto type) {
-        launch_batched<affine_sample_pixels<decltype(type)>>(elementwise_grid(count), queue.stream(), of);
+        launch_batched<affine_sample_pixels<decltype(type)>, unbounded>(elementwise_grid(count),
+                                                                        queue.stream(), of);
     });
 }
 

@@ -73,8 +73,9 @@ void batch_gather(const OpCall& call, const BatchGatherParams& params, Queue& qu
         const BatchOperands of{source_of(x),     source_of(index), out.data, out.dtype,
                                index.strides[0], x.shape[0],       size,     batch,
                                params.scale,     params.shift,     packs};
-        launch_batched<batch_gather_packs<T>>(elementwise_grid(batch * ((size + row_pack - 1) / row_pack)),
-                                              queue.stream(), of, queue.fault_report(OpCode::batch_gather));
+        launch_batched<batch_gather_packs<T>, unbounded>(
+            elementwise_grid(batch * ((size + row_pack - 1) / row_pack)), queue.stream(), of,
+            queue.fault_report(OpCode::batch_gather));
     });
 }
 

@@ -37,7 +37,8 @@ void launch_join(const float* partials, int64_t splits, int64_t rows, int64_t ta
     const int64_t size = rows * taps * channels;
     const Grid grid{blocks_for(size, warp_size), join_warps * warp_size,
                     shared_bytes<float>(join_warps * warp_size)};
-    launch_batched<join_splits>(grid, stream, partials, splits, size, taps, channels, kernel_columns, dw);
+    launch_batched<join_splits, unbounded>(grid, stream, partials, splits, size, taps, channels,
+                                           kernel_columns, dw);
 }
 
 }  // namespace

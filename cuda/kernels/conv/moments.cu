@@ -96,7 +96,8 @@ template <class T>
 void join_moments(const T* partials, int64_t parts, const TensorView& mean, const TensorView& squares,
                   Stream stream) {
     const Grid grid{mean.shape[0], join_threads, shared_bytes<Moments>(join_threads)};
-    launch_batched<join_parts_of_channel<T>>(grid, stream, partials, parts, mean.shape[0], mean, squares);
+    launch_batched<join_parts_of_channel<T>, unbounded>(grid, stream, partials, parts, mean.shape[0], mean,
+                                                        squares);
 }
 
 template void join_moments(const float*, int64_t, const TensorView&, const TensorView&, Stream);
@@ -114,8 +115,8 @@ void channel_moments(const TensorView& y, const TensorView& mean, const TensorVi
         const Scratch partials(queue, static_cast<size_t>(3 * parts * n + 1) * sizeof(T));
         if (parts > 0) {
             const Grid grid{{blocks_for(n, warp_size), parts}, threads, shared_bytes<T>(threads)};
-            launch_batched<part_moments<T>>(grid, queue.stream(), source_of(y), pixels, n, part_rows,
-                                            partials.as<T>());
+            launch_batched<part_moments<T>, unbounded>(grid, queue.stream(), source_of(y), pixels, n,
+                                                       part_rows, partials.as<T>());
         }
         join_moments(partials.as<T>(), parts, mean, squares, queue.stream());
     });

@@ -364,9 +364,9 @@ bool sum_taps_narrow(const ConvShape& shape, const TensorView& x, const TensorVi
     const int64_t size = element_count(dw), all = size + shape.out_channels;
     const Scratch partials(queue, static_cast<size_t>(splits * all) * sizeof(float));
     float* sums = db == nullptr ? nullptr : partials.as<float>() + splits * size;
-    launch_batched<narrow_gradient, narrow_threads, 2>(Grid{{splits, parts}, narrow_threads, bytes},
-                                                       queue.stream(), conv, source_of(dy),
-                                                       partials.as<float>(), sums);
+    launch_batched<narrow_gradient, narrow_threads, 2, 1>(Grid{{splits, parts}, narrow_threads, bytes},
+                                                          queue.stream(), conv, source_of(dy),
+                                                          partials.as<float>(), sums);
     join_gradients(shape, partials.as<float>(), sums, splits, dw, db, queue.stream());
     return true;
 }

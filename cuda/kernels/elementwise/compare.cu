@@ -54,7 +54,7 @@ void where(const OpCall& call, const NoParams&, Queue& queue) {
     const Walk<3> walk({&out, &c, &a, &b});
     if (walk.count == 0) return;
     with_compute_type(out.dtype, [&](auto type) {
-        launch_batched<where_groups<decltype(type)>>(walk.grid(), queue.stream(), walk);
+        launch_batched<where_groups<decltype(type)>, unbounded>(walk.grid(), queue.stream(), walk);
     });
 }
 

@@ -25,8 +25,8 @@ void range(const OpCall& call, const RangeParams& params, Queue& queue) {
     const TensorView& out = call.outputs[0];
     const int64_t count = element_count(out);
     if (count == 0) return;
-    launch_batched<range_elements>(elementwise_grid(count), queue.stream(), out.data, out.dtype, params.start,
-                                   params.step, count);
+    launch_batched<range_elements, unbounded>(elementwise_grid(count), queue.stream(), out.data, out.dtype,
+                                              params.start, params.step, count);
 }
 
 }  // namespace ops

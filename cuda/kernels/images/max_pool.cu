@@ -172,9 +172,9 @@ void max_pool2d(const OpCall& call, const PoolParams& params, Queue& queue) {
     with_elements(y, x, index_packs(index), [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(y) / Elements::width;
-        launch_batched<largest_of_windows<Elements>>(elementwise_grid(count), queue.stream(), Elements(x),
-                                                     ImageShape(x), Elements(y), ImageShape(y), Maxima(index),
-                                                     windows, count);
+        launch_batched<largest_of_windows<Elements>, unbounded>(elementwise_grid(count), queue.stream(),
+                                                                Elements(x), ImageShape(x), Elements(y),
+                                                                ImageShape(y), Maxima(index), windows, count);
     });
 }
 
@@ -189,9 +189,9 @@ void max_pool2d_backward(const OpCall& call, const PoolParams& params, Queue& qu
     with_elements(dx, dy, index_packs(index), [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(dx) / Elements::width;
-        launch_batched<gradients_of_pixels<Elements>>(elementwise_grid(count), queue.stream(), Elements(dy),
-                                                      ImageShape(dy), Maxima(index), Elements(dx),
-                                                      ImageShape(dx), windows, count);
+        launch_batched<gradients_of_pixels<Elements>, unbounded>(
+            elementwise_grid(count), queue.stream(), Elements(dy), ImageShape(dy), Maxima(index),
+            Elements(dx), ImageShape(dx), windows, count);
     });
 }
 

@@ -100,8 +100,8 @@ void prepare(const TensorView& index, const TensorView& weights, const AxisTaps&
                          static_cast<const double*>(weights.data),
                          {index.strides[0], index.strides[1]},
                          {weights.strides[0], weights.strides[1]}};
-    launch_batched<prepare_taps>(elementwise_grid(taps.outputs), queue.stream(), table, taps, inputs,
-                                 queue.fault_report(OpCode::resample2d).in(index));
+    launch_batched<prepare_taps, unbounded>(elementwise_grid(taps.outputs), queue.stream(), table, taps,
+                                            inputs, queue.fault_report(OpCode::resample2d).in(index));
 }
 
 }  // namespace
@@ -130,8 +130,9 @@ void resample2d(const OpCall& call, const NoParams&, Queue& queue) {
     with_elements(y, x, true, [&](auto elements) {
         using Elements = typename decltype(elements)::type;
         const int64_t count = element_count(y) / Elements::width;
-        launch_batched<add_taps<Elements>>(elementwise_grid(count), queue.stream(), Elements(x),
-                                           ImageShape(x), Elements(y), ImageShape(y), rows, columns, count);
+        launch_batched<add_taps<Elements>, unbounded>(elementwise_grid(count), queue.stream(), Elements(x),
+                                                      ImageShape(x), Elements(y), ImageShape(y), rows,
+                                                      columns, count);
     });
 }
 

@@ -27,7 +27,7 @@ void launch_gather(const OpCall& call, const GatherParams& params, Queue& queue)
     const int64_t size = x.shape[axis];
     const TensorView from = beside_axis(x, out, axis), position = positions_of(index);
     const StridedAxes<4> axes({&out, &from, &index, &position});
-    launch_batched<gather_elements<Stored>>(
+    launch_batched<gather_elements<Stored>, unbounded>(
         elementwise_grid(axes.count()), queue.stream(), static_cast<const Stored*>(x.data),
         index_source(index), static_cast<Stored*>(out.data), axes, axes.count(), size, x.strides[axis],
         queue.fault_report(OpCode::gather).in(index, params.wrap != 0 ? -size : 0));

@@ -68,9 +68,9 @@ template <class T>
 void add_slices(const TensorView& dy, const TensorView& out, const KeyOrder& order, const Slices& slices,
                 Stream stream) {
     const int64_t chunks = (slices.columns + warp_size - 1) / warp_size;
-    launch_batched<add_runs<T>>(elementwise_grid(slices.n * chunks * warp_size), stream,
-                                static_cast<const T*>(dy.data), order.sorted_keys(), order.order(),
-                                static_cast<T*>(out.data), slices);
+    launch_batched<add_runs<T>, unbounded>(elementwise_grid(slices.n * chunks * warp_size), stream,
+                                           static_cast<const T*>(dy.data), order.sorted_keys(), order.order(),
+                                           static_cast<T*>(out.data), slices);
 }
 
 }  // namespace
@@ -94,14 +94,15 @@ void index_add(const OpCall& call, const IndexAddParams& params, Queue& queue) {
     const int64_t words = element_count(out) * static_cast<int64_t>(item_size(out.dtype) / sizeof(uint32_t));
     // Not fill_bytes(), which has no form for several models.
     if (words > 0)
-        launch_batched<clear_words>(elementwise_grid(words), queue.stream(), static_cast<uint32_t*>(out.data),
-                                    words);
+        launch_batched<clear_words, unbounded>(elementwise_grid(words), queue.stream(),
+                                               static_cast<uint32_t*>(out.data), words);
     if (count == 0) return;
     int64_t inner = 1;
     for (int32_t i = axis + 1; i < out.rank; ++i) inner *= out.shape[i];
     KeyOrder order(queue, n, size);
-    launch_batched<place_keys>(elementwise_grid(n), queue.stream(), index_source(index), index.strides[0], n,
-                               size, params.skip, order.keys(), queue.fault_report(OpCode::index_add));
+    launch_batched<place_keys, unbounded>(elementwise_grid(n), queue.stream(), index_source(index),
+                                          index.strides[0], n, size, params.skip, order.keys(),
+                                          queue.fault_report(OpCode::index_add));
     order.sort();
     const Slices slices{n, size, inner, count / n};
     if (out.dtype == DType::float32) return add_slices<float>(dy, out, order, slices, queue.stream());

@@ -64,7 +64,7 @@ void launch_select(const TensorView& x, const TensorView& index, const TensorVie
     for (int32_t i = 0; i < out.rank; ++i) along.strides[i] = i == axis ? 1 : 0;
     const StridedAxes<3> axes({&out, &from, &along});
     const SliceWalk walk{axes, axes.count(), index.strides[0], x.strides[axis], x.shape[axis]};
-    launch_batched<select_slices<Stored, width>>(
+    launch_batched<select_slices<Stored, width>, unbounded>(
         elementwise_grid(walk.count), queue.stream(), static_cast<const Stored*>(x.data), index_source(index),
         static_cast<Stored*>(out.data), walk, queue.fault_report(OpCode::index_select));
 }

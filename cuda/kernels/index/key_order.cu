@@ -128,12 +128,13 @@ void KeyOrder::sort_digit(int shift) {
     uint32_t* const counts = counts_.as<uint32_t>();
     const int64_t from = swapped_ ? count_ : 0, to = swapped_ ? 0 : count_;
     const Stream stream = queue_.stream();
-    launch_batched<count_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(digits)}, stream, keys + from,
-                                 count_, shift, counts);
-    launch_batched<place_digits>(Grid{1, digits, shared_bytes<uint32_t>(digits)}, stream, counts, tiles_);
-    launch_batched<move_digits>(Grid{tiles_, digits, shared_bytes<uint32_t>(warps * digits)}, stream,
-                                keys + from, first ? nullptr : order + from, count_, shift, counts, keys + to,
-                                order + to);
+    launch_batched<count_digits, unbounded>(Grid{tiles_, digits, shared_bytes<uint32_t>(digits)}, stream,
+                                            keys + from, count_, shift, counts);
+    launch_batched<place_digits, unbounded>(Grid{1, digits, shared_bytes<uint32_t>(digits)}, stream, counts,
+                                            tiles_);
+    launch_batched<move_digits, unbounded>(Grid{tiles_, digits, shared_bytes<uint32_t>(warps * digits)},
+                                           stream, keys + from, first ? nullptr : order + from, count_, shift,
+                                           counts, keys + to, order + to);
     swapped_ = !swapped_;
 }
 

@@ -109,8 +109,9 @@ void add_by_rows(const OpCall& call, int32_t axis, Queue& queue, const FaultRepo
                     source.strides[axis],
                     position.strides[axis],
                     out.dtype};
-    launch_batched<add_along_rows<T>>(elementwise_grid(rows.count), queue.stream(), index_source(index),
-                                      source_of(source), out.data, rows, faults);
+    launch_batched<add_along_rows<T>, unbounded>(elementwise_grid(rows.count), queue.stream(),
+                                                 index_source(index), source_of(source), out.data, rows,
+                                                 faults);
 }
 
 template <class T>
@@ -123,15 +124,15 @@ void add_by_keys(const OpCall& call, int32_t axis, Queue& queue, const FaultRepo
     const int64_t n = index.shape[axis], size = out.shape[axis], count = element_count(index);
     const int64_t limit = count / n * size;
     KeyOrder order(queue, count, limit);
-    launch_batched<element_keys>(elementwise_grid(count), queue.stream(), index_source(index),
-                                 StridedAxes<3>({&item, &index, &position}), count, n, size, limit,
-                                 order.keys(), faults);
+    launch_batched<element_keys, unbounded>(elementwise_grid(count), queue.stream(), index_source(index),
+                                            StridedAxes<3>({&item, &index, &position}), count, n, size, limit,
+                                            order.keys(), faults);
     order.sort();
     const Sorted sorted{
         order.sorted_keys(), order.order(), StridedAxes<3>({&item, &source, &to}), count, n, size, limit,
         out.strides[axis],   out.dtype};
-    launch_batched<add_equal_keys<T>>(elementwise_grid(count), queue.stream(), source_of(source), out.data,
-                                      sorted);
+    launch_batched<add_equal_keys<T>, unbounded>(elementwise_grid(count), queue.stream(), source_of(source),
+                                                 out.data, sorted);
 }
 
 // Threads that go along rows are the better choice where rows are short, or many.

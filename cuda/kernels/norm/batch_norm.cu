@@ -138,9 +138,9 @@ void normalize(const OpCall& call, const BatchNormParams& params, bool relu, Que
         if (count == 0) return;
         const bool packs = channels_have_packs<T>(norm.channels, source_of(x.view())) &&
                            channels_have_packs<T>(norm.channels, source_of(out.view()));
-        launch_batched<normalize_channels<T>>(elementwise_grid(count, row_pack), queue.stream(),
-                                              source_of(x.view()), factors.as<T>(), out.data(), y.dtype,
-                                              count, norm.channels, relu, packs);
+        launch_batched<normalize_channels<T>, unbounded>(elementwise_grid(count, row_pack), queue.stream(),
+                                                         source_of(x.view()), factors.as<T>(), out.data(),
+                                                         y.dtype, count, norm.channels, relu, packs);
         out.finish();
     });
 }
@@ -178,17 +178,18 @@ void normalize_backward(const OpCall& call, int32_t vectors, const BatchNormPara
     if (n == 0) return;
     const ColumnPieces plan(gradients, n);
     const Scratch sums(queue, plan.bytes()), factors(queue, static_cast<size_t>(4 * n) * sizeof(T));
-    launch_batched<norm_products<T>>(plan.grid(), queue.stream(), from, source_of(x),
-                                     VectorIn::of(call.inputs[vectors]), plan, sums.as<ColumnSums>());
+    launch_batched<norm_products<T>, unbounded>(plan.grid(), queue.stream(), from, source_of(x),
+                                                VectorIn::of(call.inputs[vectors]), plan,
+                                                sums.as<ColumnSums>());
     backward_factors(call, vectors, params, rows, sums.as<ColumnSums>(), plan, factors.as<T>(), queue);
     if (count == 0) return;
     const DenseOut out(dx, DenseOrder::channels_last, queue);
     const bool packs = channels_have_packs<T>(n, from.dy) && channels_have_packs<T>(n, from.y) &&
                        channels_have_packs<T>(n, source_of(x)) &&
                        channels_have_packs<T>(n, source_of(out.view())) && is_aligned(from.index, row_pack);
-    launch_batched<normalize_channels_backward<T>>(elementwise_grid(count, row_pack), queue.stream(), from,
-                                                   source_of(x), factors.as<T>(), out.data(), dx.dtype, count,
-                                                   n, packs);
+    launch_batched<normalize_channels_backward<T>, unbounded>(
+        elementwise_grid(count, row_pack), queue.stream(), from, source_of(x), factors.as<T>(), out.data(),
+        dx.dtype, count, n, packs);
     out.finish();
 }
 

@@ -108,13 +108,13 @@ void batch_norm_relu_pool(const OpCall& call, const BatchNormParams& params, Que
                            channels_have_packs<T>(norm.channels, source_of(out.view())) &&
                            is_aligned(places, row_pack);
         if (packs) {
-            launch_batched<normalize_window_packs<T>>(elementwise_grid(count, row_pack), queue.stream(),
-                                                      source_of(x.view()), factors.as<T>(), windows,
-                                                      out.data(), y.dtype, places, count, norm.channels);
+            launch_batched<normalize_window_packs<T>, unbounded>(
+                elementwise_grid(count, row_pack), queue.stream(), source_of(x.view()), factors.as<T>(),
+                windows, out.data(), y.dtype, places, count, norm.channels);
         } else {
-            launch_batched<normalize_windows<T>>(elementwise_grid(count), queue.stream(), source_of(x.view()),
-                                                 factors.as<T>(), windows, out.data(), y.dtype, places, count,
-                                                 norm.channels);
+            launch_batched<normalize_windows<T>, unbounded>(
+                elementwise_grid(count), queue.stream(), source_of(x.view()), factors.as<T>(), windows,
+                out.data(), y.dtype, places, count, norm.channels);
         }
         out.finish();
     });

@@ -226,11 +226,11 @@ void layer_norm(const OpCall& call, const LayerNormParams& params, Queue& queue)
         // Sixteen doubles would not stay in registers.
         constexpr bool may_hold = std::is_same_v<T, float>;
         if (may_hold && rows.length <= int64_t{lanes} * row_pack * held_packs) {
-            launch_batched<layer_norm_rows<T, may_hold>>(grid, queue.stream(), of, rows.count, rows.length,
-                                                         lanes, epsilon);
+            launch_batched<layer_norm_rows<T, may_hold>, unbounded>(grid, queue.stream(), of, rows.count,
+                                                                    rows.length, lanes, epsilon);
         } else {
-            launch_batched<layer_norm_rows<T, false>>(grid, queue.stream(), of, rows.count, rows.length,
-                                                      lanes, epsilon);
+            launch_batched<layer_norm_rows<T, false>, unbounded>(grid, queue.stream(), of, rows.count,
+                                                                 rows.length, lanes, epsilon);
         }
     });
 }
@@ -266,17 +266,18 @@ void layer_norm_backward(const OpCall& call, const AxisParams& params, Queue& qu
                                   packs};
         const int lanes = rows.lanes();
         if (rows.count > 0)
-            launch_batched<layer_norm_backward_rows<T>>(
+            launch_batched<layer_norm_backward_rows<T>, unbounded>(
                 group_grid(rows.count, lanes, shared_bytes<T>(block_reduce_parts)), queue.stream(), of,
                 rows.count, rows.length, lanes);
         if (!affine) return;
         const ColumnPieces plan(rows.count, rows.length);
         const Scratch sums(queue, plan.bytes());
-        launch_batched<layer_norm_products<T>>(plan.grid(), queue.stream(), of, plan, sums.as<ColumnSums>());
+        launch_batched<layer_norm_products<T>, unbounded>(plan.grid(), queue.stream(), of, plan,
+                                                          sums.as<ColumnSums>());
         const Grid grid{blocks_for(rows.length, column_members), column_threads};
-        launch_batched<layer_norm_join>(grid, queue.stream(), sums.as<ColumnSums>(), plan,
-                                        call.outputs[1].data, call.outputs[1].dtype, call.outputs[2].data,
-                                        call.outputs[2].dtype);
+        launch_batched<layer_norm_join, unbounded>(grid, queue.stream(), sums.as<ColumnSums>(), plan,
+                                                   call.outputs[1].data, call.outputs[1].dtype,
+                                                   call.outputs[2].data, call.outputs[2].dtype);
     });
 }
 

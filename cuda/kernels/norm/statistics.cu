@@ -119,8 +119,8 @@ void batch_statistics(const NormCall& norm, const TensorView& x, T* factors, Que
     if (!norm.given)
         launch_fold<T>(way, plan, MomentFold<T>{0, false}, moments.as<MomentState>(), nullptr, x.dtype,
                        queue.stream());
-    launch_batched<norm_factors<T>>(channel_grid(norm.channels), queue.stream(), of,
-                                    moments.as<MomentState>(), pieces, norm.channels, factors);
+    launch_batched<norm_factors<T>, unbounded>(channel_grid(norm.channels), queue.stream(), of,
+                                               moments.as<MomentState>(), pieces, norm.channels, factors);
 }
 
 template <class T>
@@ -134,8 +134,8 @@ void backward_factors(const OpCall& call, int32_t vectors, const BatchNormParams
                               VectorOut::of(call.outputs[2]),
                               params.training != 0,
                               static_cast<double>(rows)};
-    launch_batched<norm_backward_factors<T>>(channel_grid(plan.columns), queue.stream(), of, sums,
-                                             plan.pieces, plan.columns, factors);
+    launch_batched<norm_backward_factors<T>, unbounded>(channel_grid(plan.columns), queue.stream(), of, sums,
+                                                        plan.pieces, plan.columns, factors);
 }
 
 #define NATIVEGRAD_STATISTICS(T)                                                               \

@@ -178,27 +178,29 @@ void amp_check(const OpCall& call, const NoParams&, Queue& queue) {
     check(
         singles,
         [&](const Grid& grid, const auto& list, double* to) {
-            launch_batched<check_gradients<float>>(grid, queue.stream(), list, inverse, found, to);
+            launch_batched<check_gradients<float>, unbounded>(grid, queue.stream(), list, inverse, found, to);
         },
         parts);
     check(
         doubles,
         [&](const Grid& grid, const auto& list, double* to) {
-            launch_batched<check_gradients<double>>(grid, queue.stream(), list, inverse, found, to);
+            launch_batched<check_gradients<double>, unbounded>(grid, queue.stream(), list, inverse, found,
+                                                               to);
         },
         sums ? parts + singles.blocks : nullptr);
     if (!sums) return;
     const Grid one{1, optimizer_threads, shared_bytes<double>(block_reduce_parts)};
-    launch_batched<sum_parts>(one, queue.stream(), parts, blocks, element<double>(call.outputs[1]));
+    launch_batched<sum_parts, unbounded>(one, queue.stream(), parts, blocks,
+                                         element<double>(call.outputs[1]));
 }
 
 // inverse [], squares [calls] -> multiplier [] = inverse * min(1, max_norm / (norm + 1e-6)), norm []
 void amp_factor(const OpCall& call, const AmpFactorParams& params, Queue& queue) {
     check_amp_factor(call);
-    launch_batched<factor_of_norm>(Grid{1, one_warp}, queue.stream(), element<float>(call.inputs[0]),
-                                   element<double>(call.inputs[1]), element_count(call.inputs[1]),
-                                   queue.live(params, &max_norm_of), element<float>(call.outputs[0]),
-                                   element<float>(call.outputs[1]));
+    launch_batched<factor_of_norm, unbounded>(
+        Grid{1, one_warp}, queue.stream(), element<float>(call.inputs[0]), element<double>(call.inputs[1]),
+        element_count(call.inputs[1]), queue.live(params, &max_norm_of), element<float>(call.outputs[0]),
+        element<float>(call.outputs[1]));
 }
 
 // inverse [] -> found [] (1 where an element is not finite, else as it was), gradients... *= inverse
@@ -210,13 +212,13 @@ void amp_unscale(const OpCall& call, const NoParams&, Queue& queue) {
     int32_t* found = element<int32_t>(call.outputs[0]);
     GradientLists<float>(gradients, count, DType::float32)
         .each([&](const auto& list, int64_t blocks, int64_t) {
-            launch_batched<unscale_gradients<float>>(Grid{blocks, optimizer_threads}, queue.stream(), list,
-                                                     inverse, found);
+            launch_batched<unscale_gradients<float>, unbounded>(Grid{blocks, optimizer_threads},
+                                                                queue.stream(), list, inverse, found);
         });
     GradientLists<double>(gradients, count, DType::float64)
         .each([&](const auto& list, int64_t blocks, int64_t) {
-            launch_batched<unscale_gradients<double>>(Grid{blocks, optimizer_threads}, queue.stream(), list,
-                                                      inverse, found);
+            launch_batched<unscale_gradients<double>, unbounded>(Grid{blocks, optimizer_threads},
+                                                                 queue.stream(), list, inverse, found);
         });
 }
 
@@ -226,9 +228,10 @@ void amp_update(const OpCall& call, const AmpUpdateParams& params, Queue& queue)
     FoundFlags flags;
     flags.count = call.output_count - 3;
     for (int32_t i = 0; i < flags.count; ++i) flags.at[i] = element<int32_t>(call.outputs[3 + i]);
-    launch_batched<update_scale>(Grid{1, one_warp}, queue.stream(), queue.live(params, &scale_change_of),
-                                 element<float>(call.outputs[0]), element<float>(call.outputs[1]),
-                                 element<int32_t>(call.outputs[2]), flags);
+    launch_batched<update_scale, unbounded>(Grid{1, one_warp}, queue.stream(),
+                                            queue.live(params, &scale_change_of),
+                                            element<float>(call.outputs[0]), element<float>(call.outputs[1]),
+                                            element<int32_t>(call.outputs[2]), flags);
 }
 
 }  // namespace ops

@@ -64,8 +64,8 @@ StridedOperand operand_of(const TensorView& x, int64_t rows, int64_t row_stride,
 template <class T>
 void join_parts(const T* partials, const ProductShape& shape, const StridedAxes<3>& batches,
                 const Finish& finish, Stream stream) {
-    launch_batched<join_partials<T>>(elementwise_grid(shape.batches * shape.m * shape.n), stream, partials,
-                                     shape, batches, finish);
+    launch_batched<join_partials<T>, unbounded>(elementwise_grid(shape.batches * shape.m * shape.n), stream,
+                                                partials, shape, batches, finish);
 }
 
 template void join_parts(const float*, const ProductShape&, const StridedAxes<3>&, const Finish&, Stream);

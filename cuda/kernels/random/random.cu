@@ -151,8 +151,8 @@ void random(const OpCall& call, const RandomParams& params, Queue& queue) {
     if (count == 0) return;
     const int per_counter = values_per_counter(draw.value.distribution, out.dtype);
     const bool is_packed = per_counter == group && is_group_aligned(out.data, out.dtype);
-    launch_batched<random_values>(elementwise_grid(count, per_counter), queue.stream(), draw, out.data, count,
-                                  per_counter, is_packed);
+    launch_batched<random_values, unbounded>(elementwise_grid(count, per_counter), queue.stream(), draw,
+                                             out.data, count, per_counter, is_packed);
 }
 
 }  // namespace ops

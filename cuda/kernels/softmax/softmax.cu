@@ -189,16 +189,16 @@ void softmax(const OpCall& call, const SoftmaxParams& params, Queue& queue) {
         const bool log_form = params.log != 0;
         const Stream stream = queue.stream();
         if (walk.columns)
-            return launch_batched<softmax_columns<T>>(column_grid(walk), stream, source_of(x), y.data,
-                                                      y.dtype, walk, log_form);
+            return launch_batched<softmax_columns<T>, unbounded>(column_grid(walk), stream, source_of(x),
+                                                                 y.data, y.dtype, walk, log_form);
         const int lanes = lanes_for(walk.length);
         const Grid grid = group_grid(walk.count, lanes, shared_bytes<T>(block_reduce_parts));
         if (walk.length <= lanes * row_pack * held_packs) {
-            launch_batched<softmax_rows<T, true>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes,
-                                                  log_form);
+            launch_batched<softmax_rows<T, true>, unbounded>(grid, stream, source_of(x), y.data, y.dtype,
+                                                             walk, lanes, log_form);
         } else {
-            launch_batched<softmax_rows<T, false>>(grid, stream, source_of(x), y.data, y.dtype, walk, lanes,
-                                                   log_form);
+            launch_batched<softmax_rows<T, false>, unbounded>(grid, stream, source_of(x), y.data, y.dtype,
+                                                              walk, lanes, log_form);
         }
     });
 }
@@ -214,13 +214,13 @@ void softmax_backward(const OpCall& call, const SoftmaxParams& params, Queue& qu
         walk.packs = walk.packs && packs_as<T>(dx.dtype) && packs_as<T>(dy.dtype) && packs_as<T>(y.dtype);
         const bool log_form = params.log != 0;
         if (walk.columns)
-            return launch_batched<softmax_backward_columns<T>>(column_grid(walk), queue.stream(),
-                                                               source_of(dy), source_of(y), dx.data, dx.dtype,
-                                                               walk, log_form);
+            return launch_batched<softmax_backward_columns<T>, unbounded>(column_grid(walk), queue.stream(),
+                                                                          source_of(dy), source_of(y),
+                                                                          dx.data, dx.dtype, walk, log_form);
         const int lanes = lanes_for(walk.length);
         const Grid grid = group_grid(walk.count, lanes, shared_bytes<T>(block_reduce_parts));
-        launch_batched<softmax_backward_rows<T>>(grid, queue.stream(), source_of(dy), source_of(y), dx.data,
-                                                 dx.dtype, walk, lanes, log_form);
+        launch_batched<softmax_backward_rows<T>, unbounded>(grid, queue.stream(), source_of(dy), source_of(y),
+                                                            dx.data, dx.dtype, walk, lanes, log_form);
     });
 }
 
