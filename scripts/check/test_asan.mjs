@@ -12,6 +12,7 @@ const ignored = [
         (folder) => `${folder}/**`,
     ),
     'io/checkpoint_faults.test.ts',
+    'data/csv.test.ts',
     'nn/onnx/**',
 ];
 // Sizes and times are the sanitizer's there, not ours.

@@ -12,6 +12,7 @@ const ignored = [
     'train/checkpoint*.test.ts',
     'tensor/memory.test.ts',
     'nn/onnx/**',
+    'data/csv.test.ts',
 ];
 const instructionSets = process.arch === 'x64' ? ['scalar', 'avx2'] : ['scalar'];
 
