@@ -300,6 +300,9 @@ describe('a run on an MLflow server', function () {
         await gone;
         assert.equal((await readRun(folder()))?.status, 'DIED');
         await syncRun(folder(), fast(proxy.uri));
+        const before = proxy.seen.length;
+        await syncRun(folder(), fast(proxy.uri));
+        assert.equal(proxy.seen.length, before);
         const [died] = await read('died');
         assertOnce(died, 'loss', 50);
         assert.equal(died?.status, 'FAILED');

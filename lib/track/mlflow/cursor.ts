@@ -8,6 +8,8 @@ import { writeFileAtomic } from '../../io/atomic_file.js';
 export interface Cursor {
     readonly version: 1;
     readonly uri: string;
+    /** Our own id of the run. */
+    readonly id: string;
     readonly runId: string;
     readonly experimentId: string;
     readonly artifactUri: string;
@@ -17,6 +19,8 @@ export interface Cursor {
     readonly sending: number;
     /** The parent's run on the server, once it was found. */
     readonly parentRunId?: string;
+    /** The offset at which the server was told that the process died. */
+    readonly diedAt?: number;
 }
 
 /** Tells the files of servers apart. */
@@ -28,8 +32,8 @@ export function cursorPath(folder: string, uri: string): string {
     return join(folder, `tracking.mlflow-${serverKey(uri)}.json`);
 }
 
-/** The cursor of a server; undefined where there is none, or none that makes sense: all is then compared with the server. */
-export function readCursor(folder: string, uri: string): Cursor | undefined {
+/** The cursor of a run on a server; undefined where there is none, or none that makes sense: all is then compared with the server. */
+export function readCursor(folder: string, uri: string, id: string): Cursor | undefined {
     const path = cursorPath(folder, uri);
     if (!existsSync(path)) return undefined;
     try {
@@ -38,6 +42,7 @@ export function readCursor(folder: string, uri: string): Cursor | undefined {
         const isWhole =
             value.version === 1 &&
             value.uri === uri &&
+            value.id === id &&
             texts.every((text) => typeof text === 'string') &&
             [value.offset, value.sending].every((place) => Number.isSafeInteger(place));
         return isWhole ? (value as Cursor) : undefined;

@@ -46,8 +46,7 @@ export async function syncRun(
         const uploader = new Uploader(api, { folder, logPath, start }, onProblem);
         const count = await countRecords(logPath, uploader.offset);
         while (await again(patience, () => uploader.step()));
-        if (count === 0) return 0;
-        await again(patience, () => uploader.finish());
+        if (count > 0) await again(patience, () => uploader.finish());
         const run = await readRun(folder);
         if (run?.status === 'DIED')
             await again(patience, () => uploader.setFailed(run.endTime ?? Date.now()));

@@ -29,7 +29,7 @@ export class Uploader {
         private readonly source: UploadSource,
         private readonly onProblem: (text: string) => void,
     ) {
-        this.cursor = readCursor(source.folder, api.uri);
+        this.cursor = readCursor(source.folder, api.uri, source.start.id);
     }
 
     /** Bytes of the log that the server has. */
@@ -55,9 +55,13 @@ export class Uploader {
         await writeCursor(this.source.folder, this.cursor);
     }
 
-    /** For a run whose process died: the log has no end. */
+    /** For a run whose process died: the log has no end. Told once. */
     async setFailed(endTime: number): Promise<void> {
-        if (this.cursor !== undefined) await this.setStatus(this.cursor, 'FAILED', endTime);
+        const { cursor } = this;
+        if (cursor === undefined || cursor.diedAt === cursor.offset) return;
+        await this.setStatus(cursor, 'FAILED', endTime);
+        this.cursor = { ...cursor, diedAt: cursor.offset };
+        await writeCursor(this.source.folder, this.cursor);
     }
 
     /** The cursor, with what may have been sent before (`sending`), after what will be was written down. */
@@ -141,6 +145,7 @@ export class Uploader {
             start.parent === undefined ? undefined : (await findRun(api, experiment, start.parent.id))?.runId;
         const known = {
             version: 1,
+            id: start.id,
             uri: api.uri,
             offset: 0,
             ...(parentRunId === undefined ? {} : { parentRunId }),
