@@ -13,6 +13,7 @@ const ignored = [
     ),
     'io/checkpoint_faults.test.ts',
     'data/csv.test.ts',
+    'io/power_loss.test.ts',
     'nn/onnx/**',
 ];
 // Sizes and times are the sanitizer's there, not ours.
