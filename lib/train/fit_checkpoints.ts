@@ -44,6 +44,7 @@ export interface FitState {
     readonly precision: string;
     readonly device: string;
     readonly instructionSet: string;
+    readonly optimizer: string;
     readonly node: string;
 }
 
@@ -154,7 +155,7 @@ export class FitCheckpoints {
 
     private warnOfDifferences(path: string, fit: FitState): void {
         const now = this.surroundings();
-        for (const name of ['instructionSet', 'device', 'precision'] as const)
+        for (const name of ['instructionSet', 'device', 'precision', 'optimizer'] as const)
             if (fit[name] !== now[name])
                 this.store.warn(
                     `${path} was written with ${name} ${fit[name]}, this run has ${now[name]}: its bits will differ from ` +
@@ -197,12 +198,13 @@ export class FitCheckpoints {
         return { epoch, batchSize, length, samples };
     }
 
-    private surroundings(): Pick<FitState, 'precision' | 'device' | 'instructionSet' | 'node'> {
+    private surroundings(): Pick<FitState, 'precision' | 'device' | 'instructionSet' | 'optimizer' | 'node'> {
         const [first] = this.parts.model.parameters();
         return {
             precision: this.parts.precision ?? 'float32',
             device: first?.device ?? 'cpu',
             instructionSet: native.instructionSets().used,
+            optimizer: this.parts.optimizer.constructor.name,
             node: process.versions.node,
         };
     }

@@ -36,6 +36,30 @@ describe('train.CheckpointStore', function () {
         assert.deepEqual(readdirSync(folder()), ['step-7']);
     });
 
+    it('takes no manifest that others made up, with a right hash or not', async () => {
+        const store = storeOf();
+        await store.save(1, stateOf(1));
+        const path = join(folder(), 'step-1', 'MANIFEST.json');
+        const { manifest } = JSON.parse(readFileSync(path, 'utf8')) as {
+            manifest: Parameters<typeof manifestText>[0];
+        };
+        const entry = Object.values(manifest.files)[0];
+        assert.ok(entry);
+        const wrong: Record<string, unknown>[] = [
+            { step: '1' },
+            { sequence: -1 },
+            { metrics: { loss: 'low' } },
+            { files: [] },
+            { files: { '../step-1/state.json': entry } },
+            { files: { 'state.json': { ...entry, bytes: null } } },
+            { files: { 'state.json': { ...entry, sha256: 1 } } },
+        ];
+        for (const fields of wrong) {
+            writeFileSync(path, manifestText({ ...manifest, ...fields }));
+            await assert.rejects(store.load(), { code: 'damaged', message: /has fields that are not those/ });
+        }
+    });
+
     it('keeps the newest and the best, and overwrites nothing', async () => {
         const store = storeOf({ keepLast: 2, keepBest: 1, monitor: 'loss' });
         for (const [step, loss] of [

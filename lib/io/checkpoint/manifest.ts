@@ -57,5 +57,32 @@ export function parseManifest(text: string, path: string): Manifest {
             path,
             `has format version ${version}, this nativegrad reads up to ${FORMAT_VERSION}; install the version that wrote it`,
         );
+    if (!isWhole(manifest))
+        throw new CheckpointError(
+            'damaged',
+            path,
+            `${MANIFEST_NAME} has fields that are not those of a checkpoint`,
+        );
     return manifest;
+}
+
+/** Its hash says that it is as it was written, not that we wrote it. */
+function isWhole({ step, sequence, configHash, metrics, files }: Readonly<Partial<Manifest>>): boolean {
+    const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) >= 0;
+    const isTable = (x: unknown): x is object => typeof x === 'object' && x !== null && !Array.isArray(x);
+    return (
+        isCount(step) &&
+        isCount(sequence) &&
+        typeof configHash === 'string' &&
+        isTable(metrics) &&
+        Object.values(metrics).every((x) => x === null || typeof x === 'number') &&
+        isTable(files) &&
+        Object.entries(files).every(
+            ([name, entry]) =>
+                /^[\w.-]+$/.test(name) &&
+                isTable(entry) &&
+                isCount(entry.bytes) &&
+                /^[0-9a-f]{64}$/.test(entry.sha256),
+        )
+    );
 }
