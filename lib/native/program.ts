@@ -1,5 +1,6 @@
 import { native, type NativeProgram, type RunPrograms } from './addon.js';
 import type { TensorRecord } from './call.js';
+import { activeWatcher, type Watcher } from './watcher.js';
 
 const block = native.block();
 
@@ -89,15 +90,32 @@ export function stepsDoneBefore(error: unknown): readonly number[] {
 
 /** Runs programs now, side by side. */
 export function replay(replays: Replays): void {
+    const watcher = activeWatcher();
+    const begin = watcher?.now() ?? 0;
     start(native.replay, replays);
+    if (watcher) tell(watcher, replays, begin);
+}
+
+/** A replay counts as one op. */
+function tell(watcher: Watcher, replays: Replays, begin: number): void {
+    const inputs = replays.flatMap(({ replay: { inputs } }) => inputs);
+    const outputs = replays.flatMap(({ replay: { outputs } }) => outputs);
+    watcher.onCall('captured_step', inputs, outputs, begin);
 }
 
 const running = new Set<Promise<void>>();
 
 /** Runs programs on the program thread. Until the promise settles, what they write cannot be used. */
 export function replayAsync(replays: Replays): Promise<void> {
+    const watcher = activeWatcher();
+    const begin = watcher?.now() ?? 0;
     const done = start(native.replayAsync, replays);
     running.add(done);
+    if (watcher)
+        void done.then(
+            () => tell(watcher, replays, begin),
+            () => undefined,
+        );
     const forget = (): void => void running.delete(done);
     done.then(forget, forget);
     return done;

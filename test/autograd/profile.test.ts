@@ -140,7 +140,7 @@ describe('profile', () => {
         assert.ok(traceEvents.some(({ ph, name }) => ph === 'M' && name === 'process_name'));
     });
 
-    it('counts what checkpoint() computes again as backward, and no op that is captured', () => {
+    it('counts what checkpoint() computes again as backward, and a captured step as one op', async () => {
         const { ops } = profile(() =>
             checkpoint((y) => model.forward(y), x)
                 .sum()
@@ -152,6 +152,11 @@ describe('profile', () => {
             ['forward', 2],
         ]);
         const program = capture((y: Tensor) => model.forward(y));
-        assert.equal(profile(() => program(x)).ops.filter(({ op }) => op === 'linear').length, 0);
+        const first = profile(() => program(x));
+        assert.equal(first.ops.filter(({ op }) => op === 'linear').length, 0);
+        const replays = ({ events }: Profile<unknown>): number =>
+            events.filter(({ op }) => op === 'captured_step').length;
+        assert.equal(replays(first), 1);
+        assert.equal(replays(await profile(() => program.async(x))), 1);
     });
 });

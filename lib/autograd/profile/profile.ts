@@ -43,7 +43,7 @@ function finished<T>(recorder: Recorder, result: T): Profile<T> {
  * and of all that it reads and writes, and the layer that it belongs to (in backward, the one whose forward recorded it).
  *
  * `body` may be asynchronous; all that runs until its promise settles counts. On a GPU each op is waited for, so that its
- * time is its own; without a profile they overlap. A captured step counts the time of its programs not by op: see its own `profile`.
+ * time is its own; without a profile they overlap. A captured step counts as one op, `captured_step`, or several where many run at once: its own `profile` tells them apart.
  * Only ops run slower, by about a microsecond each; without a profile nothing is measured.
  *
  * @throws TypeError for a `body` that is no function; Error inside another profile; whatever `body` throws.
