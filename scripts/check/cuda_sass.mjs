@@ -46,11 +46,11 @@ export function broken(kernels, allRules = rules, allExceptions = exceptions, al
     for (const { kernels: pattern } of allUnruled)
         if (!kernels.some(([name]) => isMeant(pattern, name)))
             lines.push(`${pattern}: there is no such kernel`);
-    for (const { kernels: pattern, needs } of allRules) {
+    for (const { kernels: pattern, needs, needsOfSeveral = needs } of allRules) {
         const meant = kernels.filter(([name]) => isMeant(pattern, name));
         if (meant.length === 0) lines.push(`${pattern}: there is no such kernel`);
         for (const [name, instructions] of meant)
-            for (const [word, least] of Object.entries(needs)) {
+            for (const [word, least] of Object.entries(name.endsWith(ofSeveral) ? needsOfSeveral : needs)) {
                 // Their addresses come from a list: the compiler cannot always know that they are of the device's.
                 const general = name.endsWith(ofSeveral) ? word.replace(/^(LD|ST)G\./, '$1.') : word;
                 const count =

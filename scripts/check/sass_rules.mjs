@@ -19,7 +19,10 @@ export const exceptions = [
 
 const wide = { 'LDG.E.128': 1, 'STG.E.128': 1 };
 
-/** { kernels, needs: { instruction: least count } }: each one of the kernels has them. A rule without a kernel fails. */
+/**
+ * { kernels, needs: { instruction: least count }, needsOfSeveral: the same of forms for several models where they differ }: each
+ * one of the kernels has them. A rule without a kernel fails.
+ */
 export const rules = [
     { kernels: /^half_product</, needs: { HMMA: 16, LDSM: 4, 'LDGSTS.E.BYPASS.128': 4 } },
     {
@@ -50,7 +53,13 @@ export const rules = [
     { kernels: /^copy_(small|large)$/, needs: { 'LD.E.128': 4, 'ST.E.128': 4 } },
     { kernels: /^select_slices<unsigned int, 4>$/, needs: wide },
     { kernels: /^batch_gather_packs</, needs: wide },
-    { kernels: /^(softmax|softmax_backward|layer_norm|layer_norm_backward)_rows</, needs: wide },
+    { kernels: /^(softmax|softmax_backward)_rows</, needs: wide },
+    // For several models the compiler joins the stores of packs with those of single elements, which are narrower.
+    {
+        kernels: /^(layer_norm|layer_norm_backward)_rows</,
+        needs: wide,
+        needsOfSeveral: { 'LDG.E.128': 1 },
+    },
     { kernels: /^fold_rows</, needs: { 'LDG.E.128': 1 } },
     { kernels: /^update_tensors</, needs: wide },
     { kernels: /^check_gradients</, needs: { 'LDG.E.128': 4 } },
@@ -101,6 +110,7 @@ export const unruled = [
         reason: 'operands that lie in any way; those that lie side by side have kernels of their own',
     },
     { kernels: /^cross_entropy(_backward)?_rows</, reason: 'rows of as many elements as there are classes' },
+    { kernels: /^clear_words$/, reason: 'zeros, a word for each lane' },
     {
         kernels: /^label_mean_terms$/,
         reason: 'losses and labels of any dtype and strides, a few for each lane',
