@@ -61,6 +61,30 @@ describe('train --resume', function () {
         );
     });
 
+    it('trains on where a checkpoint finds no room, and keeps the one before', async () => {
+        const run = (flags: string, shell?: string): TrainProcess['end'] =>
+            new TrainProcess(
+                `--output_dir ${folder()} --run_name one --hidden_sizes 128 --resume auto --checkpoint_every 5steps ${flags}`,
+                join(folder(), 'one'),
+                shell,
+            ).end;
+        const found = (): string[] => readdirSync(join(folder(), 'one', 'checkpoints'));
+        assert.equal((await run('--epochs 1 --max_steps 5')).code, 0);
+        assert.deepEqual(found(), ['step-5']);
+        // Room for the model (407 KB) and all else, but not for Adam's moments (814 KB).
+        const full = await run('--epochs 1 --max_steps 99', `trap '' XFSZ; ulimit -f 600; "$@"`);
+        assert.equal(full.code, 0, full.stderr);
+        assert.match(
+            full.stderr,
+            /warning: .*cannot be written: EFBIG.*; the fit goes on, older checkpoints stand/,
+        );
+        assert.deepEqual(found(), ['step-5']);
+        assert.equal((await run('--epochs 1 --max_steps 99')).code, 0);
+        assert.equal(found().includes('step-5'), false);
+        const file = (name: string): Buffer => readFileSync(join(folder(), 'one', name));
+        assert.equal(file('history.jsonl').toString().trim().split('\n').length, 1);
+    });
+
     it('refuses what it cannot go on from', async () => {
         const run = (flags: string): TrainProcess['end'] => new TrainProcess(flags, folder()).end;
         const missing = await run(`--resume ${join(folder(), 'none')}`);
