@@ -20,10 +20,10 @@ const RATE = { min: 0, max: 1, belowMax: true };
 
 /** Every flag of `train`; the order is that of the help. */
 export const TRAIN_FLAGS = {
-    preset: choiceFlag<'fast', undefined>(
-        'values for all flags that are not given; fast: a convolutional network with 16 and 16 channels, batch norm and 64 hidden units, AdamW with one cycle up to 0.01, batches of 64, 2 epochs, no validation: about 99.0 %',
+    preset: choiceFlag<Preset, undefined>(
+        'values for all flags that are not given, for a convolutional network, or for the MLP with --architecture mlp; fast: two passes, about 99.0 % (mlp: five); best: twelve passes over moved, turned and scaled images, about 99.5 % (mlp: 25, about 99.0 %)',
         undefined,
-        ['fast'],
+        ['fast', 'best'],
     ),
     architecture: choiceFlag('kind of network', 'mlp', ['mlp', 'cnn']),
     hiddenSizes: integerListFlag(
@@ -118,26 +118,54 @@ export const TRAIN_FLAGS = {
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 
+type Preset = 'fast' | 'best';
+
+const ONE_CYCLE = { optimizer: 'adamw', lrSchedule: 'one_cycle', validationSplit: '0' };
+const AUGMENTED = { augmentShift: '2', augmentRotate: '10', augmentScale: '0.1' };
+
 /** What `--preset` gives the flags that are not given. */
-const PRESETS: Readonly<Record<'fast', RawFlags>> = {
+const PRESETS: Readonly<Record<Preset, Readonly<Record<'cnn' | 'mlp', RawFlags>>>> = {
     fast: {
-        architecture: 'cnn',
-        convChannels: '16,16',
-        hiddenSizes: '64',
-        useBatchNorm: true,
-        batchSize: '64',
-        epochs: '2',
-        optimizer: 'adamw',
-        learningRate: '0.01',
-        lrSchedule: 'one_cycle',
-        validationSplit: '0',
+        cnn: {
+            ...ONE_CYCLE,
+            convChannels: '16,16',
+            hiddenSizes: '64',
+            useBatchNorm: true,
+            batchSize: '64',
+            epochs: '2',
+            learningRate: '0.01',
+        },
+        mlp: { ...ONE_CYCLE, batchSize: '128', epochs: '5', learningRate: '0.005' },
+    },
+    best: {
+        cnn: {
+            ...ONE_CYCLE,
+            ...AUGMENTED,
+            convChannels: '32,64,128',
+            useBatchNorm: true,
+            dropoutRate: '0.2',
+            batchSize: '128',
+            epochs: '12',
+            learningRate: '0.005',
+        },
+        mlp: {
+            ...ONE_CYCLE,
+            ...AUGMENTED,
+            hiddenSizes: '512,256',
+            batchSize: '128',
+            epochs: '25',
+            learningRate: '0.002',
+        },
     },
 };
 
 /** The flags with those of the preset that they name. */
 export function withPreset(raw: RawFlags): RawFlags {
-    const { preset } = readFlags({ preset: TRAIN_FLAGS.preset }, raw);
-    return preset === undefined ? raw : { ...PRESETS[preset], ...raw };
+    const { preset, architecture } = readFlags(
+        { preset: TRAIN_FLAGS.preset, architecture: TRAIN_FLAGS.architecture },
+        { architecture: 'cnn', ...raw },
+    );
+    return preset === undefined ? raw : { ...PRESETS[preset][architecture], architecture, ...raw };
 }
 
 type RawTrainConfig = ConfigOf<typeof TRAIN_FLAGS>;

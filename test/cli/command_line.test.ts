@@ -303,7 +303,10 @@ describe('command line', () => {
         assert.equal(fast.batchSize, 32);
         assert.equal(fast.maxSteps, 7);
         assert.equal(train('').maxSteps, undefined);
-        assert.throws(() => train('--preset quick'), /--preset expects fast, got "quick"/);
+        const best = train('--preset best --architecture mlp');
+        assert.deepEqual([best.architecture, best.hiddenSizes, best.augmentShift], ['mlp', [512, 256], 2]);
+        assert.deepEqual(train('--preset best').convChannels, [32, 64, 128]);
+        assert.throws(() => train('--preset quick'), /--preset expects one of fast, best, got "quick"/);
         assert.throws(() => train('--max_steps 0'), /--max_steps expects an integer from 1/);
     });
 });
