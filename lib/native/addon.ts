@@ -111,7 +111,7 @@ export interface Addon {
     setTimed(program: NativeProgram, timed: boolean): void;
     programCalls(
         program: NativeProgram,
-    ): readonly { op: string; shapes: string; bytes: number; nanoseconds: number }[];
+    ): readonly { op: string; shapes: string; bytes: number; once: boolean; nanoseconds: number }[];
     programStats(program: NativeProgram): void;
     programExecution(program: NativeProgram): string;
     programReordered(program: NativeProgram, tensors: Float64Array): boolean[];

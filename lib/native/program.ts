@@ -169,15 +169,18 @@ export interface ProgramCall {
     readonly shapes: string;
     /** Of inputs and outputs in memory, each element once: what the call has to move at least. */
     readonly bytes: number;
+    /** Made before the steps of a run, and only where what it made before no longer holds; a profile makes it always. */
+    readonly once: boolean;
     /** On a GPU by its own clock, from the end of the call before. */
     readonly milliseconds: number;
 }
 
 export function programCalls(program: NativeProgram, steps = 1): ProgramCall[] {
-    return native.programCalls(program).map(({ op, shapes, bytes, nanoseconds }) => ({
+    return native.programCalls(program).map(({ op, shapes, bytes, once, nanoseconds }) => ({
         op,
         shapes,
         bytes,
+        once,
         milliseconds: nanoseconds / 1e6 / steps,
     }));
 }

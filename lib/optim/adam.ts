@@ -57,7 +57,7 @@ abstract class AdamFamily extends Optimizer<AdamOptions> {
                 () => share.every((update) => update.state.step === state.step),
                 () => `parameters of ${this.label} are no longer at the same step`,
             );
-            const flags = [this.decoupled ? 1 : 0, amsgrad ? 1 : 0];
+            const flags = [this.decoupled ? 1 : 0, amsgrad ? 1 : 0, 0];
             this.runGroups('adam_step', share, this.stateNames(group), [...moments, step, ...flags]);
         }
     }

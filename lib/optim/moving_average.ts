@@ -106,7 +106,7 @@ export class ExponentialMovingAverage {
         for (let first = 0; first < entries.length; first += pairsPerCall) {
             const share = entries.slice(first, first + pairsPerCall);
             const operands = share.flatMap(({ source, average }) => [average, source]);
-            run('sgd_step', [], operands, [rate, 0, 0, -1, 0, 0, 0], 'ExponentialMovingAverage');
+            run('sgd_step', [], operands, [rate, 0, 0, -1, 0, 0, 0, 0], 'ExponentialMovingAverage');
             for (const { average } of share) average.version.value++;
         }
     }

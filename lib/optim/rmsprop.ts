@@ -83,6 +83,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
             perStep(() => group.weightDecay),
             perStep(() => group.momentum),
         ];
-        this.runGroups('rmsprop_step', updates, names, [...options, centered ? 1 : 0, hasVelocity ? 1 : 0]);
+        this.runGroups('rmsprop_step', updates, names, [
+            ...options,
+            centered ? 1 : 0,
+            hasVelocity ? 1 : 0,
+            0,
+        ]);
     }
 }

@@ -88,7 +88,7 @@ export class SGD extends Optimizer<SGDOptions> {
                     () => 'parameters of SGD are no longer at the same step',
                 );
             const flags = [nesterov ? 1 : 0, names.length];
-            this.runGroups('sgd_step', share, names, [...options, ...flags, first]);
+            this.runGroups('sgd_step', share, names, [...options, ...flags, first, 0]);
             eachStep(() => {
                 for (const { state } of share) state.fresh = false;
             }, this);

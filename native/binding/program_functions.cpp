@@ -163,7 +163,8 @@ double bytes_of(const Instruction& instruction) {
     return bytes - bytes_of(source) + std::min(bytes_of(source), bytes_of(picked));
 }
 
-// programCalls(program): the op, the shapes, the bytes of all operands and the nanoseconds of each call
+// programCalls(program): the op, the shapes, the bytes of all operands, whether it is made before a run only,
+// and the nanoseconds of each call
 napi_value program_calls(napi_env env, napi_callback_info info) {
     return guarded(env, [&]() -> napi_value {
         const Napi::CallbackInfo arguments(env, info);
@@ -183,6 +184,7 @@ napi_value program_calls(napi_env env, napi_callback_info info) {
             entry.Set("op", op_name(instruction.op));
             entry.Set("shapes", shapes);
             entry.Set("bytes", bytes_of(instruction));
+            entry.Set("once", i < program.leading);
             entry.Set("nanoseconds",
                       program.nanoseconds.empty() ? 0.0 : static_cast<double>(program.nanoseconds[i]));
             list.Set(static_cast<uint32_t>(i), entry);

@@ -203,6 +203,9 @@ void run_replays(Replays& replays, const std::atomic<bool>* stop) {
         });
     }
     for (const Replay& replay : replays) {
+        if (replay.failure != nullptr) replay.program->forget_led();
+    }
+    for (const Replay& replay : replays) {
         if (replay.failure != nullptr) std::rethrow_exception(replay.failure);
     }
 }

@@ -141,6 +141,7 @@ size_t read_outputs(Environment& environment, ArgumentReader& reader, OpCode op,
         }
         const TensorSlot& slot = slot_of(environment, operands.output_handles[i]);
         check_usable(environment, *slot.storage.get(), true);
+        slot.storage->note_write();
         operands.outputs[i] = slot.view;
         operands.output_storage[i] = slot.storage;
         join_device(operands, slot.device);

@@ -2,13 +2,13 @@
 //
 // inputs: found int32 [] (not 0: no tensor of the call changes), then, where gradients are still scaled,
 // their multiplier float32 []. Each group has one tensor more at its end: skipped int32 [], which counts the
-// steps left out.
+// steps left out. A copy in 16 bits (low_copies.h) stands before it.
 #pragma once
 
 #include <cmath>
 
+#include "ops/low_copies.h"
 #include "ops/op_params.h"
-#include "ops/operands.h"
 #include "tensor/host_device.h"
 
 namespace nativegrad {
@@ -20,14 +20,16 @@ inline void expect_number(const TensorView& view, DType dtype, const char* what)
 }
 
 // The tensors of each group, of an op that takes `tensors` for itself.
-inline int32_t update_group_size(const OpCall& call, int32_t tensors) {
+inline int32_t update_group_size(const OpCall& call, int32_t tensors, bool casts) {
     if (call.input_count > 2) fail("takes found and a multiplier at most, got %d inputs", call.input_count);
     if (call.input_count > 0) expect_number(call.inputs[0], DType::int32, "found");
     if (call.input_count > 1) expect_number(call.inputs[1], DType::float32, "the multiplier");
-    const int32_t size = tensors + (call.input_count > 0 ? 1 : 0);
+    const int32_t own = tensors + (casts ? 1 : 0), size = own + (call.input_count > 0 ? 1 : 0);
     if (call.output_count % size != 0) fail("takes groups of %d tensors to update", size);
-    for (int32_t i = tensors; size > tensors && i < call.output_count; i += size)
-        expect_number(call.outputs[i], DType::int32, "the count of skipped steps");
+    for (int32_t i = 0; i < call.output_count; i += size) {
+        if (casts) check_low_copy(call.outputs[i], call.outputs[i + tensors]);
+        if (size > own) expect_number(call.outputs[i + own], DType::int32, "the count of skipped steps");
+    }
     return size;
 }
 

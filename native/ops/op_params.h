@@ -204,13 +204,14 @@ struct BatchGatherParams {
     NATIVEGRAD_FIELDS(visit("scale", scale); visit("shift", shift);)
 };
 
-// step counts from 1, under a loss scaler with the steps left out. decoupled: 1 = AdamW.
+// step counts from 1, under a loss scaler with the steps left out. decoupled: 1 = AdamW. casts, here and in
+// the other optimizers: 1 = each group has a copy of its parameter in 16 bits, see low_copies.h.
 struct AdamParams {
     ScalarSlot lr, beta1, beta2, epsilon, weight_decay, step;
-    int32_t decoupled, amsgrad;
+    int32_t decoupled, amsgrad, casts;
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("beta1", beta1); visit("beta2", beta2);
                       visit("epsilon", epsilon); visit("weight_decay", weight_decay); visit("step", step);
-                      visit("decoupled", decoupled); visit("amsgrad", amsgrad);)
+                      visit("decoupled", decoupled); visit("amsgrad", amsgrad); visit("casts", casts);)
 };
 
 // has_velocity: 1 = momentum is kept. first: 1 = it takes the gradient itself, as PyTorch does in the first
@@ -219,18 +220,20 @@ struct SgdParams {
     ScalarSlot lr, momentum, dampening, weight_decay;
     int32_t nesterov, has_velocity;
     ScalarSlot first;
+    int32_t casts;
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("momentum", momentum); visit("dampening", dampening);
                       visit("weight_decay", weight_decay); visit("nesterov", nesterov);
-                      visit("has_velocity", has_velocity); visit("first", first);)
+                      visit("has_velocity", has_velocity); visit("first", first); visit("casts", casts);)
 };
 
 // centered: 1 = the running mean of the gradient is kept and taken off. has_velocity: 1 = momentum is kept.
 struct RmspropParams {
     ScalarSlot lr, alpha, epsilon, weight_decay, momentum;
-    int32_t centered, has_velocity;
+    int32_t centered, has_velocity, casts;
     NATIVEGRAD_FIELDS(visit("lr", lr); visit("alpha", alpha); visit("epsilon", epsilon);
                       visit("weight_decay", weight_decay); visit("momentum", momentum);
-                      visit("centered", centered); visit("has_velocity", has_velocity);)
+                      visit("centered", centered); visit("has_velocity", has_velocity);
+                      visit("casts", casts);)
 };
 
 // multiplier = inverse * min(1, max_norm / (norm + 1e-6))

@@ -34,15 +34,15 @@ class CallTimes {
         require_ok(marks_table_->note(marks_, static_cast<int32_t>(i), &error), error);
     }
 
-    // Adds what each call took; waits for the last one.
-    void add_to(std::vector<int64_t>& nanoseconds) {
+    // Adds what each call took, from entry `first` on; waits for the last one.
+    void add_to(std::vector<int64_t>& nanoseconds, size_t first) {
         std::vector<int64_t> taken(moments_.size() - 1);
         if (marks_ != nullptr) {
             ErrorMessage error{};
             require_ok(marks_table_->read(marks_, taken.data(), &error), error);
         }
         for (size_t i = 0; i < taken.size(); ++i) {
-            nanoseconds[i] += marks_ != nullptr ? taken[i] : between(moments_[i], moments_[i + 1]);
+            nanoseconds[first + i] += marks_ != nullptr ? taken[i] : between(moments_[i], moments_[i + 1]);
         }
     }
 

@@ -38,6 +38,7 @@ void fuse_calls(Program& program) {
     fuse_linear_layers(rewrite);
     fuse_updates(rewrite);
     fuse_casts(rewrite);
+    lead_constants(rewrite);
     fuse_chains(rewrite);
     rewrite.finish();
     mark_reordered(program);

@@ -17,6 +17,17 @@ void mark_reordered(Program& program);
 // outputs. 0 for other calls.
 size_t update_group_size(const Instruction& call);
 
+// The groups of a call that updates parameters, with their gradients made before or in the same call: the
+// first `tensors` of a group, then the copy in 16 bits where `casts`, then what else there is.
+struct UpdateGroups {
+    size_t first, size, tensors;
+    bool casts;
+};
+std::optional<UpdateGroups> update_groups(const Instruction& call);
+
+// Gives each group of such a call room for a copy; none has one yet.
+void add_copies(Instruction& call);
+
 // Batch norm with the relu behind it, and with the 2 x 2 max-pooling behind that, forward and backward; the
 // statistics of a batch norm behind a convolution come from the convolution. Forward has the bits of the
 // single calls, and so has backward with relu alone; with pooling the sums of backward run over the windows
@@ -40,9 +51,13 @@ void fuse_linear_layers(Rewrite& rewrite);
 // those of the single calls.
 void fuse_updates(Rewrite& rewrite);
 
-// What comes from outside in float32, parameters above all, becomes float16 or bfloat16 in one call. The bits
-// are those of the single calls.
+// What comes from outside in float32, parameters above all, becomes float16 or bfloat16 in one call: before a
+// run where nothing changes it but an optimizer's step, which then writes the next copy. The bits are those
+// of the single calls.
 void fuse_casts(Rewrite& rewrite);
+
+// Small tensors that are filled with the same number in each step are filled before a run.
+void lead_constants(Rewrite& rewrite);
 
 // Chains of elementwise functions of floats, in one pass. The bits are those of the single calls.
 void fuse_chains(Rewrite& rewrite);

@@ -124,9 +124,8 @@ class UpdateRules {
 size_t update_group_size(const Instruction& call) {
     // A loss scaler's update waits for all gradients.
     if (call.input_count != 0) return 0;
-    if (call.op == OpCode::adam_step) return params_of<AdamParams>(call).amsgrad != 0 ? 5 : 4;
-    if (call.op == OpCode::sgd_step) return params_of<SgdParams>(call).has_velocity != 0 ? 3 : 2;
-    return 0;
+    if (call.op != OpCode::adam_step && call.op != OpCode::sgd_step) return 0;
+    return update_groups(call)->size;
 }
 
 void fuse_updates(Rewrite& rewrite) { UpdateRules(rewrite).run(); }

@@ -60,6 +60,7 @@ void Program::start_alone(const Run& run, int64_t& done) {
         if (graph_ == nullptr) graph_ = std::make_shared<ProgramGraph>(*this);
         if (graph_->state() == State::warmed) record_step();
         if (graph_->state() != State::fresh) return;
+        lead(done);
         done += warm_step(run, done);
     }
 }
@@ -112,6 +113,7 @@ bool Program::start_joint(const std::vector<Part>& parts, const std::atomic<bool
         runs.push_back({steps - done, run.rows + done * values, arguments[i].sources.data(),
                         arguments[i].outputs.data(), false});
     }
+    for (const Part& part : parts) part.program->lead(done);
     const int64_t given = joint->run(runs, stop);
     for (const Part& part : parts) *part.done += given;
     return true;

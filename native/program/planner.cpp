@@ -28,8 +28,12 @@ std::vector<Lifetime> lifetimes(const Program& program) {
             lifetime.last = static_cast<int32_t>(call);
         }
     }
-    for (const ProgramResult& result : program.results)
-        all[static_cast<size_t>(result.buffer)].last = static_cast<int32_t>(program.instructions.size());
+    const auto end = static_cast<int32_t>(program.instructions.size());
+    for (const ProgramResult& result : program.results) all[static_cast<size_t>(result.buffer)].last = end;
+    for (Lifetime& lifetime : all) {
+        if (lifetime.first >= 0 && program.buffers[static_cast<size_t>(lifetime.buffer)].lasts)
+            lifetime.first = 0, lifetime.last = end;
+    }
     const auto is_elsewhere = [&](const Lifetime& lifetime) {
         return lifetime.first < 0 ||
                program.buffers[static_cast<size_t>(lifetime.buffer)].place != Place::arena;
@@ -73,6 +77,9 @@ void remove_unread(Program& program) {
             if (operand.buffer >= 0) is_read[static_cast<size_t>(operand.buffer)] = true;
         }
     }
+    const auto first = is_needed.begin();
+    program.leading =
+        static_cast<size_t>(std::count(first, first + static_cast<std::ptrdiff_t>(program.leading), true));
     size_t kept = 0;
     for (size_t call = 0; call < program.instructions.size(); ++call) {
         if (!is_needed[call]) continue;

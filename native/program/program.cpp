@@ -79,6 +79,7 @@ void Program::use_arena(StorageRef memory) {
     arena = std::move(memory);
     // It would still use the former one.
     graph_.reset();
+    has_led_ = false;
     point_at_buffers();
 }
 

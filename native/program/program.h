@@ -28,6 +28,7 @@ struct Buffer {
     StorageRef storage;  // of place storage
     bool is_written;
     bool is_reordered = false;  // computed by way of sums in another order than that of the step
+    bool lasts = false;         // keeps its elements from one step of a run to the next
 };
 
 struct Operand {
@@ -80,6 +81,9 @@ class Program {
     std::vector<Buffer> buffers;
     std::vector<TensorView> inputs;  // as they were when the step was captured
     std::vector<Instruction> instructions;
+    // So many calls at the beginning are made before a run at most: what they make lasts, and calls of the
+    // steps keep it up to date with what the steps themselves write.
+    size_t leading = 0;
     std::vector<ProgramResult> results;
     std::vector<double> slots;
     int32_t model = -1;  // its number among those of captureModels, which errors tell; -1: alone
@@ -145,6 +149,9 @@ class Program {
     // First byte of a buffer that is no input.
     char* address_of(const Buffer& buffer) const { return base_of(buffer, 0, {}); }
 
+    // After a run that failed somewhere.
+    void forget_led() { has_led_ = false; }
+
     // Marks the storages that the program itself holds as in use by a replay, or no longer.
     void begin_use();
     void end_use();
@@ -179,9 +186,13 @@ class Program {
 
     // Steps from `step` on, one or more, in the way that is there; returns how many.
     int64_t run_some(const Run& run, int64_t step, const std::atomic<bool>* stop);
-    // The calls with operands and slots as they are.
+    // At the beginning of a run, when no step is done: the leading calls, unless what they made still holds.
+    void lead(int64_t done);
+    // How often each storage was written to that says whether it does.
+    std::vector<uint64_t> led_writes() const;
+    // The calls of a step with operands and slots as they are.
     void run_calls();
-    void run_timed_calls();
+    void run_timed_calls(size_t first, size_t last);
     void run_calls_in_graph();
     void note_calls();
     void copy_results(const Run& run, int64_t step);
@@ -194,6 +205,8 @@ class Program {
 
     std::vector<Call> calls_;
     std::vector<InputPlace> input_places_;
+    bool has_led_ = false;
+    std::vector<uint64_t> led_writes_;  // when the last run began
     std::shared_ptr<ProgramGraph> graph_;
     std::shared_ptr<JointPrograms> joint_;  // of the programs that it was the first of
     mutable std::mutex execution_mutex_;

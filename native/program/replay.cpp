@@ -21,6 +21,7 @@ void Program::start(int64_t steps, const double* rows, const std::vector<Program
                     const std::atomic<bool>* stop) {
     const Run run{steps, rows, given, wanted, beside};
     try {
+        lead(done);
         while (done < steps) {
             if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
             done += run_some(run, done, stop);
@@ -96,24 +97,54 @@ void Program::run_step(const Run& run, int64_t step) {
     if (nanoseconds.empty())
         run_calls();
     else
-        run_timed_calls();
+        run_timed_calls(leading, calls_.size());
     copy_results(run, step);
+}
+
+// Others may have used the arena meanwhile.
+std::vector<uint64_t> Program::led_writes() const {
+    std::vector<uint64_t> writes{arena->writes()};
+    for (size_t i = 0; i < leading; ++i) {
+        for (const Operand& operand : instructions[i].operands) {
+            if (operand.buffer < 0) continue;
+            const Buffer& buffer = buffers[static_cast<size_t>(operand.buffer)];
+            if (buffer.place == Place::storage) writes.push_back(buffer.storage->writes());
+        }
+    }
+    return writes;
+}
+
+void Program::lead(int64_t done) {
+    if (done > 0) return;
+    if (leading > 0 && !nanoseconds.empty()) {
+        run_timed_calls(0, leading);
+    } else if (leading > 0 && !(has_led_ && led_writes_ == led_writes())) {
+        has_led_ = false;
+        const BackendTable& backend = *arena->placement().backend;
+        for (size_t i = 0; i < leading; ++i) run_op(backend, calls_[i].op, calls_[i].call);
+    }
+    for (const Buffer& buffer : buffers) {
+        if (buffer.place == Place::storage && buffer.is_written) buffer.storage->note_write();
+    }
+    arena->note_write();
+    has_led_ = leading > 0;
+    if (has_led_) led_writes_ = led_writes();
 }
 
 void Program::run_calls() {
     const BackendTable& backend = *arena->placement().backend;
-    for (const Call& call : calls_) run_op(backend, call.op, call.call);
+    for (size_t i = leading; i < calls_.size(); ++i) run_op(backend, calls_[i].op, calls_[i].call);
 }
 
-void Program::run_timed_calls() {
+void Program::run_timed_calls(size_t first, size_t last) {
     const auto& [backend, where] = arena->placement();
-    CallTimes times(*backend, where, calls_.size());
+    CallTimes times(*backend, where, last - first);
     times.note(0);
-    for (size_t i = 0; i < calls_.size(); ++i) {
+    for (size_t i = first; i < last; ++i) {
         run_op(*backend, calls_[i].op, calls_[i].call);
-        times.note(i + 1);
+        times.note(i - first + 1);
     }
-    times.add_to(nanoseconds);
+    times.add_to(nanoseconds, first);
 }
 
 void Program::copy_results(const Run& run, int64_t step) {

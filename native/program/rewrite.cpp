@@ -63,15 +63,23 @@ void Rewrite::replace(size_t call, OpCode op, std::vector<Operand> inputs,
     calls[call] = std::move(made);
 }
 
+void Rewrite::lead(size_t call) {
+    leads[call] = true;
+    for (size_t i = 0; i < output_count(call); ++i)
+        program.buffers[static_cast<size_t>(output(call, i).buffer)].lasts = true;
+}
+
 void Rewrite::finish() {
-    size_t kept = 0;
-    for (size_t call = 0; call < calls.size(); ++call) {
-        if (removed[call]) continue;
-        if (kept != call) calls[kept] = std::move(calls[call]);
-        ++kept;
+    std::vector<Instruction> kept;
+    for (const bool leading : {true, false}) {
+        for (size_t call = 0; call < calls.size(); ++call) {
+            if (!removed[call] && leads[call] == leading) kept.push_back(std::move(calls[call]));
+        }
+        if (leading) program.leading = kept.size();
     }
-    calls.resize(kept);
-    removed.assign(kept, false);
+    calls = std::move(kept);
+    removed.assign(calls.size(), false);
+    leads.assign(calls.size(), false);
 }
 
 }  // namespace nativegrad

@@ -66,11 +66,15 @@ inline bool has_one_float(const Instruction& call) {
 class Rewrite {
   public:
     explicit Rewrite(Program& program)
-        : program(program), calls(program.instructions), removed(calls.size(), false) {}
+        : program(program),
+          calls(program.instructions),
+          removed(calls.size(), false),
+          leads(calls.size(), false) {}
 
     Program& program;
     std::vector<Instruction>& calls;
     std::vector<bool> removed;
+    std::vector<bool> leads;  // to be made before a run
 
     Operand& input(size_t call, size_t i) { return calls[call].operands[i]; }
     Operand& output(size_t call, size_t i) {
@@ -117,7 +121,10 @@ class Rewrite {
     void replace(size_t call, OpCode op, std::vector<Operand> inputs, const std::vector<Operand>& outputs,
                  const Instruction& model);
 
-    // Takes the removed calls out; numbers of calls change.
+    // Has a call made before a run; what it makes lasts.
+    void lead(size_t call);
+
+    // Takes the removed calls out and those that lead to the front; numbers of calls change.
     void finish();
 };
 

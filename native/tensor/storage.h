@@ -25,6 +25,11 @@ class Storage {
     bool is_being_written() const { return writers_ > 0; }
     bool is_in_use() const { return writers_ > 0 || readers_ > 0; }
 
+    // Counts the calls and runs that wrote to it, or may have: who keeps what was computed from it sees
+    // whether that still holds.
+    void note_write() { writes_.fetch_add(1, std::memory_order_relaxed); }
+    uint64_t writes() const { return writes_.load(std::memory_order_relaxed); }
+
     void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
 
     // True when this was the last reference: the memory is back in the allocator and the object is gone.
@@ -42,6 +47,7 @@ class Storage {
     void* data_;
     int64_t bytes_;
     std::atomic<int64_t> references_{1};
+    std::atomic<uint64_t> writes_{0};
     int32_t writers_ = 0, readers_ = 0;
 };
 

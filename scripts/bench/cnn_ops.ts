@@ -177,7 +177,7 @@ function endCases(): OpCase[] {
         {
             name: 'adam_step 421834',
             bytes: 7 * p.size * FLOAT,
-            call: () => run('adam_step', [], [p, g, m, v], [1e-3, 0.9, 0.999, 1e-8, 0, 1, 0, 0]),
+            call: () => run('adam_step', [], [p, g, m, v], [1e-3, 0.9, 0.999, 1e-8, 0, 1, 0, 0, 0]),
         },
         {
             name: 'softmax 128x10',

@@ -145,7 +145,7 @@ describe('loss scaling ops', () => {
                 /3 elements of int32/,
             ],
             [
-                () => run('sgd_step', [count(0)], [tensor([1]), tensor([1])], [0.1, 0, 0, 0, 0, 0, 0]),
+                () => run('sgd_step', [count(0)], [tensor([1]), tensor([1])], [0.1, 0, 0, 0, 0, 0, 0, 0]),
                 /\[sgd_step\] takes groups of 3 tensors/,
             ],
         ];

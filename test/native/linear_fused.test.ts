@@ -226,16 +226,16 @@ describe('fused ops of linear layers', () => {
     };
     const adam = [1e-2, 0.9, 0.99, 1e-8, 0.1, 3];
     const cases: [string, string, string, number, number[]][] = [
-        ['adam', 'adam_step', 'linear_backward_weight_adam', 2, [...adam, 0, 0]],
-        ['adamw with amsgrad', 'adam_step', 'linear_backward_weight_adam', 3, [...adam, 1, 1]],
-        ['sgd', 'sgd_step', 'linear_backward_weight_sgd', 0, [0.1, 0, 0, 0.1, 0, 0, 0]],
-        ['sgd with momentum', 'sgd_step', 'linear_backward_weight_sgd', 1, [0.1, 0.9, 0, 0, 1, 1, 0]],
+        ['adam', 'adam_step', 'linear_backward_weight_adam', 2, [...adam, 0, 0, 0]],
+        ['adamw with amsgrad', 'adam_step', 'linear_backward_weight_adam', 3, [...adam, 1, 1, 0]],
+        ['sgd', 'sgd_step', 'linear_backward_weight_sgd', 0, [0.1, 0, 0, 0.1, 0, 0, 0, 0]],
+        ['sgd with momentum', 'sgd_step', 'linear_backward_weight_sgd', 1, [0.1, 0.9, 0, 0, 1, 1, 0, 0]],
         [
             'sgd with a first momentum',
             'sgd_step',
             'linear_backward_weight_sgd',
             1,
-            [0.1, 0.9, 0.5, 0, 0, 1, 1],
+            [0.1, 0.9, 0.5, 0, 0, 1, 1, 0],
         ],
     ];
     for (const [title, update, fused, stateCount, parameters] of cases) {
@@ -341,7 +341,7 @@ describe('fused ops of linear layers', () => {
                         'linear_backward_weight_sgd',
                         [x, y],
                         [zeros([3, 5]).to('bfloat16')],
-                        [0.1, 0, 0, 0, 0, 0, 0],
+                        [0.1, 0, 0, 0, 0, 0, 0, 0],
                     );
                 },
                 /\[linear_backward_weight_sgd\] needs operands of one dtype/,
@@ -375,6 +375,7 @@ describe('fused ops of linear layers', () => {
                     const wide = [zeros([3, 5]), zeros([3, 5]), zeros([3, 5])].map((x) => x.to('float64'));
                     run('linear_backward_weight_adam', [a.to('float64'), b.to('float64')], wide, [
                         ...adam,
+                        0,
                         0,
                         0,
                     ]);

@@ -266,7 +266,7 @@ describe('captureModels', () => {
         [
             'other layers',
             () => captureModels([dense(0).step, dense(1, 24).step])(xs.select(0, 0), ys.select(0, 0)),
-            /the steps differ: call 0 is linear_activation .*\[16, 12\].* for model 0, linear_activation .*\[24, 12\].* for model 1/,
+            /the steps differ: call 1 is linear_activation .*\[16, 12\].* for model 0, linear_activation .*\[24, 12\].* for model 1/,
         ],
         [
             'the same parameters',

@@ -84,7 +84,7 @@ struct AdamUpdate {
 
 namespace ops {
 
-// groups of (parameter, gradient, m, v[, largest v]), updated in place
+// groups of (parameter, gradient, m, v[, largest v][, copy][, skipped]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params, Queue& queue) {
     if (params.amsgrad != 0) return update_all<AdamUpdate, 5>(call, params, &adam_options_of, queue);
     update_all<AdamUpdate, 4>(call, params, &adam_options_of, queue);

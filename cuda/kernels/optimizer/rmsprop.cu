@@ -61,7 +61,7 @@ struct RmspropUpdate {
 
 namespace ops {
 
-// groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
+// groups of (parameter, gradient, mean square[, mean][, velocity][, copy][, skipped]), updated in place
 void rmsprop_step(const OpCall& call, const RmspropParams& params, Queue& queue) {
     const int32_t state = 1 + (params.centered != 0 ? 1 : 0) + (params.has_velocity != 0 ? 1 : 0);
     if (state == 1) return update_all<RmspropUpdate, 3>(call, params, &rmsprop_options_of, queue);

@@ -47,7 +47,7 @@ struct SgdUpdate {
 
 namespace ops {
 
-// groups of (parameter, gradient[, velocity]), updated in place
+// groups of (parameter, gradient[, velocity][, copy][, skipped]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params, Queue& queue) {
     if (params.has_velocity != 0) return update_all<SgdUpdate, 3>(call, params, &sgd_options_of, queue);
     update_all<SgdUpdate, 2>(call, params, &sgd_options_of, queue);

@@ -23,13 +23,18 @@ struct TensorList {
     int64_t count[most_groups];
     int32_t first_block[most_groups + 1];
     int32_t* skipped[most_groups];  // steps left out, where a loss scaler is in use
+    void* low[most_groups];         // the copy of the parameter in 16 bits, or null
     uint8_t is_aligned[most_groups];
     int32_t groups = 0;
+    DType low_dtype = DType::float16;  // one for all
 
-    void add(const TensorView* group, int32_t* skips = nullptr) {
+    void add(const TensorView* group, int32_t* skips = nullptr, const TensorView* copy = nullptr) {
         if (groups == 0) first_block[0] = 0;
         skipped[groups] = skips;
-        bool aligned = true;
+        const bool has_copy = copy != nullptr && has_low_copy(*copy);
+        low[groups] = has_copy ? copy->data : nullptr;
+        bool aligned = !has_copy || cuda::is_aligned(copy->data, 8);
+        if (has_copy) low_dtype = copy->dtype;
         for (int i = 0; i < tensors; ++i) {
             at[groups][i] = static_cast<T*>(group[i].data);
             aligned = aligned && cuda::is_aligned(group[i].data, 16);
@@ -45,9 +50,34 @@ struct TensorList {
     int32_t blocks() const { return groups == 0 ? 0 : first_block[groups]; }
 };
 
+// The copy of a parameter, where there is one.
+struct LowCopy {
+    void* at;
+    DType dtype;
+
+    template <class Stored, int width>
+    __device__ __forceinline__ void store_as(int64_t i, const Pack<float, width>& values) const {
+        Pack<Stored, width> low;
+#pragma unroll
+        for (int e = 0; e < width; ++e) low[e] = from_float<Stored>(values[e]);
+        store_pack(static_cast<Stored*>(at) + i, low);
+    }
+    // From element i on; parameters of float64 have no copy.
+    template <class T, int width>
+    __device__ __forceinline__ void store(int64_t i, const Pack<T, width>& values) const {
+        if constexpr (sizeof(T) == 4) {
+            if (at == nullptr) return;
+            if (dtype == DType::float16)
+                store_as<Float16>(i, values);
+            else
+                store_as<BFloat16>(i, values);
+        }
+    }
+};
+
 // step.update(values): values [tensors] of one element; the gradient, values[1], is not written back
 template <class T, int tensors, class Step>
-__device__ __forceinline__ void update_pack(const Step& step, T* const* at, int64_t i) {
+__device__ __forceinline__ void update_pack(const Step& step, T* const* at, const LowCopy& low, int64_t i) {
     constexpr int width = pack_width<T>;
     Pack<T, width> packs[tensors];
 #pragma unroll
@@ -65,10 +95,12 @@ __device__ __forceinline__ void update_pack(const Step& step, T* const* at, int6
     for (int k = 0; k < tensors; ++k) {
         if (k != 1) store_pack(at[k] + i, packs[k]);
     }
+    low.store(i, packs[0]);
 }
 
 template <class T, int tensors, class Step>
-__device__ __forceinline__ void update_element(const Step& step, T* const* at, int64_t i) {
+__device__ __forceinline__ void update_element(const Step& step, T* const* at, const LowCopy& low,
+                                               int64_t i) {
     T values[tensors];
 #pragma unroll
     for (int k = 0; k < tensors; ++k) values[k] = at[k][i];
@@ -77,6 +109,9 @@ __device__ __forceinline__ void update_element(const Step& step, T* const* at, i
     for (int k = 0; k < tensors; ++k) {
         if (k != 1) at[k][i] = values[k];
     }
+    Pack<T, 1> parameter;
+    parameter[0] = values[0];
+    low.store(i, parameter);
 }
 
 // What a loss scaler says of the gradients; both are null without one.
@@ -106,28 +141,29 @@ template <class T, int tensors, class Step>
 __device__ __forceinline__ void update_tensors(const TensorList<T, tensors>& list, const Live<Step>& changing,
                                                const LossScale& scale) {
     Step plain = changing.get();
-    const int32_t low = group_of_block(list.first_block, list.groups);
+    const int32_t group = group_of_block(list.first_block, list.groups);
     T multiplier = 1;
     if (scale.found != nullptr) {
         if (*scale.found != 0) {
             if (block_index() == 0 && thread_index() < list.groups) ++*list.skipped[thread_index()];
             return;
         }
-        plain.leave_out(*list.skipped[low]);
+        plain.leave_out(*list.skipped[group]);
         if (scale.multiplier != nullptr) multiplier = static_cast<T>(*scale.multiplier);
     }
     const Scaled<T, tensors, Step> step{plain, multiplier};
     constexpr int width = pack_width<T>;
     T* at[tensors];
 #pragma unroll
-    for (int k = 0; k < tensors; ++k) at[k] = list.at[low][k];
-    const int64_t start = (block_index() - list.first_block[low]) * elements_per_block;
-    const int64_t rest = list.count[low] - start, n = rest < elements_per_block ? rest : elements_per_block;
-    const int64_t packed = list.is_aligned[low] != 0 ? n / width * width : 0;
+    for (int k = 0; k < tensors; ++k) at[k] = list.at[group][k];
+    const LowCopy copy{list.low[group], list.low_dtype};
+    const int64_t start = (block_index() - list.first_block[group]) * elements_per_block;
+    const int64_t rest = list.count[group] - start, n = rest < elements_per_block ? rest : elements_per_block;
+    const int64_t packed = list.is_aligned[group] != 0 ? n / width * width : 0;
     for (int64_t i = thread_index() * width; i < packed; i += optimizer_threads * width)
-        update_pack<T, tensors>(step, at, start + i);
+        update_pack<T, tensors>(step, at, copy, start + i);
     for (int64_t i = packed + thread_index(); i < n; i += optimizer_threads)
-        update_element<T, tensors>(step, at, start + i);
+        update_element<T, tensors>(step, at, copy, start + i);
 }
 
 // True when both walk the same memory order; the strides of dimensions of size 1 say nothing.
@@ -165,8 +201,9 @@ void launch_updates(const OpCall& call, int32_t size, DType dtype, const Params&
     TensorList<T, tensors> list;
     for (int32_t i = 0; i < call.output_count; i += size) {
         const TensorView* group = call.outputs + i;
-        if (group->dtype == dtype)
-            list.add(group, size > tensors ? static_cast<int32_t*>(group[tensors].data) : nullptr);
+        if (group->dtype != dtype) continue;
+        int32_t* const skipped = call.input_count > 0 ? static_cast<int32_t*>(group[size - 1].data) : nullptr;
+        list.add(group, skipped, params.casts != 0 ? group + tensors : nullptr);
     }
     if (list.blocks() == 0) return;
     const Grid grid{list.blocks(), optimizer_threads, shared_bytes<double>(2)};
@@ -178,7 +215,7 @@ void launch_updates(const OpCall& call, int32_t size, DType dtype, const Params&
 template <template <class, int> class Step, int tensors, class Params, class Options>
 void update_all(const OpCall& call, const Params& params, Options (*options_of)(const Params&),
                 Queue& queue) {
-    const int32_t size = update_group_size(call, tensors);
+    const int32_t size = update_group_size(call, tensors, params.casts != 0);
     if (checked_groups(call, size, tensors) == 0) return;
     launch_updates<float, tensors, Step<float, tensors>>(call, size, DType::float32, params, options_of,
                                                          queue);

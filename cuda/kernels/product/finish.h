@@ -25,6 +25,25 @@ struct UpdateStep {
     bool nesterov;
     // m, v and the largest v (or null); or the velocity (or null)
     float* state[3];
+    void* low;  // the copy of the parameter in 16 bits, or null
+    DType low_dtype;
+
+    template <int width>
+    __device__ __forceinline__ void store(float* p, int64_t at, const Pack<float, width>& weights) const {
+        store_pack(p + at, weights);
+        if (low == nullptr) return;
+        if (low_dtype == DType::float16)
+            store_low<Float16>(at, weights);
+        else
+            store_low<BFloat16>(at, weights);
+    }
+    template <class Stored, int width>
+    __device__ __forceinline__ void store_low(int64_t at, const Pack<float, width>& weights) const {
+        Pack<Stored, width> copy;
+#pragma unroll
+        for (int e = 0; e < width; ++e) copy[e] = from_float<Stored>(weights[e]);
+        store_pack(static_cast<Stored*>(low) + at, copy);
+    }
 };
 
 // v + bias, as numbers of dtype `rounds` -> sums; f(that, other) -> out. Rows lie row_stride apart; `other`
@@ -80,7 +99,7 @@ __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, 
     store_pack(update.state[0] + at, first);
     store_pack(update.state[1] + at, second);
     if (with_largest) store_pack(update.state[2] + at, largest);
-    store_pack(p + at, weights);
+    update.store(p, at, weights);
 }
 
 template <int width>
@@ -103,7 +122,7 @@ __device__ __forceinline__ void update_sgd(const UpdateStep& update, float* p, i
         weights[e] = fma(-c[0], step, weights[e]);
     }
     if (with_velocity) store_pack(update.state[0] + at, velocity);
-    store_pack(p + at, weights);
+    update.store(p, at, weights);
 }
 
 // Neighbours from `at` on; aligned where `width` is more than one.

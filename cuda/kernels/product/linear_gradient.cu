@@ -3,6 +3,7 @@
 #include "kernels/product/column_sums.h"
 #include "kernels/product/linear_checks.h"
 #include "kernels/product/product.h"
+#include "ops/low_copies.h"
 #include "ops/optimizer_params.h"
 
 namespace nativegrad::cuda {
@@ -22,13 +23,18 @@ void check_bias(const TensorView& b, int64_t n) {
 }
 
 // What gradients of factors of this dtype may be: the same, or float32 with the values of two-byte floats.
-void check_dtypes(const OpCall& call, bool is_update) {
+// group: the tensors of a group, of an update; the last of them may be a copy.
+void check_dtypes(const OpCall& call, int32_t group = 0, bool casts = false) {
     const DType dtype = call.inputs[0].dtype;
     const bool is_half = dtype == DType::bfloat16 || dtype == DType::float16;
     bool fits = call.inputs[1].dtype == dtype;
     for (int32_t i = 0; i < call.output_count; ++i) {
+        if (casts && i % group == group - 1) {
+            check_low_copy(call.outputs[i - group + 1], call.outputs[i]);
+            continue;
+        }
         const DType made = call.outputs[i].dtype;
-        fits = fits && ((is_half && made == DType::float32) || (made == dtype && !(is_update && is_half)));
+        fits = fits && ((is_half && made == DType::float32) || (made == dtype && !(group > 0 && is_half)));
     }
     if (!fits) fail("needs operands of one dtype, or float32 results of two-byte floats");
     if (!is_float(dtype)) fail("needs a float dtype, got %s", dtype_name(dtype));
@@ -63,9 +69,11 @@ UpdateNumbers sgd_numbers_of(const SgdParams& params) {
     return result;
 }
 
-// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
-// there is one
-void update_group(const OpCall& call, int32_t size, FinishKind kind, const UpdateStep& step, Queue& queue) {
+// dy, x -> groups of `tensors` tensors: the weight, then what the optimizer keeps (and a copy, see
+// low_copies.h); the same for the bias where there is one
+void update_group(const OpCall& call, int32_t tensors, bool casts, FinishKind kind, const UpdateStep& step,
+                  Queue& queue) {
+    const int32_t size = tensors + (casts ? 1 : 0);
     const bool has_bias = call.output_count == 2 * size;
     expect_operands(call, 2, has_bias ? 2 * size : size);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1];
@@ -77,14 +85,18 @@ void update_group(const OpCall& call, int32_t size, FinishKind kind, const Updat
         else
             check_bias(call.outputs[i], n);
     }
-    check_dtypes(call, true);
+    check_dtypes(call, size, casts);
     if (dy.dtype == DType::float64) fail("needs float32, got float64");
     const auto finish_of = [&](const TensorView* group) {
         Finish finish(group[0].data, DType::float32, k);
         finish.rounds = dy.dtype;
         finish.kind = kind;
         finish.update = step;
-        for (int32_t i = 1; i < size; ++i) finish.update.state[i - 1] = static_cast<float*>(group[i].data);
+        for (int32_t i = 1; i < tensors; ++i) finish.update.state[i - 1] = static_cast<float*>(group[i].data);
+        if (casts && has_low_copy(group[tensors])) {
+            finish.update.low = group[tensors].data;
+            finish.update.low_dtype = group[tensors].dtype;
+        }
         return finish;
     };
     const Finish bias = has_bias ? finish_of(call.outputs + size) : Finish();
@@ -103,7 +115,7 @@ void linear_backward_weight(const OpCall& call, const NoParams&, Queue& queue) {
     const int64_t n = dy.shape[1], k = x.shape[1];
     check_weight(dw, n, k);
     if (call.output_count == 2) check_bias(call.outputs[1], n);
-    check_dtypes(call, false);
+    check_dtypes(call);
     Finish finish(dw.data, dw.dtype, k);
     finish.rounds = dy.dtype;
     if (call.output_count == 1) return multiply_gradient(dy, x, finish, nullptr, queue);
@@ -112,20 +124,20 @@ void linear_backward_weight(const OpCall& call, const NoParams&, Queue& queue) {
     multiply_gradient(dy, x, finish, &bias, queue);
 }
 
-// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
-// with dw = dy^T x (and db = sums of dy's columns)
+// dy [M, N], x [M, K] -> w, m, v(, largest v)(, copy) [N, K](; b, m, v(, largest v)(, copy) [N]): the update
+// of `adam_step` with dw = dy^T x (and db = sums of dy's columns)
 void linear_backward_weight_adam(const OpCall& call, const AdamParams& params, Queue& queue) {
     UpdateStep step{};
     step.numbers = queue.live(params, &adam_numbers_of);
-    update_group(call, params.amsgrad != 0 ? 4 : 3, FinishKind::adam, step, queue);
+    update_group(call, params.amsgrad != 0 ? 4 : 3, params.casts != 0, FinishKind::adam, step, queue);
 }
 
-// dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
+// dy [M, N], x [M, K] -> w(, velocity)(, copy) [N, K](; b(, velocity)(, copy) [N]): the update of `sgd_step`
 void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params, Queue& queue) {
     UpdateStep step{};
     step.numbers = queue.live(params, &sgd_numbers_of);
     step.nesterov = params.nesterov != 0;
-    update_group(call, params.has_velocity != 0 ? 2 : 1, FinishKind::sgd, step, queue);
+    update_group(call, params.has_velocity != 0 ? 2 : 1, params.casts != 0, FinishKind::sgd, step, queue);
 }
 
 }  // namespace ops

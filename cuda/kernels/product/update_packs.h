@@ -15,7 +15,7 @@ __device__ __forceinline__ bool updates_in_packs(const Finish& finish, const Pro
     bool fits = shape.n % 4 == 0 && finish.row_stride % 4 == 0 && is_aligned(finish.out, 16);
 #pragma unroll
     for (int i = 0; i < 3; ++i) fits = fits && is_aligned(finish.update.state[i], 16);
-    return fits;
+    return fits && is_aligned(finish.update.low, 8);
 }
 
 // What an update of a tile reads is asked for while its product is made: of one model it lies in the

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "cpu/cpu_backend.h"
-#include "cpu/ops/block_io.h"
+#include "cpu/ops/low_copy.h"
 #include "cpu/thread_pool.h"
 #include "ops/cast_checks.h"
 
@@ -11,14 +11,6 @@ namespace {
 
 constexpr int64_t elements_per_task = 16 * block_size;
 constexpr int32_t most_tensors = 64;
-
-void cast_piece(const TensorView& x, const TensorView& out, int64_t first, int64_t count) {
-    const float* from = static_cast<const float*>(x.data) + first;
-    char* to = static_cast<char*>(out.data) + first * static_cast<int64_t>(item_size(out.dtype));
-    for (int64_t i = 0; i < count; i += block_size)
-        store_block(out.dtype, to + i * static_cast<int64_t>(item_size(out.dtype)), 1,
-                    std::min(block_size, count - i), from + i);
-}
 
 }  // namespace
 
@@ -35,7 +27,7 @@ void cast_all(const OpCall& call, const NoParams&) {
         while (task >= first_task[i + 1]) ++i;
         const int64_t first = (task - first_task[i]) * elements_per_task;
         const int64_t count = std::min(elements_per_task, element_count(call.inputs[i]) - first);
-        cast_piece(call.inputs[i], call.outputs[i], first, count);
+        write_low_copy(call.inputs[i], call.outputs[i], first, count);
     });
 }
 

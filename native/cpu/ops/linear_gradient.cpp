@@ -5,6 +5,7 @@
 #include "cpu/gemm/gemm_bf16_loops.h"
 #include "cpu/gemm/gemm_loops.h"
 #include "cpu/ops/linear_parts.h"
+#include "cpu/ops/low_copy.h"
 #include "ops/optimizer_params.h"
 
 namespace nativegrad::cpu {
@@ -121,22 +122,29 @@ void with_weight_problem(const TensorView& dy, const TensorView& x, const Body& 
 }
 
 // What gradients of factors of this dtype may be: the same, or float32 with the values of two-byte floats.
-void check_dtypes(const OpCall& call, bool is_update) {
+// group: the tensors of a group, of an update; the last of them may be a copy.
+void check_dtypes(const OpCall& call, int32_t group = 0, bool casts = false) {
     const DType dtype = call.inputs[0].dtype;
-    const auto fits = [&](const TensorView& made) {
+    bool fits = call.inputs[1].dtype == dtype;
+    for (int32_t i = 0; i < call.output_count; ++i) {
+        const TensorView& made = call.outputs[i];
+        if (casts && i % group == group - 1) {
+            check_low_copy(call.outputs[i - group + 1], made);
+            continue;
+        }
         const bool is_wide = is_two_byte_float(dtype) && made.dtype == DType::float32;
-        return is_wide || (made.dtype == dtype && !(is_update && is_two_byte_float(dtype)));
-    };
-    if (call.inputs[1].dtype != dtype || !std::all_of(call.outputs, call.outputs + call.output_count, fits))
-        fail("needs operands of one dtype, or float32 results of two-byte floats");
+        fits = fits && (is_wide || (made.dtype == dtype && !(group > 0 && is_two_byte_float(dtype))));
+    }
+    if (!fits) fail("needs operands of one dtype, or float32 results of two-byte floats");
 }
 
-// dy, x -> groups of `size` tensors: the weight, then what the optimizer keeps; the same for the bias where
-// there is one. update(group, first element, gradient, count); update_rows(problem, weight, rows) makes rows
-// of the weight's gradient and uses them up.
+// dy, x -> groups of `tensors` tensors: the weight, then what the optimizer keeps (and a copy, see
+// low_copies.h); the same for the bias where there is one. update(group, first element, gradient, count);
+// update_rows(problem, weight, rows) makes rows of the weight's gradient and uses them up.
 template <class Update, class UpdateRows>
-void gradient_and_update(const OpCall& call, int32_t size, const Update& update,
+void gradient_and_update(const OpCall& call, int32_t tensors, bool casts, const Update& update,
                          const UpdateRows& update_rows) {
+    const int32_t size = tensors + (casts ? 1 : 0);
     const bool has_bias = call.output_count == 2 * size;
     expect_operands(call, 2, has_bias ? 2 * size : size);
     const TensorView &dy = call.inputs[0], &x = call.inputs[1];
@@ -148,7 +156,7 @@ void gradient_and_update(const OpCall& call, int32_t size, const Update& update,
         else
             check_bias(call.outputs[i], n);
     }
-    check_dtypes(call, true);
+    check_dtypes(call, size, casts);
     const Group weight{call.outputs}, bias{call.outputs + size};
     with_stored_float(dy.dtype, [&](auto type) {
         using S = decltype(type);
@@ -200,7 +208,7 @@ void linear_backward_weight(const OpCall& call, const NoParams&) {
     check_weight(dw, n, k);
     const TensorView* db = call.output_count == 2 ? &call.outputs[1] : nullptr;
     if (db != nullptr) check_bias(*db, n);
-    check_dtypes(call, false);
+    check_dtypes(call);
     with_stored_float(dy.dtype, [&](auto type) {
         using S = decltype(type);
         using T = ComputeOf<S>;
@@ -229,18 +237,20 @@ void linear_backward_weight(const OpCall& call, const NoParams&) {
     });
 }
 
-// dy [M, N], x [M, K] -> w, m, v(, largest v) [N, K](; b, m, v(, largest v) [N]): the update of `adam_step`
-// with dw = dy^T x (and db = sums of dy's columns)
+// dy [M, N], x [M, K] -> w, m, v(, largest v)(, copy) [N, K](; b, m, v(, largest v)(, copy) [N]): the update
+// of `adam_step` with dw = dy^T x (and db = sums of dy's columns)
 void linear_backward_weight_adam(const OpCall& call, const AdamParams& params) {
     const AdamStep step = adam_step_of(params);
-    const bool amsgrad = params.amsgrad != 0;
+    const bool amsgrad = params.amsgrad != 0, casts = params.casts != 0;
+    const int32_t tensors = amsgrad ? 4 : 3;
     const auto update = [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
         kernels().optimizer.adam(step, group.at(0, i), gradient, group.at(1, i), group.at(2, i),
                                  amsgrad ? group.at(3, i) : nullptr, n);
+        if (casts) write_low_copy(group.tensors[0], group.tensors[tensors], i, n);
     };
     gradient_and_update(
-        call, amsgrad ? 4 : 3, update, [&](const auto& problem, const Group& weight, Range rows) {
-            if (amsgrad || !joins_adam(problem)) {
+        call, tensors, casts, update, [&](const auto& problem, const Group& weight, Range rows) {
+            if (amsgrad || casts || !joins_adam(problem)) {
                 return each_block(problem, rows, [&](int64_t i, const float* gradient, int64_t n) {
                     update(weight, i, gradient, n);
                 });
@@ -255,15 +265,17 @@ void linear_backward_weight_adam(const OpCall& call, const AdamParams& params) {
         });
 }
 
-// dy [M, N], x [M, K] -> w(, velocity) [N, K](; b(, velocity) [N]): the update of `sgd_step`
+// dy [M, N], x [M, K] -> w(, velocity)(, copy) [N, K](; b(, velocity)(, copy) [N]): the update of `sgd_step`
 void linear_backward_weight_sgd(const OpCall& call, const SgdParams& params) {
     const SgdStep step = sgd_step_of(params);
-    const bool has_velocity = params.has_velocity != 0;
+    const bool has_velocity = params.has_velocity != 0, casts = params.casts != 0;
+    const int32_t tensors = has_velocity ? 2 : 1;
     const auto update = [&](const Group& group, int64_t i, const float* gradient, int64_t n) {
         kernels().optimizer.sgd(step, group.at(0, i), gradient, has_velocity ? group.at(1, i) : nullptr, n);
+        if (casts) write_low_copy(group.tensors[0], group.tensors[tensors], i, n);
     };
     gradient_and_update(
-        call, has_velocity ? 2 : 1, update, [&](const auto& problem, const Group& weight, Range rows) {
+        call, tensors, casts, update, [&](const auto& problem, const Group& weight, Range rows) {
             each_block(problem, rows,
                        [&](int64_t i, const float* gradient, int64_t n) { update(weight, i, gradient, n); });
         });

@@ -4,6 +4,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "cpu/kernel_table.h"
+#include "cpu/ops/low_copy.h"
 #include "cpu/ops/operands.h"
 #include "cpu/thread_pool.h"
 #include "ops/loss_scale.h"
@@ -94,11 +95,12 @@ double gradient_scale_of(const OpCall& call) {
     return call.input_count > 1 ? *static_cast<const float*>(call.inputs[1].data) : 1.0;
 }
 
-// Groups of `tensors` operands (and a count, see loss_scale.h) lie one after the other in the outputs:
-// body(group, first element, count, step) in parallel pieces, step_of(skipped) makes the step.
+// Groups of `tensors` operands (and a copy and a count, see loss_scale.h) lie one after the other in the
+// outputs: body(group, first element, count, step) in parallel pieces, step_of(skipped) makes the step.
 template <class StepOf, class Body>
-void each_piece(const OpCall& call, int32_t tensors, const StepOf& step_of, const Body& body) {
-    const int32_t size = update_group_size(call, tensors);
+void each_piece(const OpCall& call, int32_t tensors, bool casts, const StepOf& step_of, const Body& body) {
+    const int32_t size = update_group_size(call, tensors, casts);
+    const bool is_scaled = call.input_count > 0;
     // One fork for all parameters: the small ones are not worth one each.
     int64_t counts[max_groups], tasks = 0;
     const int32_t groups = call.output_count / size;
@@ -114,16 +116,17 @@ void each_piece(const OpCall& call, int32_t tensors, const StepOf& step_of, cons
         int32_t i = 0;
         for (; task >= pieces_of(counts[i]); ++i) task -= pieces_of(counts[i]);
         const TensorView* group = call.outputs + i * size;
-        const int64_t start = task * elements_per_task;
-        auto step = step_of(size > tensors ? *static_cast<const int32_t*>(group[tensors].data) : -1);
+        const int64_t start = task * elements_per_task, n = std::min(elements_per_task, counts[i] - start);
+        auto step = step_of(is_scaled ? *static_cast<const int32_t*>(group[size - 1].data) : -1);
         step.gradient_scale = gradient_scale;
-        body(group, start, std::min(elements_per_task, counts[i] - start), step);
+        body(group, start, n, step);
+        if (casts) write_low_copy(group[0], group[tensors], start, n);
     });
 }
 
 }  // namespace
 
-// groups of (parameter, gradient, m, v[, largest v]), updated in place
+// groups of (parameter, gradient, m, v[, largest v][, copy][, skipped]), updated in place
 void adam_step(const OpCall& call, const AdamParams& params) {
     const AdamStep common = adam_step_of(params);
     const bool amsgrad = params.amsgrad != 0;
@@ -142,10 +145,10 @@ void adam_step(const OpCall& call, const AdamParams& params) {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
     };
-    each_piece(call, amsgrad ? 5 : 4, step_of, update);
+    each_piece(call, amsgrad ? 5 : 4, params.casts != 0, step_of, update);
 }
 
-// groups of (parameter, gradient[, velocity]), updated in place
+// groups of (parameter, gradient[, velocity][, copy][, skipped]), updated in place
 void sgd_step(const OpCall& call, const SgdParams& params) {
     const bool has_velocity = params.has_velocity != 0;
     const auto step_of = [&](int32_t skipped) {
@@ -162,10 +165,10 @@ void sgd_step(const OpCall& call, const SgdParams& params) {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
     };
-    each_piece(call, has_velocity ? 3 : 2, step_of, update);
+    each_piece(call, has_velocity ? 3 : 2, params.casts != 0, step_of, update);
 }
 
-// groups of (parameter, gradient, mean square[, mean][, velocity]), updated in place
+// groups of (parameter, gradient, mean square[, mean][, velocity][, copy][, skipped]), updated in place
 void rmsprop_step(const OpCall& call, const RmspropParams& params) {
     const bool centered = params.centered != 0, has_velocity = params.has_velocity != 0;
     const int32_t velocity = centered ? 4 : 3;
@@ -183,7 +186,7 @@ void rmsprop_step(const OpCall& call, const RmspropParams& params) {
             fail("parameters must be float32 or float64, got %s", dtype_name(group->dtype));
         }
     };
-    each_piece(call, velocity + (has_velocity ? 1 : 0), step_of, update);
+    each_piece(call, velocity + (has_velocity ? 1 : 0), params.casts != 0, step_of, update);
 }
 
 }  // namespace nativegrad::cpu

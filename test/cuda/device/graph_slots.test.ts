@@ -41,6 +41,7 @@ function adam(count: number, amsgrad: number): (step: number) => Parameters {
         count + i,
         0,
         amsgrad,
+        0,
     ];
 }
 
@@ -52,6 +53,7 @@ const sgd = (i: number): Parameters => [
     1,
     1,
     i === 2 ? 1 : 0,
+    0,
 ];
 
 const constants = (count: number, of: (k: number) => number): number[] =>
@@ -167,7 +169,16 @@ function cases(dtype: DType): Case[] {
             op: 'rmsprop_step',
             inputs: [],
             state: [draw([9]), draw([9]), positive([9]).add(4), draw([9]).mul(0.1), draw([9])],
-            parameters: (i) => [0.01 * (i + 1), 0.9 - 0.1 * i, 1e-8 * (i + 1), 0.1 * i, 0.5 + 0.1 * i, 1, 1],
+            parameters: (i) => [
+                0.01 * (i + 1),
+                0.9 - 0.1 * i,
+                1e-8 * (i + 1),
+                0.1 * i,
+                0.5 + 0.1 * i,
+                1,
+                1,
+                0,
+            ],
         },
         {
             op: 'amp_factor',

@@ -121,9 +121,9 @@ describe('products on the GPU', function () {
                     ]);
                 const adam = [1e-2, 0.9, 0.99, 1e-8, 0.1, 3];
                 const label = `${m} x ${n} x ${k}`;
-                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 0, 0], group(2));
-                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 1, 1], group(3));
-                const sgd = [0.1, 0.9, 0.5, 0.1, 1, 1, 0];
+                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 0, 0, 0], group(2));
+                compare(label, 'linear_backward_weight_adam', [dy, x], [], [...adam, 1, 1, 0], group(3));
+                const sgd = [0.1, 0.9, 0.5, 0.1, 1, 1, 0, 0];
                 compare(label, 'linear_backward_weight_sgd', [dy, x], [], sgd, group(1));
             }
         });

@@ -18,13 +18,14 @@ Scaling draw_scaling(Random& random) {
     return {true, random.chance(0.2), random.pick({1.0, 0.25, 0x1p-10})};
 }
 
-std::vector<Check> check_update(const Case& made, int32_t size, const Scaling& scaling,
+std::vector<Check> check_update(const Case& made, int32_t size, bool casts, const Scaling& scaling,
                                 const std::function<void(Element&)>& update) {
     std::vector<Check> checks;
-    const size_t step = static_cast<size_t>(size) + (scaling.is_used ? 1 : 0);
+    const size_t own = static_cast<size_t>(size) + (casts ? 1 : 0), step = own + (scaling.is_used ? 1 : 0);
     for (size_t group = 0; group < made.outputs.size(); group += step) {
         const size_t count = made.outputs[group].values.size();
         std::vector<std::vector<Expected>> expected(static_cast<size_t>(size));
+        std::vector<Expected> copy;
         for (size_t i = 0; i < count; ++i) {
             Element before;
             for (int32_t k = 0; k < size; ++k)
@@ -38,13 +39,20 @@ std::vector<Check> check_update(const Case& made, int32_t size, const Scaling& s
                 const double scale = std::fabs(before[k]) + std::fabs(before[1]) + std::fabs(after[k]) + 1;
                 expected[k].push_back({after[k], scaling.found ? 0 : 40 * u * scale});
             }
+            if (!casts) continue;
+            const Operand& low = made.outputs[group + after.size()];
+            const double rounding = 1.01 * unit_roundoff(low.view.dtype) * std::fabs(after[0]);
+            if (scaling.found)
+                copy.push_back({low.values[i], 0});
+            else
+                copy.push_back({after[0], expected[0].back().error + rounding + tiny(low.view.dtype)});
         }
         for (size_t k = 0; k < expected.size(); ++k)
             checks.push_back(
                 {&made.outputs[group + k], "operand " + std::to_string(k), std::move(expected[k])});
+        if (casts) checks.push_back({&made.outputs[group + expected.size()], "copy", std::move(copy)});
         if (scaling.is_used)
-            checks.push_back(
-                {&made.outputs[group + expected.size()], "skipped", {{scaling.found ? 1.0 : 0.0, 0}}});
+            checks.push_back({&made.outputs[group + own], "skipped", {{scaling.found ? 1.0 : 0.0, 0}}});
     }
     return checks;
 }
@@ -56,6 +64,8 @@ Case draw_groups(Workbench& bench, OpCode op, const Settings& settings, int32_t 
     Random& random = bench.random();
     const DType dtype = random.pick({DType::float32, DType::float32, DType::float32, DType::float64});
     const Scaling scaling = draw_scaling(random);
+    const bool casts = dtype == DType::float32 && random.chance(0.3);
+    const DType half = random.pick({DType::float16, DType::bfloat16});
     const auto number = [&](DType of, double value) {
         return bench.input({1}, of, Layout::row_major, [value] { return value; });
     };
@@ -70,12 +80,17 @@ Case draw_groups(Workbench& bench, OpCode op, const Settings& settings, int32_t 
         for (int32_t k = 0; k < size; ++k)
             made.outputs.push_back(bench.in_place(shape, dtype, Layout::row_major,
                                                   [&] { return random.uniform(low(k), low(k) + 2); }));
+        if (casts)
+            made.outputs.push_back(
+                bench.in_place(shape, half, Layout::row_major, [&] { return random.uniform(-1, 1); }));
         if (scaling.is_used)
             made.outputs.push_back(bench.in_place({1}, DType::int32, Layout::row_major, [] { return 0.0; }));
     }
-    call_with(made, op, params_of(bench, settings));
-    made.checks = [settings, size, scaling](const Case& ran) {
-        return check_update(ran, size, scaling, [settings](Element& e) { settings.update(e); });
+    auto params = params_of(bench, settings);
+    params.casts = casts ? 1 : 0;
+    call_with(made, op, params);
+    made.checks = [settings, size, casts, scaling](const Case& ran) {
+        return check_update(ran, size, casts, scaling, [settings](Element& e) { settings.update(e); });
     };
     return made;
 }

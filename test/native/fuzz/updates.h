@@ -74,7 +74,7 @@ inline RmspropSettings draw_rmsprop(Random& random) {
 
 inline RmspropParams params_of(Workbench& bench, const RmspropSettings& r) {
     return {bench.slot(r.lr),       bench.slot(r.alpha), bench.slot(r.epsilon), bench.slot(r.decay),
-            bench.slot(r.momentum), r.centered,          r.has_velocity};
+            bench.slot(r.momentum), r.centered,          r.has_velocity,        0};
 }
 
 inline AdamSettings draw_adam(Random& random) {
@@ -93,8 +93,9 @@ inline SgdSettings draw_sgd(Random& random) {
 }
 
 inline AdamParams params_of(Workbench& bench, const AdamSettings& a) {
-    return {bench.slot(a.lr),    bench.slot(a.beta1), bench.slot(a.beta2), bench.slot(a.epsilon),
-            bench.slot(a.decay), bench.slot(a.step),  a.decoupled,         a.amsgrad};
+    return {bench.slot(a.lr),      bench.slot(a.beta1), bench.slot(a.beta2),
+            bench.slot(a.epsilon), bench.slot(a.decay), bench.slot(a.step),
+            a.decoupled,           a.amsgrad,           0};
 }
 
 inline SgdParams params_of(Workbench& bench, const SgdSettings& s) {
