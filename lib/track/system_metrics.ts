@@ -24,6 +24,17 @@ export interface SystemMetricsOptions {
  * `system/gpu_0_memory_usage_megabytes` and `_percentage`. The step is the number of intervals since the run's first start.
  *
  * @returns A function that takes a last sample, where there was none for long, and stops.
+ *
+ * @example
+ * import { mkdtempSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import { track } from 'nativegrad';
+ * const run = await track.startRun({ folder: mkdtempSync(`${tmpdir()}/run-`) });
+ * const stop = track.logSystemMetrics(run, { everyMs: 1000 });
+ * stop();
+ * await run.end();
+ * const read = await track.readRun(run.folder);
+ * console.log(read?.metrics.has('system/process_memory_rss_megabytes')); // true
  */
 export function logSystemMetrics(run: Run, options: SystemMetricsOptions = {}): () => void {
     const { everyMs = DEFAULT_MS, gpuMemory = () => [] } = options;

@@ -28,6 +28,16 @@ export interface SyncOptions {
  * @returns How many records were sent.
  * @throws {RangeError} where the folder holds no run; {FolderLockedError} where another process uploads it; {MlflowError} where
  * the server does not take it; a later call goes on from there.
+ *
+ * @example
+ * import { mkdtempSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import { track } from 'nativegrad';
+ * const folder = mkdtempSync(`${tmpdir()}/run-`);
+ * await (await track.startRun({ folder })).end();
+ * // Nobody answers there.
+ * const sent = track.syncRun(folder, { uri: 'http://127.0.0.1:9' }, { tries: 1 });
+ * console.log(await sent.catch((error: Error) => error.name)); // MlflowError
  */
 export async function syncRun(
     folder: string,
