@@ -1,11 +1,17 @@
 // The test suite in parts that take about as long as each other, to run side by side.
 import { runMocha, runMochaSideBySide } from './run_mocha.mjs';
 
+// What takes longest comes first. The last part is what the others leave.
 const parts = [
-    { title: 'kernels', files: ['test/native/**/*.test.ts', 'test/program/**/*.test.ts'] },
-    { title: 'the rest', files: ['test/**/*.test.ts'] },
+    { title: 'from end to end', folders: ['e2e'] },
+    { title: 'kernels', folders: ['native', 'program'] },
+    {
+        title: 'around it',
+        folders: ['bench', 'cli', 'docs', 'examples', 'io', 'report', 'scripts', 'track'],
+    },
+    { title: 'the rest', folders: [] },
 ];
-const outside = ['test/package/**', 'test/cuda/**'];
+const outside = ['package/**', 'cuda/**'];
 
 /** Measures time, and wants the processors for itself. */
 export const alone = 'serves a 10 ms timer';
@@ -15,9 +21,14 @@ export const alone = 'serves a 10 ms timer';
  * { title, words, environment } for runMochaSideBySide.
  */
 export function suiteRuns({ ignored = [], without = [], words = [], environment = {} } = {}) {
-    return parts.map(({ title, files }, index) => {
-        const others = parts.slice(0, index).flatMap((part) => part.files);
-        const left = [...ignored.map((path) => `test/${path}`), ...outside, ...others];
+    const named = parts.flatMap(({ folders }) => folders).map((folder) => `${folder}/**`);
+    const runs = parts.filter(
+        ({ folders }) => folders.length === 0 || folders.some((folder) => !ignored.includes(`${folder}/**`)),
+    );
+    return runs.map(({ title, folders }) => {
+        const isRest = folders.length === 0;
+        const files = isRest ? ['test/**/*.test.ts'] : folders.map((folder) => `test/${folder}/**/*.test.ts`);
+        const left = [...ignored, ...outside, ...(isRest ? named : [])].map((path) => `test/${path}`);
         return {
             title,
             words: [
