@@ -5,7 +5,7 @@ import type { GridSample } from '../plot/image_grid.js';
 import { renderPng } from '../plot/render_png.js';
 import { calibrationChart, chartPicture, curvesChart, rankingChart } from '../report/charts.js';
 import { examine } from '../report/evaluation.js';
-import { renderReport } from '../report/training_report.js';
+import { renderReport } from '../report/index.js';
 import type { ReportData, ScoredData } from '../report/training_report.js';
 import type { RunFolder } from './run_folder.js';
 

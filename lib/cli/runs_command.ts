@@ -4,10 +4,11 @@ import { pathToFileURL } from 'node:url';
 
 import { writeFileAtomic } from '../io/atomic_file.js';
 import { makeFolders } from '../io/make_folders.js';
-import { renderComparison, startText } from '../report/comparison_page.js';
+import { renderComparison } from '../report/index.js';
+import { startText } from '../report/run_comparison.js';
 import { compareRuns, figureText, lastValue, secondsOf } from '../report/run_comparison.js';
 import type { RunComparison } from '../report/run_comparison.js';
-import { duration } from '../report/html.js';
+import { duration } from '../report/figures_text.js';
 import { alignedRows } from '../support/text_table.js';
 import { findRuns } from '../track/find_runs.js';
 import type { RunRecord } from '../track/read_run.js';

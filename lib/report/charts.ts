@@ -4,7 +4,7 @@ import type { Calibration } from '../train/calibration.js';
 import type { EpochRecord } from '../train/history.js';
 import type { ClassRanking } from './evaluation.js';
 import type { Figure } from './figure.js';
-import { decimal, percent } from './html.js';
+import { decimal, percent } from './figures_text.js';
 import { thinned } from './thinned.js';
 
 /** A chart of a report: drawn inside the page, and as a picture of its own. */

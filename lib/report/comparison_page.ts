@@ -2,11 +2,12 @@ import { lineChart } from '../plot/line_chart.js';
 import type { RunRecord } from '../track/read_run.js';
 import { figures } from './figure.js';
 import type { Figure } from './figure.js';
-import { duration, html } from './html.js';
+import { duration } from './figures_text.js';
+import { html } from './html.js';
 import type { Html } from './html.js';
 import { renderPage } from './page.js';
 import type { Section } from './page.js';
-import { figureText, lastValue, secondsOf } from './run_comparison.js';
+import { figureText, lastValue, secondsOf, startText } from './run_comparison.js';
 import type { RunComparison } from './run_comparison.js';
 import { table } from './tables.js';
 
@@ -14,11 +15,8 @@ import { table } from './tables.js';
 const MOST_CURVES = 10;
 const PANEL = { width: 460, height: 380 };
 
-/**
- * Runs beside each other as one HTML page that needs no network: a table of their figures and differing parameters, and the
- * curves of each metric. `linkOf` gives the address of a run's own page, where it has one.
- */
-export async function renderComparison(
+/** The page of several runs; see `renderComparison`. */
+export async function comparisonPage(
     comparison: RunComparison,
     linkOf: (run: RunRecord) => string | undefined = () => undefined,
 ): Promise<string> {
@@ -57,14 +55,6 @@ function runsSection(
         ...params.map((name) => run.params.get(name) ?? '–'),
     ]);
     return { id: 'runs', title: 'Runs', content: table('Runs with their figures', columns, rows) };
-}
-
-/** 2026-01-31 23:59, by the clock of this machine. */
-export function startText({ startTime }: RunRecord): string {
-    const date = new Date(startTime);
-    const pad = (value: number): string => String(value).padStart(2, '0');
-    const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-    return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
 async function curvesSection({ runs, metrics }: RunComparison): Promise<Section | undefined> {

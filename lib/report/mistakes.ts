@@ -1,6 +1,7 @@
 import { greyPngUri } from '../plot/image_grid.js';
 import type { Mistake } from './evaluation.js';
-import { grouped, html, percent } from './html.js';
+import { grouped, percent } from './figures_text.js';
+import { html } from './html.js';
 import type { Html } from './html.js';
 import type { Section } from './page.js';
 

@@ -65,3 +65,11 @@ export function figureText(value: number | undefined): string {
     if (Number.isInteger(value)) return String(value);
     return Math.abs(value) >= 100 ? value.toFixed(1) : String(Number(value.toPrecision(5)));
 }
+
+/** 2026-01-31 23:59, by the clock of this machine. */
+export function startText({ startTime }: RunRecord): string {
+    const date = new Date(startTime);
+    const pad = (value: number): string => String(value).padStart(2, '0');
+    const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+    return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+}

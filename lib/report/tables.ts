@@ -1,4 +1,5 @@
-import { grouped, html } from './html.js';
+import { grouped } from './figures_text.js';
+import { html } from './html.js';
 import type { Html } from './html.js';
 
 export interface Column {

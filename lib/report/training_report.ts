@@ -6,7 +6,8 @@ import { calibrationChart, chartFigures, curvesChart, rankingChart } from './cha
 import { examine } from './evaluation.js';
 import type { Evaluation } from './evaluation.js';
 import { figures } from './figure.js';
-import { decimal, duration, grouped, html, joined, percent } from './html.js';
+import { decimal, duration, grouped, percent } from './figures_text.js';
+import { html, joined } from './html.js';
 import type { Html } from './html.js';
 import { mistakesSection } from './mistakes.js';
 import type { GreyImages } from './mistakes.js';
@@ -45,20 +46,8 @@ export interface ScoredData {
     readonly images?: GreyImages;
 }
 
-/**
- * A run as one HTML page that needs no network: configuration, layers, curves, and what the model makes of a data set:
- * confusion matrix, figures per class, calibration, ROC and precision-recall curves, its most confident mistakes, throughput.
- * Follows the reader's light or dark colours; runs no script.
- *
- * @example
- * ```ts
- * import { report } from 'nativegrad';
- * const epochs = [{ epoch: 1, loss: 0.5, learningRate: 0.01, seconds: 2 }];
- * const page = await report.renderReport({ title: 'A run', training: { epochs, lossLabel: 'Loss' } });
- * console.log(page.includes('<h1>A run</h1>')); // true
- * ```
- */
-export async function renderReport(data: ReportData): Promise<string> {
+/** The page of a run; see `renderReport`. */
+export async function reportPage(data: ReportData): Promise<string> {
     const { training, evaluation: scored } = data;
     const found = scored && examine(scored.score, scored.classNames);
     const sections = [
