@@ -31,14 +31,19 @@ const RUN_OPTIONS = [
     'checkpointEvery',
     'data',
     'device',
+    'experiment',
     'experimentName',
     'json',
     'keepCheckpoints',
     'modelName',
     'outputDir',
+    'registerModel',
     'resume',
     'runName',
+    'tags',
     'threads',
+    'tracking',
+    'trackingUri',
 ];
 
 /** What `train` writes into the model file next to weights and layers; it names no path and no machine. */

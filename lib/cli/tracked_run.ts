@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { memoryInfo } from '../cuda.js';
 import type { DigitSet } from '../data/index.js';
 import type { Device } from '../tensor/device.js';
+import { isName } from '../track/checks.js';
 import { readRun } from '../track/read_run.js';
 import type { RunStatus } from '../track/records.js';
 import { startRun } from '../track/run.js';
@@ -96,10 +97,14 @@ export class TrackedRun {
 
     private async logFiles(): Promise<void> {
         const { folder } = this.run;
-        for (const entry of await readdir(folder, { withFileTypes: true })) {
-            const isOwn = entry.name.startsWith('.') || entry.name.startsWith('tracking.');
-            if (entry.isFile() && !isOwn && !entry.name.startsWith('events.out.tfevents.'))
-                await this.run.logArtifact(join(folder, entry.name));
+        const entries = await readdir(folder, { withFileTypes: true });
+        for (const name of entries.filter((entry) => entry.isFile()).map((entry) => entry.name)) {
+            const isOwn = name.startsWith('.') || name.startsWith('tracking.');
+            if (isOwn || name.startsWith('events.out.tfevents.')) continue;
+            // Somebody's notes beside the run's own files must not fail it.
+            const fits: boolean = isName(name);
+            if (fits) await this.run.logArtifact(join(folder, name));
+            else this.warn(`${name} is not kept as an artifact: servers do not take such a name`);
         }
     }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runCommandLine } from '../../lib/cli/program.js';
@@ -109,6 +109,32 @@ describe('the run that a command notes', function () {
         assert.equal(code, 0);
         assert.match(stderr, /warning: the evaluation is not tracked: the run folder .*taken exists already/);
         assert.deepEqual(readdirSync(join(folder(), 'out', 'one', 'runs')), ['taken']);
+    });
+
+    it('leaves no word of where it was tracked in the model, and keeps no file whose name servers refuse', async () => {
+        const output = join(folder(), 'out', 'one');
+        mkdirSync(output, { recursive: true });
+        writeFileSync(join(output, 'notes (1).md'), 'mine');
+        const { code, stderr } = await train(
+            ...[
+                '--epochs',
+                '1',
+                '--resume',
+                'auto',
+                '--tracking',
+                'tensorboard',
+                '--tags',
+                'a=b',
+                '--experiment',
+                'e',
+            ],
+        );
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /warning: notes \(1\)\.md is not kept as an artifact/);
+        const model = readFileSync(join(output, 'model.safetensors')).toString('latin1');
+        assert.ok(model.includes('learning_rate'));
+        for (const word of ['tracking', 'tags', 'experiment', 'register_model', output])
+            assert.ok(!model.includes(word), word);
     });
 
     it('belongs to the experiment of the flag, else of the environment, else of the folder', () => {
