@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 
+import { FileWriteError } from '../io/file_write_error.js';
 import { FolderLockedError } from '../io/folder_lock.js';
 import { findRuns } from '../track/find_runs.js';
 import { MlflowError } from '../track/mlflow/mlflow_error.js';
@@ -12,31 +13,46 @@ import { readSyncConfig } from './sync_flags.js';
 import { mlflowServer } from './tracking_server.js';
 import { UsageError } from './usage_error.js';
 
+/** In a row, of runs that the server does not take as it does others. */
+const MOST_FAILURES = 3;
+
 /** Sends what an MLflow server does not have of the runs in folders. */
 export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
     const config = readSyncConfig(raw);
     const server = mlflowServer(config.trackingUri, process.env);
     const folders = await runFolders(config.folders);
     const done: { folder: string; records: number }[] = [];
-    let isWhole = true;
+    let [isWhole, failures] = [true, 0];
     for (const folder of folders) {
         const near = relative(process.cwd(), folder) || '.';
         const shown = near.startsWith('..') ? folder : near;
         const onProblem = (text: string): void => void err.write(`nativegrad: warning: ${shown}: ${text}\n`);
         try {
             const records = await syncRun(folder, server, { onProblem });
+            failures = 0;
             done.push({ folder: shown, records });
             if (!config.json) out.write(`${shown}: ${told(records)}\n`);
         } catch (error) {
-            if (!(error instanceof MlflowError || error instanceof FolderLockedError)) throw error;
+            if (!isOfOneRun(error)) throw error;
             isWhole = false;
             err.write(`nativegrad: ${shown}: ${error.message}\n`);
-            // The others would meet the same.
-            if (error instanceof MlflowError && error.kind !== 'refused') break;
+            // A run may have been deleted there; that several in a row fail is the server's doing, and the others would meet the same.
+            failures = error instanceof MlflowError && error.kind !== 'refused' ? failures + 1 : 0;
+            if (failures === MOST_FAILURES) break;
         }
     }
     if (config.json) out.write(`${JSON.stringify(done)}\n`);
     return isWhole ? EXIT.done : EXIT.failed;
+}
+
+/** What one run fails by, while others may go on: the server, another process, or the files of its folder. */
+function isOfOneRun(error: unknown): error is Error {
+    return (
+        error instanceof MlflowError ||
+        error instanceof FolderLockedError ||
+        error instanceof FileWriteError ||
+        (error instanceof Error && 'syscall' in error)
+    );
 }
 
 function told(records: number): string {

@@ -1,3 +1,5 @@
+import { isName } from './checks.js';
+
 /** How a run ended, in MLflow's words. KILLED: from outside, by a signal or a limit of time. */
 export type RunStatus = 'FINISHED' | 'FAILED' | 'KILLED';
 
@@ -87,6 +89,9 @@ function isObject(value: unknown): value is Fields {
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
+/** A log may come from anyone: its files lie in the run's folder, and nowhere else. */
+const isBelow = (value: unknown): boolean =>
+    typeof value === 'string' && !/^([\\/]|[A-Za-z]:)|\0/.test(value) && !value.split(/[\\/]/).includes('..');
 const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
 const isTextOrNothing = (value: unknown): boolean => value === undefined || isText(value);
 const isTexts = (value: unknown): boolean => isObject(value) && Object.values(value).every(isText);
@@ -106,7 +111,7 @@ const checks: Readonly<Record<LogRecord['type'], (fields: Fields) => boolean>> =
     tags: ({ tags }) => isTexts(tags),
     metrics: ({ step, metrics }) =>
         Number.isSafeInteger(step) && isObject(metrics) && Object.values(metrics).every(isStored),
-    artifact: ({ file, path }) => isText(file) && isText(path),
+    artifact: ({ file, path }) => isBelow(file) && isName(path),
     input: ({ dataset }) =>
         isObject(dataset) && isText(dataset.name) && isText(dataset.digest) && isText(dataset.source),
     model: ({ model }) =>

@@ -128,6 +128,11 @@ export class Run {
         }
     }
 
+    /** Whether it takes no more. */
+    get hasEnded(): boolean {
+        return this.ended;
+    }
+
     /**
      * Sets or changes tags.
      *

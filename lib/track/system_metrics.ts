@@ -23,6 +23,7 @@ export interface SystemMetricsOptions {
  * `system/system_memory_usage_megabytes` and `_percentage`, `system/process_memory_rss_megabytes` and, for each GPU,
  * `system/gpu_0_memory_usage_megabytes` and `_percentage`. The step is the number of intervals since the run's first start.
  *
+ * @throws {RangeError} where `everyMs` is no time.
  * @returns A function that takes a last sample, where there was none for long, and stops.
  *
  * @example
@@ -38,9 +39,18 @@ export interface SystemMetricsOptions {
  */
 export function logSystemMetrics(run: Run, options: SystemMetricsOptions = {}): () => void {
     const { everyMs = DEFAULT_MS, gpuMemory = () => [] } = options;
+    if (!(everyMs >= 1 && everyMs < 2 ** 31))
+        throw new RangeError(
+            `[logSystemMetrics] everyMs must be milliseconds from 1 to ${2 ** 31 - 1}, got ${everyMs}`,
+        );
     let before = processorTimes();
     let lastStep = -1;
     const sample = (): void => {
+        // A run that has ended without the sampling being stopped takes no more.
+        if (run.hasEnded) {
+            clearInterval(timer);
+            return;
+        }
         const now = processorTimes();
         const step = Math.round((Date.now() - run.startTime) / everyMs);
         if (step <= lastStep) return;

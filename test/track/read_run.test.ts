@@ -60,6 +60,23 @@ describe('what a run folder tells', () => {
         assert.ok(read.endTime !== undefined);
     });
 
+    it('knows no artifact that leads out of its folder, whoever wrote the log', async () => {
+        const run = await startRun({ folder: folder() });
+        await run.end();
+        const places = [
+            ['../../secret', 'a'],
+            ['/etc/passwd', 'b'],
+            ['C:\\secret', 'c'],
+            ['in/../../out', 'd'],
+            ['fine.txt', '../other/run'],
+            ['fine.txt', 'e'],
+        ];
+        const lines = places.map(([file, path]) => JSON.stringify({ type: 'artifact', time: 1, file, path }));
+        appendFileSync(join(folder(), 'tracking.jsonl'), `${lines.join('\n')}\n`);
+        const read = await readRun(folder());
+        assert.deepEqual(read?.artifacts, [{ file: 'fine.txt', path: 'e' }]);
+    });
+
     it('is nothing where no run was tracked', async () => {
         assert.equal(await readRun(folder()), undefined);
         assert.equal(await readRun(join(folder(), 'none')), undefined);

@@ -35,6 +35,26 @@ describe('system metrics', () => {
         );
     });
 
+    it('end with their run, whether they are stopped or not', async () => {
+        const run = await startRun({ folder: folder() });
+        let calls = 0;
+        const gpuMemory = (): [] => (calls++, []);
+        logSystemMetrics(run, { everyMs: 5, gpuMemory });
+        while (calls < 1) await sleep(5);
+        await run.end();
+        const before = calls;
+        // An error of a timer would end the process.
+        await sleep(50);
+        assert.equal(calls, before);
+    });
+
+    it('refuse what is no time between samples', async () => {
+        const run = await startRun({ folder: folder() });
+        for (const everyMs of [0, NaN, -1, Infinity])
+            assert.throws(() => logSystemMetrics(run, { everyMs }), /everyMs must be milliseconds/);
+        await run.end();
+    });
+
     it('has one sample where a run is shorter than an interval', async () => {
         const run = await startRun({ folder: folder() });
         logSystemMetrics(run)();

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 
 import type { DatasetInput, ModelRegistration } from '../records.js';
 import { objectOf, type RemoteRun } from './find_run.js';
@@ -179,7 +180,7 @@ export async function sendArtifact(
         return;
     }
     try {
-        await api.putArtifact(`${place}/${path}`, join(folder, file));
+        await api.putArtifact(`${place}/${path}`, await placeInside(folder, file));
     } catch (error) {
         const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
         if (!isGone) requireRefusal(error);
@@ -249,4 +250,15 @@ export function requireRefusal(error: unknown): asserts error is MlflowError {
         /deleted.*lifecycle|must be in the 'active'/i.test(error.message)
     )
         throw new MlflowError('closed', `the run is gone from the server: ${error.message}`, error.code);
+}
+
+/**
+ * Where the file lies, links followed.
+ *
+ * @throws {MlflowError} 'refused' where that is outside of the folder: a folder that came from elsewhere uploads nothing else.
+ */
+async function placeInside(folder: string, file: string): Promise<string> {
+    const [root, place] = await Promise.all([realpath(folder), realpath(join(folder, file))]);
+    if (place.startsWith(root + sep)) return place;
+    throw new MlflowError('refused', `${file} leads out of the run folder`);
 }

@@ -110,10 +110,19 @@ export function requireServer(server: MlflowServer): URL {
 
 function authorization({ token, username, password }: MlflowServer, url: URL): Record<string, string> {
     if (token !== undefined && token !== '') return { Authorization: `Bearer ${token}` };
-    const user = username ?? decodeURIComponent(url.username);
-    const secret = password ?? decodeURIComponent(url.password);
+    const user = username ?? decoded(url.username);
+    const secret = password ?? decoded(url.password);
     if (user === '' && secret === '') return {};
     return { Authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}` };
+}
+
+/** As it stands, where a % in it begins no code. */
+function decoded(text: string): string {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return text;
+    }
 }
 
 function failureOf({ status, headers, text }: HttpAnswer, uri: string): MlflowError {
