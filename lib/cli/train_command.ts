@@ -108,7 +108,10 @@ async function trainAndScore(
     const begin = performance.now();
     const callbacks = [
         new JsonLinesHistory(folder.file('history.jsonl')),
-        new TrackingCallback(tracked.run, { samplesPerEpoch: trainingSet.length }),
+        new TrackingCallback(
+            tracked.run,
+            config.maxSteps === undefined ? { samplesPerEpoch: trainingSet.length } : {},
+        ),
         new Progress(log),
         new DivergenceWarning(config, warn),
     ];
@@ -241,6 +244,11 @@ function summary({ epochs, stopReason, execution }: History): Summary {
     };
 }
 
+/** The samples of an epoch, where none is cut short. */
+function wholeEpochs({ maxSteps }: TrainConfig, trainingSet: Subset): { samples?: number } {
+    return maxSteps === undefined ? { samples: trainingSet.length } : {};
+}
+
 function reportOf(
     { folder, config, device, training, trainingSet, data }: Plan,
     { epochs, stopReason }: History,
@@ -251,7 +259,12 @@ function reportOf(
         title: `Training of ${folder.name}`,
         configuration: configForFile(config, device),
         model: training.model,
-        training: { epochs, stopReason, lossLabel: lossLabel(config.loss), samples: trainingSet.length },
+        training: {
+            epochs,
+            stopReason,
+            lossLabel: lossLabel(config.loss),
+            ...wholeEpochs(config, trainingSet),
+        },
         score,
         classNames: CLASS_NAMES,
         test: data.test,

@@ -234,7 +234,7 @@ export class CsvBatches implements AsyncIterable<Batch> {
         let windows = 0;
         const mix = (): void => {
             const order = permutation(window.length, this.seed, epoch * 2 ** 16 + windows++);
-            waiting.push(...Array.from(order, (i) => window[i]));
+            for (const i of order) waiting.push(window[i]);
             window = [];
         };
         for await (const row of this.file.rows(this.keep)) {

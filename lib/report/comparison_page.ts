@@ -7,7 +7,7 @@ import { html } from './html.js';
 import type { Html } from './html.js';
 import { renderPage } from './page.js';
 import type { Section } from './page.js';
-import { figureText, lastValue, secondsOf, startText } from './run_comparison.js';
+import { figureText, labelsOf, lastValue, secondsOf, startText } from './run_comparison.js';
 import type { RunComparison } from './run_comparison.js';
 import { table } from './tables.js';
 
@@ -21,22 +21,25 @@ export async function comparisonPage(
     linkOf: (run: RunRecord) => string | undefined = () => undefined,
 ): Promise<string> {
     const { runs } = comparison;
-    const curves = await curvesSection(comparison);
+    const labels = labelsOf(runs);
+    const curves = await curvesSection(comparison, labels);
     return renderPage({
         title: `${runs.length} ${runs.length === 1 ? 'run' : 'runs'} compared`,
         lead: 'Figures are the last ones of each run.',
         tiles: [],
-        sections: [runsSection(comparison, linkOf), ...(curves ? [curves] : [])],
+        sections: [runsSection(comparison, labels, linkOf), ...(curves ? [curves] : [])],
     });
 }
 
 function runsSection(
     { runs, metrics, params }: RunComparison,
+    labels: ReadonlyMap<RunRecord, string>,
     linkOf: (run: RunRecord) => string | undefined,
 ): Section {
     const nameCell = (run: RunRecord): string | Html => {
         const link = linkOf(run);
-        return link === undefined ? run.name : html`<a href="${link}">${run.name}</a>`;
+        const label = labels.get(run) ?? run.name;
+        return link === undefined ? label : html`<a href="${link}">${label}</a>`;
     };
     const columns = [
         { name: 'Run', isHead: true, isText: true },
@@ -57,15 +60,23 @@ function runsSection(
     return { id: 'runs', title: 'Runs', content: table('Runs with their figures', columns, rows) };
 }
 
-async function curvesSection({ runs, metrics }: RunComparison): Promise<Section | undefined> {
-    const drawn = (await Promise.all(metrics.map((metric) => curveFigure(runs, metric)))).filter(
+async function curvesSection(
+    { runs, metrics }: RunComparison,
+    labels: ReadonlyMap<RunRecord, string>,
+): Promise<Section | undefined> {
+    const drawn = (await Promise.all(metrics.map((metric) => curveFigure(runs, labels, metric)))).filter(
         (figure) => figure !== undefined,
     );
     return drawn.length === 0 ? undefined : { id: 'curves', title: 'Curves', content: figures(drawn) };
 }
 
 /** A metric over its steps, a line for each run; undefined where no run has two points. */
-async function curveFigure(runs: readonly RunRecord[], metric: string): Promise<Figure | undefined> {
+async function curveFigure(
+    runs: readonly RunRecord[],
+    labels: ReadonlyMap<RunRecord, string>,
+    metric: string,
+): Promise<Figure | undefined> {
+    const labelOf = (run: RunRecord): string => labels.get(run) ?? run.name;
     const curved = runs.filter((run) => (run.metrics.get(metric)?.length ?? 0) > 1);
     if (curved.length === 0) return undefined;
     const shown = curved.slice(0, MOST_CURVES);
@@ -84,7 +95,7 @@ async function curveFigure(runs: readonly RunRecord[], metric: string): Promise<
         size: PANEL,
         colors: 'page',
     });
-    const last = shown.map((run) => `${run.name}: ${figureText(lastValue(run, metric))}`).join('; ');
+    const last = shown.map((run) => `${labelOf(run)}: ${figureText(lastValue(run, metric))}`).join('; ');
     const rest = curved.length > shown.length ? ` The first ${shown.length} of ${curved.length} runs.` : '';
     return { title: metric, description: `At the end ${last}.${rest}`, svg };
 }

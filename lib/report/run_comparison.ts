@@ -73,3 +73,15 @@ export function startText({ startTime }: RunRecord): string {
     const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
     return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
+
+/** A name for each run that no other one has: its own, or, where several have it, the folders that tell them apart. */
+export function labelsOf(runs: readonly RunRecord[]): ReadonlyMap<RunRecord, string> {
+    const tail = ({ folder }: RunRecord, parts: number): string =>
+        folder.split(/[\\/]/).slice(-parts).join('/');
+    const count = new Map<string, number>();
+    for (const { name } of runs) count.set(name, (count.get(name) ?? 0) + 1);
+    const depth = Math.max(1, ...runs.map(({ folder }) => folder.split(/[\\/]/).length));
+    let parts = 2;
+    while (parts < depth && new Set(runs.map((run) => tail(run, parts))).size < runs.length) parts++;
+    return new Map(runs.map((run) => [run, count.get(run.name) === 1 ? run.name : tail(run, parts)]));
+}

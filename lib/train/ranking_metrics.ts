@@ -47,7 +47,10 @@ export interface PrecisionRecallCurve {
 export function rocCurve(scores: ArrayLike<number>, isPositive: ArrayLike<number | boolean>): RocCurve {
     const counts = countByThreshold('rocCurve', scores, isPositive);
     const withOrigin = (values: Float64Array, total: number): Float64Array =>
-        Float64Array.of(total === 0 ? NaN : 0, ...values.map((value) => value / total));
+        startingWith(
+            total === 0 ? NaN : 0,
+            values.map((value) => value / total),
+        );
     const falsePositiveRate = withOrigin(counts.falsePositives, counts.negatives);
     const truePositiveRate = withOrigin(counts.truePositives, counts.positives);
     let area = 0;
@@ -57,7 +60,7 @@ export function rocCurve(scores: ArrayLike<number>, isPositive: ArrayLike<number
     }
     const isKnown = counts.negatives > 0 && counts.positives > 0;
     return {
-        thresholds: Float64Array.of(Infinity, ...counts.thresholds),
+        thresholds: startingWith(Infinity, counts.thresholds),
         falsePositiveRate,
         truePositiveRate,
         area: isKnown ? area : NaN,
@@ -92,6 +95,13 @@ export function precisionRecallCurve(
         0,
     );
     return { thresholds, precision, recall, averagePrecision: positives === 0 ? NaN : averagePrecision };
+}
+
+function startingWith(first: number, values: Float64Array): Float64Array {
+    const result = new Float64Array(values.length + 1);
+    result[0] = first;
+    result.set(values, 1);
+    return result;
 }
 
 function countByThreshold(
