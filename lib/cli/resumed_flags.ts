@@ -5,20 +5,12 @@ import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
 import type { TrainConfig } from './train_flags.js';
 
-/** Where the run lies, where its figures go and how it is printed: each call says it anew. */
-const OF_EACH_CALL = [
-    'experiment',
-    'experimentName',
-    'json',
-    'outputDir',
-    'resume',
-    'runName',
-    'tags',
-    'tracking',
-    'trackingUri',
-];
+/** Where the run lies and how it is printed: each call says it anew. */
+const OF_EACH_CALL = ['experimentName', 'json', 'outputDir', 'resume', 'runName'];
+/** Where its figures go: others change nothing of what it does. */
+const OF_TRACKING = ['experiment', 'registerModel', 'tags', 'tracking', 'trackingUri'];
 
-/** The flags that decide what a run does. */
+/** The flags that a run goes on with. */
 function flagsToKeep(raw: RawFlags): RawFlags {
     return Object.fromEntries(Object.entries(raw).filter(([key]) => !OF_EACH_CALL.includes(key)));
 }
@@ -52,7 +44,7 @@ export async function withFlagsOfRun(
     if (kept === undefined) return { raw: given, began: flagsToKeep(given) };
     for (const [key, value] of Object.entries(flagsToKeep(given))) {
         const before = kept[key];
-        if (value === before) continue;
+        if (value === before || OF_TRACKING.includes(key)) continue;
         const text = before === undefined ? 'without it' : `with ${before === true ? 'it' : before}`;
         warn(
             `${flagName(key)}${value === true ? '' : ` ${value}`}: the run began ${text}; its end will differ from that of an uninterrupted run`,
