@@ -234,8 +234,15 @@ export class Run {
         this.write({ type: 'end', time: Date.now(), status });
         this.ended = true;
         try {
-            await this.log.sync();
-            const left = await Promise.all(this.sinks.map((sink) => sink.close(waitMs)));
+            // A disk that refuses the last lines must not keep the sinks open.
+            const synced = this.log.sync();
+            const left = await Promise.all(
+                this.sinks.map(async (sink) => {
+                    await synced.catch(() => undefined);
+                    return sink.close(waitMs);
+                }),
+            );
+            await synced;
             const { lost } = this.log;
             if (lost > 0) left.push(`${lost} metrics are lost: ${this.log.path} could not be written`);
             return { pending: left.filter((text) => text !== undefined) };
