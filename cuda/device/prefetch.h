@@ -13,11 +13,14 @@ inline void prefetch_l2(const void* from, int bytes) {
 
 #elif defined(__CUDACC__)
 
+// A lane asks for its lines one by one, of 128 bytes. The bulk form of it takes one address a warp: where
+// lanes have addresses of their own, it goes through them in a loop.
 __device__ __forceinline__ void prefetch_l2(const void* from, int bytes) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(__cvta_generic_to_global(from)),
-                 "r"(bytes));
-#endif
+    const char* first = static_cast<const char*>(from);
+    for (int at = 0; at < bytes; at += 128)
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(first + at)));
+    // What begins within a line ends in one more.
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(first + bytes - 1)));
 }
 
 #endif

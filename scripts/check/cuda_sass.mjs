@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { cudaToolkit } from '../build/cuda_toolkit.mjs';
 import { findCommand } from '../build/toolchain.mjs';
 import { demangle, ofSeveral, shortName } from './kernel_names.mjs';
-import { exceptions, forbidden, rules, unruled } from './sass_rules.mjs';
+import { exceptions, forbidden, forbiddenEverywhere, rules, unruled } from './sass_rules.mjs';
 
 const architecture = 'sm_90';
 const plugin = 'build-cuda/libnativegrad_cuda.so';
@@ -61,6 +61,9 @@ export function broken(kernels, allRules = rules, allExceptions = exceptions, al
     for (const [name, instructions] of kernels) {
         if (![...allRules, ...allUnruled].some(({ kernels: pattern }) => isMeant(pattern, name)))
             lines.push(`${name}: no rule names it, and no reason for having none`);
+        for (const word of forbiddenEverywhere)
+            if (countOf(instructions, word) > 0)
+                lines.push(`${name}: ${word}, a loop over the lanes of a warp`);
         if (allExceptions.some(({ kernels: pattern }) => isMeant(pattern, name))) continue;
         const count = forbidden.reduce((sum, word) => sum + countOf(instructions, word), 0);
         if (count > 0) lines.push(`${name}: ${count} accesses of local memory (${forbidden.join(', ')})`);

@@ -5,7 +5,10 @@
 /** In every kernel that no exception names: no local memory. */
 export const forbidden = ['LDL', 'STL'];
 
-/** Kernels that may have it all the same. */
+/** In no kernel at all: takes one address a warp, so that lanes with addresses of their own become a loop. */
+export const forbiddenEverywhere = ['UBLKPF'];
+
+/** Kernels that may have local memory all the same. */
 export const exceptions = [
     {
         kernels: /^(unary|chain)_groups<(float|double)>$/,

@@ -68,6 +68,13 @@ describe('the instructions of the kernels', () => {
         assert.deepEqual(broken(kernels(), [], [{ kernels: /add/ }], all), []);
     });
 
+    it('prefetch nothing in a loop over the lanes', () => {
+        const bulk: [string, Map<string, number>][] = [['add', new Map([['UBLKPF.L2', 1]])]];
+        assert.deepEqual(broken(bulk, [], [{ kernels: /add/ }], [{ kernels: /add/ }]), [
+            'add: UBLKPF, a loop over the lanes of a warp',
+        ]);
+    });
+
     it('have a rule, or a reason for having none', () => {
         const rule = [{ kernels: /sum/, needs: {} }];
         const exceptions = [{ kernels: /add/ }];
