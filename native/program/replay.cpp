@@ -120,6 +120,8 @@ void Program::lead(int64_t done) {
         run_timed_calls(0, leading);
     } else if (leading > 0 && !(has_led_ && led_writes_ == led_writes())) {
         has_led_ = false;
+        // Whoever shares the arena hears of it also where a call fails.
+        arena->note_write();
         const BackendTable& backend = *arena->placement().backend;
         for (size_t i = 0; i < leading; ++i) run_op(backend, calls_[i].op, calls_[i].call);
     }
