@@ -173,7 +173,9 @@ class Pool {
             if (round % 64 != 63 || std::chrono::steady_clock::now() - start < spin_time_) continue;
             std::unique_lock<std::mutex> lock(sleep_mutex_);
             sleepers_.fetch_add(1);
-            wake_.wait(lock, [&] { return job_number(state_.load()) != seen; });
+            // Who saw the number that the end of the pool has taken, and came too late for its flag, sees the
+            // flag here.
+            wake_.wait(lock, [&] { return stopping_.load() || job_number(state_.load()) != seen; });
             sleepers_.fetch_sub(1);
             return;
         }
