@@ -21,7 +21,7 @@ const RATE = { min: 0, max: 1, belowMax: true };
 /** Every flag of `train`; the order is that of the help. */
 export const TRAIN_FLAGS = {
     preset: choiceFlag<Preset, undefined>(
-        'values for all flags that are not given, for a convolutional network, or for the MLP with --architecture mlp; fast: two passes, about 99.0 % (mlp: five); best: twelve passes over moved, turned and scaled images, about 99.5 % (mlp: 25, about 99.0 %)',
+        'values for all flags that are not given, for a convolutional network, or for the MLP with --architecture mlp; fast: two passes, about 99.0 % (mlp: five); best: twelve passes over moved, turned and scaled images (mlp: 25, about 99.0 %)',
         undefined,
         ['fast', 'best'],
     ),
