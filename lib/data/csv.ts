@@ -1,12 +1,32 @@
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream';
-import { fromTypedArray } from '../ops/create.js';
 import { describeValue, isList } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
-import { ColumnScan, numberOf, type CsvColumn } from './csv_columns.js';
+import type { Tensor } from '../tensor/tensor.js';
+import {
+    CsvBatches,
+    inputsOf,
+    requireInteger,
+    requireRowTest,
+    type CsvBatchOptions,
+    type EncodedRow,
+} from './csv_batches.js';
+import { ColumnScan, type CsvColumn } from './csv_columns.js';
+import {
+    encodeInput,
+    encodeTarget,
+    FieldError,
+    missingWords,
+    presentText,
+    readCsvEncoding,
+    unknownWords,
+    usualMissingTexts,
+    widthOf,
+    type CsvEncoding,
+    type HandleMissing,
+    type HandleUnknown,
+} from './csv_encoding.js';
+import { openRows, rowsOf } from './csv_rows.js';
 import { DataFileError } from './data_file_error.js';
-import { TensorDataset, type Batch } from './dataset.js';
-import { permutation } from './shuffle.js';
+import { TensorDataset } from './dataset.js';
 
 export interface CsvOptions {
     /** The column to predict. */
@@ -15,53 +35,52 @@ export interface CsvOptions {
     readonly inputs?: readonly string[];
     /** 'classification' makes classes of the target's texts, 'regression' needs numbers. Default: by what it holds. */
     readonly task?: 'classification' | 'regression';
+    /**
+     * Which rows, by their number from 0, the model is trained on: means, deviations and categories are taken of them alone, so
+     * that nothing of rows held out is known. Default: all.
+     */
+    readonly training?: (row: number) => boolean;
     /** Bring columns of numbers, inputs alone, to mean 0 and deviation 1. Default: true. */
     readonly standardize?: boolean;
+    /**
+     * A text in a column of categories that the training rows did not hold: 'error' (default) says where it is, 'ignore' gives
+     * zeros for all categories, as scikit-learn's `OneHotEncoder(handle_unknown=...)`.
+     */
+    readonly handleUnknown?: HandleUnknown;
+    /**
+     * A missing value among the inputs: 'error' (default) says where it is; 'impute' takes the mean of the training rows for a
+     * number, as `SimpleImputer`, and a category of its own for a text (unknown, where the training rows lack none).
+     */
+    readonly missing?: HandleMissing;
+    /** Texts that stand for a missing value. Default: nothing at all, and most that pandas takes for one (NA, NaN, null, ...). */
+    readonly missingTexts?: readonly string[];
     /** Default: ','. */
     readonly delimiter?: string;
 }
 
-export interface CsvBatchOptions {
-    /** Default: 32. */
-    readonly batchSize?: number;
-    /** Mix the order of so many rows at a time, another one each epoch. Default: 0, the file's order. */
-    readonly shuffleRows?: number;
-    /** Of the mixing. Default: 0. */
-    readonly seed?: number;
-    /** Which rows to take, by their number from 0. Default: all. */
-    readonly keep?: (row: number) => boolean;
+export interface CsvOpenOptions {
+    /** Default: ','. */
+    readonly delimiter?: string;
 }
 
-interface Row {
-    readonly line: number;
-    readonly fields: readonly string[];
-}
-
-/** The rows of a file, the header's first, read as they are asked for. */
-async function* rowsOf(path: string, delimiter: string): AsyncGenerator<Row, void, undefined> {
-    const { parse } = await import('csv-parse');
-    const parser = parse({ bom: true, delimiter, info: true, skip_empty_lines: true, trim: true });
-    const source = createReadStream(path);
-    // Errors of either arrive at the loop below; leaving it early closes both.
-    const rows = pipeline(source, parser, () => undefined);
-    try {
-        for await (const { record, info } of rows as AsyncIterable<{
-            record: string[];
-            info: { lines: number };
-        }>)
-            yield { line: info.lines, fields: record };
-    } catch (cause) {
-        const { code, message } = cause as Error & { code?: string };
-        if (code === 'ENOENT') throw new DataFileError(path, 'there is no such file', { cause });
-        throw new DataFileError(path, `is no CSV file that can be read: ${message}`, { cause });
-    } finally {
-        source.destroy();
-    }
-}
+const optionNames = [
+    'target',
+    'inputs',
+    'task',
+    'training',
+    'standardize',
+    'handleUnknown',
+    'missing',
+    'missingTexts',
+    'delimiter',
+];
 
 /**
  * A table in a CSV file with a header, read as a stream: one walk through the file finds what its columns hold (numbers, or
  * categories, which become one input per text), later ones make batches, so that the file may be larger than memory.
+ *
+ * What was found is the table's `encoding`. It is plain JSON: saved with the model, it makes the same numbers of rows that come
+ * later (`openEncoded`).
  *
  * @example
  * import { writeFileSync } from 'node:fs';
@@ -76,11 +95,10 @@ export class CsvFile {
         readonly path: string,
         /** Rows without the header. */
         readonly samples: number,
-        /** Columns to predict from. */
-        readonly inputs: readonly CsvColumn[],
-        readonly target: CsvColumn,
+        /** How rows become numbers. */
+        readonly encoding: CsvEncoding,
         private readonly header: readonly string[],
-        private readonly options: Required<Pick<CsvOptions, 'standardize' | 'delimiter'>>,
+        private readonly delimiter: string,
     ) {}
 
     /**
@@ -90,43 +108,94 @@ export class CsvFile {
      * RangeError for columns that it does not have.
      */
     static async open(path: string, options: CsvOptions): Promise<CsvFile> {
-        if (typeof path !== 'string' || path === '')
-            throw new TypeError(`[CsvFile] takes the path of the file, got ${describeValue(path)}`);
-        requireOptionNames('[CsvFile]', options, ['target', 'inputs', 'task', 'standardize', 'delimiter']);
-        const { task, standardize = true, delimiter = ',' } = options;
-        if (task !== undefined && task !== 'classification' && task !== 'regression')
-            throw new TypeError(
-                `[CsvFile] task must be 'classification' or 'regression', got ${describeValue(task)}`,
-            );
-        const rows = rowsOf(path, delimiter);
-        const first = await rows.next();
-        if (first.done) throw new DataFileError(path, 'is empty: its first line must name the columns');
-        const header = first.value.fields;
+        requirePath(path);
+        requireOptionNames('[CsvFile]', options, optionNames);
+        const { task, training = () => true, delimiter = ',' } = options;
+        const { standardize = true, handleUnknown = 'error', missing = 'error' } = options;
+        const { missingTexts = usualMissingTexts } = options;
+        requireWord('task', task, ['classification', 'regression', undefined]);
+        requireWord('handleUnknown', handleUnknown, unknownWords);
+        requireWord('missing', missing, missingWords);
+        requireRowTest('training', training);
+        requireTexts('missingTexts', missingTexts);
+        const { header, rows } = await openRows(path, delimiter);
         const wanted = chosenColumns(header, options);
-        const scans = new Map(wanted.map((name) => [name, new ColumnScan(name)]));
+        const scans = wanted.map((name) => ({ scan: new ColumnScan(name), place: header.indexOf(name) }));
         let samples = 0;
         for await (const { line, fields } of rows) {
-            samples++;
-            for (const [i, name] of header.entries())
-                scans.get(name)?.add(fieldAt(path, fields, i, name, line), line);
+            const isTraining = training(samples++);
+            for (const [i, { scan, place }] of scans.entries()) {
+                // A target is never made up.
+                const handling = { missing: i === 0 ? 'error' : missing, missingTexts } as const;
+                const text = atLine(path, line, () => presentText(handling, scan.name, fields[place]));
+                if (isTraining) scan.add(text, line);
+            }
         }
         if (samples === 0) throw new DataFileError(path, 'holds no row behind its header');
-        const [target, ...inputs] = wanted.map((name) => {
-            const asClass = name === options.target && task === 'classification';
-            try {
-                return (scans.get(name) ?? new ColumnScan(name)).column(asClass);
-            } catch (cause) {
-                throw new DataFileError(path, cause instanceof Error ? cause.message : String(cause), {
-                    cause,
-                });
-            }
-        });
+        const [target, ...inputs] = scans.map(({ scan }, i) =>
+            columnOf(path, scan, i === 0 && task === 'classification'),
+        );
         if (!target || (task === 'regression' && target.kind !== 'number'))
             throw new DataFileError(
                 path,
                 `column '${options.target}' holds texts, which no regression predicts; leave task out, or correct it`,
             );
-        return new CsvFile(path, samples, inputs, target, header, { standardize, delimiter });
+        const handling = { standardize, handleUnknown, missing, missingTexts: [...missingTexts] };
+        return new CsvFile(path, samples, { version: 1, target, inputs, ...handling }, header, delimiter);
+    }
+
+    /**
+     * Opens rows that came later with the encoding of the table that a model was trained on: the same columns, in any order, with the
+     * means, deviations and categories of then. Further columns do not matter; the target may be missing where it is to be predicted.
+     *
+     * @param encoding - `encoding` of the other table, as JSON gives it back.
+     * @throws ConfigError for an encoding that is none; DataFileError where the file is missing, is no CSV file, or lacks a column.
+     * @example
+     * import { writeFileSync } from 'node:fs';
+     * import { data, nn } from 'nativegrad';
+     * writeFileSync('fruit.csv', 'weight,colour,name\n150,red,apple\n120,green,pear\n180,green,apple\n');
+     * const table = await data.CsvFile.open('fruit.csv', { target: 'name', handleUnknown: 'ignore' });
+     * await nn.saveModel('fruit.safetensors', new nn.Sequential(new nn.Linear(table.features, 2)), {
+     *     extra: { table: table.encoding },
+     * });
+     * // Another day:
+     * writeFileSync('new.csv', 'colour,weight\nblue,150\n');
+     * const { model, info } = await nn.loadModel('fruit.safetensors');
+     * const rows = await data.CsvFile.openEncoded('new.csv', info.extra?.table);
+     * for await (const x of rows.inputBatches()) console.log(x.toArray(), model.forward(x).shape); // [[0, 0, 0]] [1, 2]
+     */
+    static async openEncoded(
+        path: string,
+        encoding: unknown,
+        options: CsvOpenOptions = {},
+    ): Promise<CsvFile> {
+        requirePath(path);
+        requireOptionNames('[CsvFile]', options, ['delimiter']);
+        const { delimiter = ',' } = options;
+        const own = readCsvEncoding(encoding);
+        const { header, rows } = await openRows(path, delimiter);
+        const lacking = own.inputs.find(({ name }) => !header.includes(name));
+        if (lacking) {
+            await rows.return(undefined);
+            throw new DataFileError(
+                path,
+                `has no column '${lacking.name}', which the model was trained on; there are ${header.join(', ')}`,
+            );
+        }
+        let samples = 0;
+        while (!(await rows.next()).done) samples++;
+        if (samples === 0) throw new DataFileError(path, 'holds no row behind its header');
+        return new CsvFile(path, samples, own, header, delimiter);
+    }
+
+    /** Columns to predict from. */
+    get inputs(): readonly CsvColumn[] {
+        return this.encoding.inputs;
+    }
+
+    /** The column to predict; of a regression, its mean and deviation are those of the training rows. */
+    get target(): CsvColumn {
+        return this.encoding.target;
     }
 
     /** Values of an input row: one for each number, one for each text of a category. */
@@ -142,144 +211,114 @@ export class CsvFile {
     /**
      * Batches, read anew in each loop: inputs float32 [n, features], targets int32 [n], or float32 [n, 1] where they are numbers.
      * `Trainer.fit` takes them as they are.
+     *
+     * @throws DataFileError where the file has no column of targets.
      */
     batches(options: CsvBatchOptions = {}): CsvBatches {
+        if (!this.header.includes(this.target.name))
+            throw new DataFileError(
+                this.path,
+                `has no column '${this.target.name}' to learn or to compare with; inputBatches() reads what predictions need`,
+            );
         return new CsvBatches(this, options);
     }
 
-    /** All rows, in memory. */
-    async dataset(): Promise<TensorDataset> {
-        for await (const [inputs, targets] of this.batches({ batchSize: this.samples }))
+    /** Inputs alone, float32 [n, features], in the file's order: what predictions need. */
+    async *inputBatches(
+        options: Pick<CsvBatchOptions, 'batchSize' | 'keep'> = {},
+    ): AsyncGenerator<Tensor, void, undefined> {
+        requireOptionNames('[CsvFile]', options, ['batchSize', 'keep']);
+        const { batchSize = 32, keep = () => true } = options;
+        requireInteger('batchSize', batchSize, 1);
+        requireRowTest('keep', keep);
+        let waiting: { x: Float32Array }[] = [];
+        for await (const row of this.encodedRows(keep, false)) {
+            waiting.push(row);
+            if (waiting.length < batchSize) continue;
+            yield inputsOf(waiting, this.features);
+            waiting = [];
+        }
+        if (waiting.length > 0) yield inputsOf(waiting, this.features);
+    }
+
+    /** The rows, or those that `keep` takes, in memory. */
+    async dataset(options: Pick<CsvBatchOptions, 'keep'> = {}): Promise<TensorDataset> {
+        requireOptionNames('[CsvFile]', options, ['keep']);
+        for await (const [inputs, targets] of this.batches({ ...options, batchSize: this.samples }))
             return new TensorDataset(inputs, targets);
-        throw new DataFileError(this.path, 'holds no row any more');
+        throw new DataFileError(
+            this.path,
+            options.keep ? 'holds no row that keep takes' : 'holds no row any more',
+        );
     }
 
     /** @internal Rows as they are asked for, as values of inputs and the target. */
-    async *rows(
+    rows(keep: (row: number) => boolean): AsyncGenerator<EncodedRow, void, undefined> {
+        return this.encodedRows(keep, true);
+    }
+
+    private async *encodedRows(
         keep: (row: number) => boolean,
-    ): AsyncGenerator<{ x: Float32Array; y: number }, void, undefined> {
-        const { path, header, inputs, target } = this;
+        withTarget: boolean,
+    ): AsyncGenerator<EncodedRow, void, undefined> {
+        const { path, header, inputs, target, encoding, features } = this;
         const places = new Map(header.map((name, i) => [name, i]));
+        const fieldOf = (fields: readonly string[], { name }: CsvColumn): string | undefined =>
+            fields[places.get(name) ?? -1];
         let row = -1;
-        for await (const { line, fields } of rowsOf(path, this.options.delimiter)) {
+        for await (const { line, fields } of rowsOf(path, this.delimiter)) {
             if (row++ === -1 || !keep(row - 1)) continue;
-            const text = ({ name }: CsvColumn): string =>
-                fieldAt(path, fields, places.get(name) ?? -1, name, line);
-            const x = new Float32Array(this.features);
-            let place = 0;
-            for (const column of inputs) {
-                const value = this.value(column, text(column), line);
-                if (column.kind === 'category') x[place + value] = 1;
-                else x[place] = this.options.standardize ? (value - column.mean) / (column.std || 1) : value;
-                place += widthOf(column);
-            }
-            yield { x, y: this.value(target, text(target), line) };
+            yield atLine(path, line, () => {
+                const x = new Float32Array(features);
+                let place = 0;
+                for (const column of inputs) {
+                    encodeInput(encoding, column, fieldOf(fields, column), x, place);
+                    place += widthOf(column);
+                }
+                return { x, y: withTarget ? encodeTarget(encoding, fieldOf(fields, target)) : NaN };
+            });
         }
     }
+}
 
-    private value(column: CsvColumn, text: string, line: number): number {
-        const value =
-            column.kind === 'category' ? column.values.indexOf(text) : (numberOf(text) ?? -Infinity);
-        if (value >= 0 || (column.kind === 'number' && value > -Infinity)) return value;
-        throw new DataFileError(
-            this.path,
-            `line ${line}, column '${column.name}': '${text.slice(0, 40)}' was not there when the file was opened; open it anew`,
-        );
+/** What `read` gives; its complaint about a field gets file and line. */
+function atLine<T>(path: string, line: number, read: () => T): T {
+    try {
+        return read();
+    } catch (cause) {
+        if (cause instanceof FieldError)
+            throw new DataFileError(path, `line ${line} ${cause.message}`, { cause });
+        throw cause;
     }
 }
 
-/** Batches of a CSV file; each loop is an epoch of its own. */
-export class CsvBatches implements AsyncIterable<Batch> {
-    /** Batches of one epoch. */
-    readonly length: number;
-    readonly batchSize: number;
-    /** Rows of one epoch. */
-    readonly samples: number;
-    private readonly shuffleRows: number;
-    private readonly seed: number;
-    private readonly keep: (row: number) => boolean;
-    /** Number of the next epoch; set it to repeat or resume one. */
-    epoch = 0;
-
-    constructor(
-        private readonly file: CsvFile,
-        options: CsvBatchOptions,
-    ) {
-        requireOptionNames('[CsvFile]', options, ['batchSize', 'shuffleRows', 'seed', 'keep']);
-        const { batchSize = 32, shuffleRows = 0, seed = 0, keep = () => true } = options;
-        for (const [name, value, least] of [
-            ['batchSize', batchSize, 1],
-            ['shuffleRows', shuffleRows, 0],
-            ['seed', seed, 0],
-        ] as const)
-            if (!Number.isSafeInteger(value) || value < least)
-                throw new RangeError(
-                    `[CsvFile] ${name} must be an integer of at least ${least}, got ${describeValue(value)}`,
-                );
-        if (typeof keep !== 'function')
-            throw new TypeError(
-                `[CsvFile] keep must be a function row => true or false, got ${describeValue(keep)}`,
-            );
-        [this.batchSize, this.shuffleRows, this.seed, this.keep] = [batchSize, shuffleRows, seed, keep];
-        let rows = 0;
-        for (let row = 0; row < file.samples; row++) if (keep(row)) rows++;
-        this.samples = rows;
-        this.length = Math.ceil(rows / batchSize);
-    }
-
-    async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
-        const epoch = this.epoch++;
-        let window: { x: Float32Array; y: number }[] = [];
-        let waiting: typeof window = [];
-        let windows = 0;
-        const mix = (): void => {
-            const order = permutation(window.length, this.seed, epoch * 2 ** 16 + windows++);
-            for (const i of order) waiting.push(window[i]);
-            window = [];
-        };
-        for await (const row of this.file.rows(this.keep)) {
-            if (this.shuffleRows > 1) {
-                window.push(row);
-                if (window.length === this.shuffleRows) mix();
-            } else waiting.push(row);
-            while (waiting.length >= this.batchSize) yield this.batchOf(waiting.splice(0, this.batchSize));
-        }
-        if (window.length > 0) mix();
-        for (; waiting.length > 0; waiting = waiting.slice(this.batchSize))
-            yield this.batchOf(waiting.slice(0, this.batchSize));
-    }
-
-    private batchOf(rows: readonly { readonly x: Float32Array; readonly y: number }[]): Batch {
-        const { features, classes } = this.file;
-        const values = new Float32Array(rows.length * features);
-        rows.forEach(({ x }, i) => values.set(x, i * features));
-        const targets = rows.map(({ y }) => y);
-        return [
-            fromTypedArray(values, [rows.length, features]),
-            classes
-                ? fromTypedArray(Int32Array.from(targets), [rows.length])
-                : fromTypedArray(Float32Array.from(targets), [rows.length, 1]),
-        ];
+function columnOf(path: string, scan: ColumnScan, asClass: boolean): CsvColumn {
+    try {
+        return scan.column(asClass);
+    } catch (cause) {
+        throw new DataFileError(path, cause instanceof Error ? cause.message : String(cause), { cause });
     }
 }
 
-function widthOf(column: CsvColumn): number {
-    return column.kind === 'category' ? column.values.length : 1;
+function requirePath(path: unknown): void {
+    if (typeof path === 'string' && path !== '') return;
+    throw new TypeError(`[CsvFile] takes the path of the file, got ${describeValue(path)}`);
 }
 
-function fieldAt(path: string, fields: readonly string[], place: number, name: string, line: number): string {
-    const text = fields[place];
-    if (text !== undefined && text !== '') return text;
-    throw new DataFileError(
-        path,
-        `line ${line} has nothing in column '${name}'; fill it in, or leave the line out`,
-    );
+function requireWord(name: string, value: unknown, words: readonly (string | undefined)[]): void {
+    if (words.includes(value as string)) return;
+    const listed = words.filter((word) => word !== undefined).map((word) => `'${word}'`);
+    throw new TypeError(`[CsvFile] ${name} must be ${listed.join(' or ')}, got ${describeValue(value)}`);
+}
+
+function requireTexts(name: string, value: unknown): void {
+    const list = Array.isArray(value) ? (value as unknown[]) : [];
+    if (list.length > 0 && list.every((text) => typeof text === 'string')) return;
+    throw new TypeError(`[CsvFile] ${name} must be a list of texts, got ${describeValue(value)}`);
 }
 
 /** The target, then the inputs. */
 function chosenColumns(header: readonly string[], { target, inputs }: CsvOptions): string[] {
-    const twice = header.find((name, i) => header.indexOf(name) !== i);
-    if (twice !== undefined) throw new RangeError(`[CsvFile] two columns are named '${twice}'; rename one`);
     if (inputs !== undefined && !isList(inputs))
         throw new TypeError(`[CsvFile] inputs must be a list of columns, got ${describeValue(inputs)}`);
     const chosen = [...new Set(inputs ?? header.filter((name) => name !== target))];

@@ -1,4 +1,4 @@
-/** What a column of a CSV file holds, as a first walk through the file has found it. */
+/** What a column of a CSV file holds, as a first walk through the file has found it in the rows of training. */
 export type CsvColumn =
     | {
           readonly name: string;
@@ -10,12 +10,12 @@ export type CsvColumn =
     | {
           readonly name: string;
           readonly kind: 'category';
-          /** The texts, sorted. */
+          /** The texts, sorted; the last one may be empty: missing values. */
           readonly values: readonly string[];
       };
 
 /** A column with more texts than this is no category. */
-const mostValues = 1000;
+export const mostValues = 1000;
 
 /** A finite number as JavaScript and most programs write it, or undefined. */
 export function numberOf(text: string): number | undefined {
@@ -33,8 +33,10 @@ export class ColumnScan {
 
     constructor(readonly name: string) {}
 
+    /** An empty text is a missing value. */
     add(text: string, line: number): void {
         if (this.texts.size <= mostValues) this.texts.add(text);
+        if (text === '') return;
         const value = numberOf(text);
         if (value === undefined) {
             this.firstText ??= { text, line };
@@ -49,6 +51,11 @@ export class ColumnScan {
     /** `asCategory`: numbers are names of classes, too. Throws a RangeError that says where, for a column that is neither. */
     column(asCategory: boolean): CsvColumn {
         const { name, firstText, texts } = this;
+        if (texts.size === 0) throw new RangeError('no row is one of training; check the option training');
+        if (texts.size === 1 && texts.has(''))
+            throw new RangeError(
+                `column '${name}' is empty in all training rows; leave it out of inputs, which name the others`,
+            );
         if (firstText === null && !asCategory) {
             const std = Math.sqrt(this.squares / Math.max(1, this.count));
             return { name, kind: 'number', mean: this.mean, std };
@@ -65,7 +72,9 @@ export class ColumnScan {
 }
 
 function sorted(texts: ReadonlySet<string>): string[] {
-    const list = [...texts];
+    const list = [...texts].filter((text) => text !== '');
     const numeric = list.every((text) => numberOf(text) !== undefined);
-    return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list.sort();
+    if (numeric) list.sort((a, b) => Number(a) - Number(b));
+    else list.sort();
+    return texts.has('') ? [...list, ''] : list;
 }

@@ -1,6 +1,8 @@
 export { randomAffine, type AffineAugmentation } from './augment.js';
-export { CsvBatches, CsvFile, type CsvBatchOptions, type CsvOptions } from './csv.js';
+export { CsvFile, type CsvOpenOptions, type CsvOptions } from './csv.js';
+export { CsvBatches, type CsvBatchOptions } from './csv_batches.js';
 export type { CsvColumn } from './csv_columns.js';
+export type { CsvEncoding, HandleMissing, HandleUnknown } from './csv_encoding.js';
 export { DataFileError } from './data_file_error.js';
 export { DataLoader, type DataLoaderOptions } from './data_loader.js';
 export {

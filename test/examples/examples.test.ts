@@ -7,7 +7,12 @@ const root = resolve(import.meta.dirname, '..', '..');
 
 /** Figures that each script prints, and what they must reach. */
 const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-    csv_table: { 'prices: R squared': 0.97, 'sales: accuracy': 0.94 },
+    csv_table: {
+        'prices: R squared': 0.97,
+        'sales: accuracy': 0.94,
+        'new flats: R squared': 0.97,
+        'the flat on the island': 300,
+    },
     residual_digits: { accuracy: 0.92 },
     character_transformer: { 'sorted right': 0.97 },
     autoencoder: { 'explained variance': 0.66 },
