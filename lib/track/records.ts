@@ -79,7 +79,7 @@ export function parseRecord(line: string): LogRecord | undefined {
     } catch {
         return undefined;
     }
-    return isRecord(value) ? value : undefined;
+    return isLogRecord(value) ? value : undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -119,7 +119,8 @@ const checks: Readonly<Record<LogRecord['type'], (fields: Fields) => boolean>> =
     end: ({ status }) => status === 'FINISHED' || status === 'FAILED' || status === 'KILLED',
 };
 
-function isRecord(value: unknown): value is LogRecord {
+/** Whether a value from a file is a record, with every field as it must be. */
+export function isLogRecord(value: unknown): value is LogRecord {
     if (!isObject(value) || !isTime(value.time) || typeof value.type !== 'string') return false;
     const { type } = value;
     return Object.entries(checks).some(([name, fits]) => name === type && fits(value));

@@ -102,6 +102,14 @@ describe('a run on an MLflow server', function () {
         for (const [step, value] of points) assert.equal(Number(value), step / 10);
     }
 
+    async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+        const begin = Date.now();
+        while (!(await holds())) {
+            assert.ok(Date.now() - begin < 30_000, 'nothing of it has come within 30 s');
+            await sleep(10);
+        }
+    }
+
     function logPoints(run: Run, from: number, to: number): void {
         for (let step = from; step < to; step++) run.logMetrics({ loss: step / 10 }, { step });
     }
@@ -328,6 +336,82 @@ describe('a run on an MLflow server', function () {
         const [found] = await read('small');
         assertOnce(found, 'loss', 20);
         assert.deepEqual([found?.tags.short, found?.tags.long], ['y', undefined]);
+    });
+
+    it('goes on where files are not taken, which are sent later, a model behind its file', async () => {
+        const isFile = ({ path }: { path: string }, name: string): boolean => path.endsWith(`/${name}`);
+        proxy.fault = (seen) =>
+            isFile(seen, 'broken')
+                ? 500
+                : isFile(seen, 'large')
+                  ? 413
+                  : isFile(seen, 'stuck')
+                    ? 'hang'
+                    : 'pass';
+        const problems: string[] = [];
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        const onProblem = (text: string): void => void problems.push(text);
+        const run = await startRun({ folder: folder(), experiment: 'files', sinks, onProblem });
+        for (const name of ['large', 'broken', 'good', 'stuck']) {
+            writeFileSync(join(folder(), name), name);
+            await run.logArtifact(join(folder(), name));
+        }
+        run.registerModel('behind', 'broken');
+        const tries = (name: string): number => proxy.seen.filter((seen) => isFile(seen, name)).length;
+        await until(() => tries('stuck') > 0);
+        logPoints(run, 0, 20);
+        run.logParams({ after: 1 });
+        await until(async () => (await read('files'))[0]?.params.after === '1');
+        const { pending } = await run.end('FINISHED', { waitMs: 300 });
+        assert.equal(pending.length, 1);
+        assert.match(
+            pending[0] ?? '',
+            /^the file large, the file broken, the file stuck and 1 other are not uploaded to http.*; run `nativegrad sync /,
+        );
+        assert.deepEqual(problems, [
+            `${proxy.uri} does not take the file large: HTTP 413 X: spoilt; it waits in ${folder()}`,
+            `${proxy.uri} does not take the file broken: HTTP 500 X: spoilt; it waits in ${folder()}`,
+        ]);
+        const [cut] = await read('files');
+        assertOnce(cut, 'loss', 20);
+        assert.deepEqual([cut?.status, cut?.files, cut?.versions], ['FINISHED', { good: '676f6f64' }, []]);
+
+        proxy.fault = (seen) =>
+            isFile(seen, 'large') ? 413 : isFile(seen, 'broken') && tries('broken') % 3 !== 0 ? 500 : 'pass';
+        await assert.rejects(syncRun(folder(), fast(proxy.uri)), (error: Error) => {
+            assert.match(
+                error.message,
+                /^not uploaded: the file large: HTTP 413 X: spoilt; the next sync tries again$/,
+            );
+            return true;
+        });
+        proxy.fault = () => 'pass';
+        assert.equal(await syncRun(folder(), fast(proxy.uri)), 1);
+        const before = proxy.seen.length;
+        assert.equal(await syncRun(folder(), fast(proxy.uri)), 0);
+        assert.equal(proxy.seen.length, before);
+        assert.equal(tries('good'), 1);
+        const [found] = await read('files');
+        assert.deepEqual(Object.keys(found?.files ?? {}).sort(), ['broken', 'good', 'large', 'stuck']);
+        assert.equal(found?.versions.length, 1);
+        assertOnce(found, 'loss', 20);
+    });
+
+    it('tries a file again that is not taken, while the run goes on', async () => {
+        let refusals = 2;
+        proxy.fault = ({ method }) => (method === 'PUT' && refusals-- > 0 ? 503 : 'pass');
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        const run = await startRun({ folder: folder(), experiment: 'again', sinks });
+        writeFileSync(join(folder(), 'model'), 'first');
+        await run.logArtifact(join(folder(), 'model'));
+        const puts = (): number => proxy.seen.filter(({ method }) => method === 'PUT').length;
+        await until(() => puts() === 3);
+        // A newer file of the same name stands for the older one.
+        writeFileSync(join(folder(), 'model'), 'second');
+        await run.logArtifact(join(folder(), 'model'));
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        assert.equal(puts(), 4);
+        assert.equal((await read('again'))[0]?.files.model, Buffer.from('second').toString('hex'));
     });
 
     it('waits in its folder where the server never answers, or lets nobody in', async () => {

@@ -3,6 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { writeFileAtomic } from '../../io/atomic_file.js';
+import { isLogRecord, type LogRecord } from '../records.js';
+
+/** What goes its own way, so that nothing waits for it: a file, and a model whose file must be there first. */
+export type WaitingRecord = Extract<LogRecord, { type: 'artifact' | 'model' }>;
 
 /** How far a run's log is on one server; a file in the run folder. */
 export interface Cursor {
@@ -17,6 +21,8 @@ export interface Cursor {
     readonly offset: number;
     /** Up to where something was sent of which no answer has come: the server may have it, or not. */
     readonly sending: number;
+    /** What stands before `offset` and is not there yet. */
+    readonly waiting: readonly WaitingRecord[];
     /** The parent's run on the server, once it was found. */
     readonly parentRunId?: string;
     /** The offset at which the server was told that the process died. */
@@ -45,10 +51,17 @@ export function readCursor(folder: string, uri: string, id: string): Cursor | un
             value.id === id &&
             texts.every((text) => typeof text === 'string') &&
             [value.offset, value.sending].every((place) => Number.isSafeInteger(place));
-        return isWhole ? (value as Cursor) : undefined;
+        return isWhole ? ({ ...value, waiting: waitingOf(value.waiting) } as Cursor) : undefined;
     } catch {
         return undefined;
     }
+}
+
+function waitingOf(value: unknown): WaitingRecord[] {
+    const records: readonly unknown[] = Array.isArray(value) ? value : [];
+    return records
+        .filter(isLogRecord)
+        .filter((record): record is WaitingRecord => record.type === 'artifact' || record.type === 'model');
 }
 
 /** On disk when it returns, whole or not at all. */

@@ -164,7 +164,11 @@ export async function sendInput(api: MlflowApi, { runId }: RemoteRun, input: Dat
     await api.post('runs/log-inputs', { run_id: runId, datasets: [{ tags, dataset }] });
 }
 
-/** Sends a file through the server; sending it again replaces it. */
+/**
+ * Sends a file through the server; sending it again replaces it. One that can never be sent is told.
+ *
+ * @throws {MlflowError} where the server does not take it.
+ */
 export async function sendArtifact(
     api: MlflowApi,
     run: RemoteRun,
@@ -179,15 +183,18 @@ export async function sendArtifact(
         );
         return;
     }
+    let source: string;
     try {
-        await api.putArtifact(`${place}/${path}`, await placeInside(folder, file));
+        source = await placeInside(folder, file);
     } catch (error) {
         const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
         if (!isGone) requireRefusal(error);
         onRefused(
             `the file ${path}: ${isGone ? 'it is no longer in the run folder' : (error as Error).message}`,
         );
+        return;
     }
+    await api.putArtifact(`${place}/${path}`, source);
 }
 
 /** Path behind the server's artifact proxy; undefined where the run's files are elsewhere. */

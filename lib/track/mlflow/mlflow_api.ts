@@ -49,6 +49,11 @@ export class MlflowApi {
         this.timeoutMs = server.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     }
 
+    /** Whether its requests were given up. */
+    get isAborted(): boolean {
+        return this.signal.aborted;
+    }
+
     get(path: string, query: Readonly<Record<string, string>>): Promise<Json> {
         return this.call('GET', `${REST}${path}?${new URLSearchParams(query).toString()}`);
     }

@@ -1,23 +1,15 @@
 import { lockFolder, type FolderLock } from '../../io/folder_lock.js';
 import type { Sink, SinkContext, SinkMaker } from '../sink.js';
 import { serverKey } from './cursor.js';
-import {
-    DEFAULT_GATHER_MS,
-    DEFAULT_RETRY_MS,
-    MlflowApi,
-    requireServer,
-    type MlflowServer,
-} from './mlflow_api.js';
-import { MlflowError } from './mlflow_error.js';
+import { Lane, type LaneWork } from './lane.js';
+import { MlflowApi, requireServer, type MlflowServer } from './mlflow_api.js';
 import { countRecords } from './pieces.js';
 import { Uploader } from './uploader.js';
 
-const LONGEST_DELAY_MS = 60_000;
-const CLOSING_DELAY_MS = 250;
-
 /**
  * Sends a run to an MLflow server while it goes on. Everything is read from the run's log, so a server that is slow or gone costs
- * no memory and no time; what it does not have at the end, `nativegrad sync` sends later, each line once.
+ * no memory and no time; what it does not have at the end, `nativegrad sync` sends later, each line once. A file that it does not
+ * take is tried again, and holds up nothing.
  *
  * @throws {TypeError} where the address is none of a server.
  *
@@ -44,20 +36,22 @@ export function mlflowSink(server: MlflowServer): SinkMaker {
 class MlflowSink implements Sink {
     private readonly abort = new AbortController();
     private readonly api: MlflowApi;
-    private readonly finished: Promise<void>;
-    private isClosing = false;
+    private readonly log: Lane;
+    private readonly files: Lane;
     private hasMore = true;
-    private wake = (): void => undefined;
     private lastProblem = '';
     private uploader: Uploader | undefined;
     private lock: FolderLock | undefined;
 
     constructor(
         private readonly context: SinkContext,
-        private readonly server: MlflowServer,
+        server: MlflowServer,
     ) {
-        this.api = new MlflowApi(server, this.abort.signal);
-        this.finished = this.run();
+        const { signal } = this.abort;
+        this.api = new MlflowApi(server, signal);
+        this.log = new Lane(this.logWork(), server, signal);
+        // A file that takes long, or is never taken, holds up no metric.
+        this.files = new Lane(this.fileWork(), server, signal);
     }
 
     write(): void {
@@ -65,54 +59,45 @@ class MlflowSink implements Sink {
     }
 
     async close(waitMs: number): Promise<string | undefined> {
-        this.isClosing = true;
-        this.wake();
-        const timer = setTimeout(() => {
-            this.abort.abort();
-            this.wake();
-        }, waitMs);
-        await this.finished;
+        const timer = setTimeout(() => this.abort.abort(), waitMs);
+        // What files there are, the log says.
+        await this.log.close();
+        await this.files.close();
         clearTimeout(timer);
         this.lock?.release();
+        return this.left();
+    }
+
+    /** What the server does not have, and what brings it there. */
+    private async left(): Promise<string | undefined> {
         const { folder, logPath } = this.context;
-        const count = await countRecords(logPath, this.uploader?.offset ?? 0).catch(() => undefined);
-        if (count === 0) return undefined;
-        const records =
-            count === undefined ? 'records' : `${count} ${count === 1 ? 'record is' : 'records are'}`;
-        const why = this.lastProblem === '' ? '' : ` (${this.lastProblem})`;
-        return `${records} not uploaded to ${this.api.uri} yet${why}; run \`nativegrad sync ${inShell(folder)} --tracking_uri ${this.api.uri}\``;
+        const { uploader } = this;
+        const records = await countRecords(logPath, uploader?.offset ?? 0).catch(() => undefined);
+        const files = uploader?.files.left ?? [];
+        if (records === 0 && files.length === 0) return undefined;
+        const problem = this.lastProblem || uploader?.files.problem;
+        const why = problem ? ` (${problem})` : '';
+        return `${leftText(records, files)} not uploaded to ${this.api.uri} yet${why}; run \`nativegrad sync ${inShell(folder)} --tracking_uri ${this.api.uri}\``;
     }
 
-    /** Never rejects: whatever happens here is no reason to end a run. */
-    private async run(): Promise<void> {
-        const { gatherMs = DEFAULT_GATHER_MS } = this.server;
-        let asked = 0;
-        for (let failures = 0; ;) {
-            if (!this.isClosing)
-                await this.pause(failures === 0 ? gatherMs : Math.max(asked, this.delay(failures)));
-            const failure = await this.uploadAll();
-            if (failure === undefined) {
-                failures = 0;
-                this.lastProblem = '';
-                if (this.isClosing && !this.hasMore) return;
-                continue;
-            }
-            if (this.abort.signal.aborted) return;
-            failures++;
-            asked = failure instanceof MlflowError ? failure.retryAfterMs : 0;
-            this.tell(failure);
-            if (failure instanceof MlflowError && failure.kind === 'closed') {
-                if (!this.isClosing) await this.pause(undefined);
-                return;
-            }
-            if (this.isClosing) await this.pause(Math.min(CLOSING_DELAY_MS, this.delay(failures)));
-            if (this.abort.signal.aborted) return;
-        }
+    private logWork(): LaneWork {
+        return {
+            run: () => this.uploadLog(),
+            hasMore: () => this.hasMore,
+            onFailure: (failure) => this.tell(failure),
+        };
     }
 
-    /** Sends what is there; gives what was in the way. */
-    private async uploadAll(): Promise<unknown> {
-        if (!this.hasMore) return undefined;
+    /** What fails of it, the uploader tells. */
+    private fileWork(): LaneWork {
+        return {
+            run: async () => this.uploader?.files.round(),
+            hasMore: () => this.uploader?.files.hasMore ?? false,
+        };
+    }
+
+    private async uploadLog(): Promise<void> {
+        if (!this.hasMore) return;
         this.hasMore = false;
         try {
             const { folder, logPath, start, syncLog } = this.context;
@@ -122,30 +107,11 @@ class MlflowSink implements Sink {
             this.uploader ??= new Uploader(this.api, { folder, logPath, start }, this.context.onProblem);
             while (await this.uploader.step()) this.abort.signal.throwIfAborted();
             await this.uploader.finish();
-            return undefined;
+            this.lastProblem = '';
         } catch (error) {
             this.hasMore = true;
-            return error ?? new Error('unknown');
+            throw error;
         }
-    }
-
-    private delay(failures: number): number {
-        const { retryMs = DEFAULT_RETRY_MS } = this.server;
-        const delay = Math.min(LONGEST_DELAY_MS, retryMs * 2 ** Math.min(failures - 1, 10));
-        // Many runs should not come back at one moment.
-        return delay * (0.5 + 0.5 * Math.random());
-    }
-
-    /** Until `close`, or for so long; keeps no process alive. */
-    private pause(ms: number | undefined): Promise<void> {
-        return new Promise((done) => {
-            const timer = ms === undefined ? undefined : setTimeout(done, ms);
-            timer?.unref();
-            this.wake = () => {
-                clearTimeout(timer);
-                done();
-            };
-        });
     }
 
     private tell(failure: unknown): void {
@@ -157,6 +123,26 @@ class MlflowSink implements Sink {
                 `MLflow at ${this.api.uri}: ${text}; the run goes on, and its records wait in ${this.context.folder}`,
             );
     }
+}
+
+const MOST_NAMED = 3;
+
+/** `4 records and the file model.safetensors are`. */
+function leftText(records: number | undefined, files: readonly string[]): string {
+    const named = files.slice(0, MOST_NAMED);
+    const others = files.length - named.length;
+    const parts = [
+        ...(records === 0 ? [] : [records === undefined ? 'records' : counted(records, 'record')]),
+        ...named,
+        ...(others === 0 ? [] : [counted(others, 'other')]),
+    ];
+    const isOne = parts.length === 1 && (records === 1 || files.length === 1);
+    const last = parts.pop() ?? '';
+    return `${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`} ${isOne ? 'is' : 'are'}`;
+}
+
+function counted(count: number, word: string): string {
+    return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /** A path as a shell takes it. */

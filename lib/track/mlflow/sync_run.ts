@@ -7,6 +7,7 @@ import { readRun } from '../read_run.js';
 import type { StartRecord } from '../records.js';
 import { LOG_NAME, readLog } from '../run_log.js';
 import { serverKey } from './cursor.js';
+import type { FileUploader } from './file_uploader.js';
 import { DEFAULT_RETRY_MS, MlflowApi, type MlflowServer } from './mlflow_api.js';
 import { MlflowError } from './mlflow_error.js';
 import { countRecords } from './pieces.js';
@@ -54,12 +55,13 @@ export async function syncRun(
     try {
         await flush(logPath);
         const uploader = new Uploader(api, { folder, logPath, start }, onProblem);
-        const count = await countRecords(logPath, uploader.offset);
+        const count = (await countRecords(logPath, uploader.offset)) + uploader.files.left.length;
         while (await again(patience, () => uploader.step()));
         if (count > 0) await again(patience, () => uploader.finish());
         const run = await readRun(folder);
         if (run?.status === 'DIED')
             await again(patience, () => uploader.setFailed(run.endTime ?? Date.now()));
+        await sendFiles(uploader.files, patience);
         return count;
     } finally {
         clearInterval(alive);
@@ -84,6 +86,23 @@ async function again<Result>({ tries, retryMs }: Patience, action: () => Promise
             await sleep(Math.max(error.retryAfterMs, retryMs * 2 ** (i - 1)));
         }
     }
+}
+
+/** Files come last, and one that fails keeps no other from the server. */
+async function sendFiles(files: FileUploader, patience: Patience): Promise<void> {
+    let failure: MlflowError | undefined;
+    try {
+        await again(patience, () => files.round());
+    } catch (error) {
+        if (!(error instanceof MlflowError)) throw error;
+        failure = error;
+    }
+    const { left, problem } = files;
+    if (left.length === 0) return;
+    const rest = left.length === 1 ? '' : `, and ${left.length - 1} more`;
+    throw new MlflowError('refused', `not uploaded: ${problem}${rest}; the next sync tries again`, '', 0, {
+        cause: failure,
+    });
 }
 
 async function startOf(folder: string, logPath: string): Promise<StartRecord> {

@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises';
 
 import type { StartRecord } from '../records.js';
-import { readCursor, writeCursor, type Cursor } from './cursor.js';
+import type { Cursor } from './cursor.js';
+import { CursorFile } from './cursor_file.js';
 import * as deliver from './deliver.js';
+import { FileUploader } from './file_uploader.js';
 import { createRun, experimentId, findRun, type RemoteRun } from './find_run.js';
 import type { MlflowApi } from './mlflow_api.js';
 import { MlflowError } from './mlflow_error.js';
 import { nextPiece, type Piece } from './pieces.js';
+import { Refusals } from './refusals.js';
 
 const DEFAULT_EXPERIMENT = 'Default';
 
@@ -18,23 +21,28 @@ export interface UploadSource {
 
 /**
  * Brings a run's log to a server, each line once. A file beside the log, on disk before anything is sent, says up to where the
- * server has it and up to where it may have it; what it may have is compared with what it has before it is sent again.
+ * server has it and up to where it may have it; what it may have is compared with what it has before it is sent again. Files
+ * go their own way (`files`), so that no metric waits for one.
  */
 export class Uploader {
-    private cursor: Cursor | undefined;
-    private refusals = 0;
+    readonly files: FileUploader;
+    private readonly place: CursorFile;
+    private readonly refusals: Refusals;
 
     constructor(
         private readonly api: MlflowApi,
         private readonly source: UploadSource,
-        private readonly onProblem: (text: string) => void,
+        onProblem: (text: string) => void,
     ) {
-        this.cursor = readCursor(source.folder, api.uri, source.start.id);
+        const { folder, start } = source;
+        this.place = new CursorFile(folder, api.uri, start.id);
+        this.refusals = new Refusals(api.uri, onProblem);
+        this.files = new FileUploader(api, folder, this.place, this.refusals);
     }
 
-    /** Bytes of the log that the server has. */
+    /** Bytes of the log that the server has, but for what waits in `files`. */
     get offset(): number {
-        return this.cursor?.offset ?? 0;
+        return this.place.value?.offset ?? 0;
     }
 
     /** Sends what one request takes; false where nothing is left. Throws an MlflowError where it may be tried again. */
@@ -44,37 +52,38 @@ export class Uploader {
         if (piece === undefined) return false;
         const cursor = await this.begin(piece.end);
         await this.send(piece, cursor, cursor.sending > cursor.offset);
-        this.cursor = { ...cursor, offset: piece.end, sending: Math.max(cursor.sending, piece.end) };
+        this.place.change({ offset: piece.end, sending: Math.max(cursor.sending, piece.end) });
         return true;
     }
 
     /** Writes down that all is sent, and for a part of another run finds that one where it was not there before. */
     async finish(): Promise<void> {
-        if (this.cursor === undefined) return;
-        await this.findParent(this.cursor);
-        await writeCursor(this.source.folder, this.cursor);
+        const { value } = this.place;
+        if (value === undefined) return;
+        await this.findParent(value);
+        await this.place.save();
     }
 
     /** For a run whose process died: the log has no end. Told once. */
     async setFailed(endTime: number): Promise<void> {
-        const { cursor } = this;
-        if (cursor === undefined || cursor.diedAt === cursor.offset) return;
-        await this.setStatus(cursor, 'FAILED', endTime);
-        this.cursor = { ...cursor, diedAt: cursor.offset };
-        await writeCursor(this.source.folder, this.cursor);
+        const { value } = this.place;
+        if (value === undefined || value.diedAt === value.offset) return;
+        await this.setStatus(value, 'FAILED', endTime);
+        this.place.change({ diedAt: value.offset });
+        await this.place.save();
     }
 
     /** The cursor, with what may have been sent before (`sending`), after what will be was written down. */
     private async begin(end: number): Promise<Cursor> {
-        const cursor = this.cursor ?? (await this.findOrMakeRun());
-        this.cursor = cursor;
-        await writeCursor(this.source.folder, { ...cursor, sending: Math.max(cursor.sending, end) });
+        const cursor = this.place.value ?? (await this.findOrMakeRun());
+        if (this.place.value === undefined) this.place.begin(cursor);
+        await this.place.announce(end);
         return cursor;
     }
 
-    private async send(piece: Piece, run: RemoteRun & Cursor, mayBeThere: boolean): Promise<void> {
+    private async send(piece: Piece, run: Cursor, mayBeThere: boolean): Promise<void> {
         const { api } = this;
-        const onRefused = (text: string): void => this.tellRefusal(text);
+        const onRefused = this.refusals.tell;
         try {
             if (piece.kind === 'metrics') {
                 const metrics = mayBeThere
@@ -86,7 +95,7 @@ export class Uploader {
         } catch (error) {
             const isUndone = error instanceof MlflowError && error.kind === 'later';
             // From now on it may be there, unless the server has certainly not had it.
-            if (!isUndone) this.cursor = { ...run, sending: Math.max(run.sending, piece.end) };
+            if (!isUndone) this.place.change({ sending: Math.max(run.sending, piece.end) });
             throw error;
         }
     }
@@ -95,27 +104,24 @@ export class Uploader {
         record: Extract<Piece, { kind: 'record' }>['record'],
         run: RemoteRun,
     ): Promise<void> {
-        const { api, source } = this;
-        const onRefused = (text: string): void => this.tellRefusal(text);
+        const { api, refusals } = this;
         switch (record.type) {
             case 'params':
-                return deliver.sendParams(api, run, record.params, onRefused);
+                return deliver.sendParams(api, run, record.params, refusals.tell);
             case 'artifact':
-                return deliver.sendArtifact(api, run, source.folder, record, onRefused);
+            case 'model':
+                this.place.postpone(record);
+                return;
             case 'resume':
                 return this.setStatus(run, 'RUNNING');
             case 'end':
                 return this.setStatus(run, record.status, record.time);
             case 'input':
-            case 'model':
                 try {
-                    if (record.type === 'input') await deliver.sendInput(api, run, record.dataset);
-                    else await deliver.registerModel(api, run, record.model);
+                    await deliver.sendInput(api, run, record.dataset);
                 } catch (error) {
                     deliver.requireRefusal(error);
-                    onRefused(
-                        `the ${record.type === 'input' ? 'data set' : 'registered model'}: ${error.message}`,
-                    );
+                    refusals.tell(`the data set: ${error.message}`);
                 }
         }
     }
@@ -126,15 +132,8 @@ export class Uploader {
             await this.api.post('runs/update', { run_id: runId, status, ...end });
         } catch (error) {
             deliver.requireRefusal(error);
-            this.tellRefusal(`the status ${status}: ${error.message}`);
+            this.refusals.tell(`the status ${status}: ${error.message}`);
         }
-    }
-
-    private tellRefusal(text: string): void {
-        this.refusals++;
-        if (this.refusals <= 3) this.onProblem(`${this.api.uri} does not take ${text}`);
-        if (this.refusals === 4)
-            this.onProblem(`${this.api.uri} does not take more, which is not told each time`);
     }
 
     private async findOrMakeRun(): Promise<Cursor> {
@@ -148,6 +147,7 @@ export class Uploader {
             id: start.id,
             uri: api.uri,
             offset: 0,
+            waiting: [],
             ...(parentRunId === undefined ? {} : { parentRunId }),
         } as const;
         const found = await findRun(api, experiment, start.id);
@@ -168,6 +168,6 @@ export class Uploader {
             new Map([['mlflow.parentRunId', found.runId]]),
             () => undefined,
         );
-        this.cursor = { ...cursor, parentRunId: found.runId };
+        this.place.change({ parentRunId: found.runId });
     }
 }
