@@ -9,6 +9,7 @@ import type { ClassifierOptions } from '../train/classifier.js';
 import type { ClassifierLossName } from '../train/classifier_loss.js';
 import { flagName } from './flags.js';
 import { loadModelFile } from './model_formats.js';
+import { OF_TRACKING } from './tracking_flags.js';
 import { packageVersion } from './package_version.js';
 import { CLASS_NAMES } from './results.js';
 import type { TrainConfig } from './train_flags.js';
@@ -27,23 +28,19 @@ export const DIGIT_INFO: nn.ModelInfo = {
 };
 
 /** What concerns the machine and the place of a run, not the model. */
-const RUN_OPTIONS = [
+const RUN_OPTIONS: readonly string[] = [
+    ...OF_TRACKING,
     'checkpointEvery',
     'data',
     'device',
-    'experiment',
     'experimentName',
     'json',
     'keepCheckpoints',
     'modelName',
     'outputDir',
-    'registerModel',
     'resume',
     'runName',
-    'tags',
     'threads',
-    'tracking',
-    'trackingUri',
 ];
 
 /** What `train` writes into the model file next to weights and layers; it names no path and no machine. */

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 
 import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
+import { OF_TRACKING } from './tracking_flags.js';
 import type { TrainConfig } from './train_flags.js';
 
 /** Where the run lies and how it is printed: each call says it anew. */
 const OF_EACH_CALL = ['experimentName', 'json', 'outputDir', 'resume', 'runName'];
-/** Where its figures go: others change nothing of what it does. */
-const OF_TRACKING = ['experiment', 'registerModel', 'tags', 'tracking', 'trackingUri'];
 
 /** The flags that a run goes on with. */
 function flagsToKeep(raw: RawFlags): RawFlags {

@@ -15,6 +15,7 @@ import { logSystemMetrics } from '../track/system_metrics.js';
 import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
+import { OF_TRACKING } from './tracking_flags.js';
 import type { TrackingConfig } from './tracking_flags.js';
 
 const END_WAIT_MS = 3000;
@@ -36,6 +37,7 @@ export class TrackedRun {
     private constructor(
         readonly run: Run,
         private readonly stopSampling: () => void,
+        private readonly waitMs: number | undefined,
         private readonly warn: (text: string) => void,
     ) {}
 
@@ -57,7 +59,7 @@ export class TrackedRun {
         });
         run.logParams(paramsOf(params));
         const gpuMemory = device === 'cpu' ? {} : { gpuMemory: () => [gpuMemoryOf(device)] };
-        return new TrackedRun(run, logSystemMetrics(run, gpuMemory), warn);
+        return new TrackedRun(run, logSystemMetrics(run, gpuMemory), config.trackingWait, warn);
     }
 
     /** Runs what belongs to the run, which ends as `body` says, or FAILED where it throws. */
@@ -68,14 +70,14 @@ export class TrackedRun {
         } catch (error) {
             this.stopSampling();
             // What went wrong there is what the user must hear of.
-            await this.run.end('FAILED', { waitMs: FAILED_WAIT_MS }).then(
+            await this.run.end('FAILED', { waitMs: this.waitMs ?? FAILED_WAIT_MS }).then(
                 ({ pending }) => pending.forEach(this.warn),
                 () => undefined,
             );
             throw error;
         }
         this.stopSampling();
-        const { pending } = await this.run.end(done.status, { waitMs: END_WAIT_MS });
+        const { pending } = await this.run.end(done.status, { waitMs: this.waitMs ?? END_WAIT_MS });
         pending.forEach(this.warn);
         return done.result;
     }
@@ -156,7 +158,7 @@ function gpuMemoryOf(device: Device): { used: number; total: number } {
 }
 
 /** What decides the numbers of a run, not where they go. */
-const OTHER_FLAGS = ['tracking', 'tracking_uri', 'register_model', 'experiment', 'tags', 'json'];
+const OTHER_FLAGS = [...OF_TRACKING, 'json'].map((key) => flagName(key).slice(2));
 
 function paramsOf(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const entries = Object.entries(values);

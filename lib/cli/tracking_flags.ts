@@ -1,6 +1,7 @@
 import { isName } from '../track/checks.js';
 import { textFlag } from './flags.js';
 import type { Flag } from './flags.js';
+import { durationFlag } from './interval_flag.js';
 import { UsageError } from './usage_error.js';
 
 const PLACES = ['local', 'mlflow', 'tensorboard'] as const;
@@ -14,6 +15,11 @@ export const TRACKING_FLAGS = {
     trackingUri: addressFlag(
         'address of the MLflow server, which --tracking mlflow is implied by (default: MLFLOW_TRACKING_URI); MLFLOW_TRACKING_TOKEN, or _USERNAME and _PASSWORD, open it',
     ),
+    trackingWait: durationFlag(
+        'how long the end of the run waits at most for what is not on the server yet, like 30s or 10min; 0: not at all; what is left, nativegrad sync sends',
+        '3s, 1s where the run fails',
+        undefined,
+    ),
     experiment: textFlag(
         'experiment that the run belongs to (default: MLFLOW_EXPERIMENT_NAME, --experiment_name, else Default)',
         '<name>',
@@ -21,10 +27,15 @@ export const TRACKING_FLAGS = {
     tags: tagsFlag('tags of the run, like team=vision; may be given again, or several with commas'),
 } as const;
 
+/** The flags that say where the figures of a run go, not what it does. */
+export const OF_TRACKING: readonly string[] = [...Object.keys(TRACKING_FLAGS), 'registerModel'];
+
 /** What the tracking needs of a command's configuration. */
 export interface TrackingConfig {
     readonly tracking: readonly TrackingPlace[];
     readonly trackingUri: string | undefined;
+    /** Milliseconds. */
+    readonly trackingWait: number | undefined;
     readonly experiment: string | undefined;
     readonly tags: Readonly<Record<string, string>>;
 }

@@ -81,6 +81,7 @@ describe('command line', () => {
             resume: undefined,
             tracking: [],
             trackingUri: undefined,
+            trackingWait: undefined,
             registerModel: undefined,
             experiment: undefined,
             tags: {},
@@ -135,6 +136,7 @@ describe('command line', () => {
             weightDecay: '0.5',
             tracking: 'mlflow',
             trackingUri: 'http://127.0.0.1:5000',
+            trackingWait: '30s',
             tags: 'a=1,b=2',
         };
         for (const [key, flag] of Object.entries(TRAIN_FLAGS)) {
@@ -179,6 +181,11 @@ describe('command line', () => {
             '--tracking_uri http://me:secret@host',
             /^--tracking_uri holds a user or password, .*MLFLOW_TRACKING_PASSWORD$/,
         ],
+        [
+            '--tracking_wait 5',
+            /--tracking_wait expects 0 or a number and s, min or h, like 30s, up to 24h, got "5"/,
+        ],
+        ['--tracking_wait 25h', /--tracking_wait expects .* got "25h"/],
         ['--experiment=', /--experiment expects a text of one line/],
         ['--zebra 1', /unknown option '--zebra'$/],
         ['-e 1', /unknown option '-e'$/],
@@ -268,6 +275,11 @@ describe('command line', () => {
         assert.match(help, /Examples:\n {2}nativegrad train\n/);
         assert.match(printed(''), /train .*Train a digit classifier/);
         assert.equal(printed('--version'), '1.2.3\n');
+    });
+
+    it('takes a wait in seconds, minutes and hours', () => {
+        const wait = (text: string): unknown => train(`--tracking_wait ${text}`).trackingWait;
+        assert.deepEqual(['0', '0s', '30s', '10MIN', '24h'].map(wait), [0, 0, 3e4, 6e5, 864e5]);
     });
 
     it('warns of flags without effect', () => {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runCommandLine } from '../../lib/cli/program.js';
-import { commandText, experimentOf } from '../../lib/cli/tracked_run.js';
+import { commandText, experimentOf, TrackedRun } from '../../lib/cli/tracked_run.js';
 import { readRun } from '../../lib/track/index.js';
 import type { RunRecord } from '../../lib/track/index.js';
 import { Collector } from '../support/collector.js';
@@ -135,6 +135,51 @@ describe('the run that a command notes', function () {
         assert.ok(model.includes('learning_rate'));
         for (const word of ['tracking', 'tags', 'experiment', 'register_model', output])
             assert.ok(!model.includes(word), word);
+    });
+
+    it('waits for servers as long as the flag says, and names what brings them the rest', async () => {
+        const waits: number[] = [];
+        const end = async (
+            trackingWait: number | undefined,
+            status: 'FINISHED' | 'throws',
+        ): Promise<void> => {
+            const tracked = await TrackedRun.start({
+                config: {
+                    tracking: [],
+                    trackingUri: undefined,
+                    trackingWait,
+                    experiment: undefined,
+                    tags: {},
+                },
+                folder: join(folder(), 'waits'),
+                experiment: 'e',
+                command: 'c',
+                device: 'cpu',
+                params: {},
+                sinks: [
+                    () => ({ write: () => undefined, close: (ms) => Promise.resolve(void waits.push(ms)) }),
+                ],
+                warn: (text) => assert.fail(text),
+            });
+            await tracked.during(() => {
+                if (status === 'throws') throw new Error('thrown');
+                return Promise.resolve({ result: undefined, status });
+            });
+        };
+        for (const wait of [undefined, 0, 90_000]) {
+            await end(wait, 'FINISHED');
+            await assert.rejects(end(wait, 'throws'), /^Error: thrown$/);
+        }
+        assert.deepEqual(waits, [3000, 1000, 0, 0, 90_000, 90_000]);
+
+        const nowhere = ['--tracking_uri', 'http://127.0.0.1:9', '--tracking_wait', '0'];
+        const { code, stderr } = await train('--epochs', '1', ...nowhere);
+        assert.equal(code, 0, stderr);
+        assert.match(
+            stderr,
+            /\d+ records are not uploaded to .* yet.*; run `nativegrad sync .*one --tracking_uri/,
+        );
+        assert.ok(!(await read()).params.has('tracking_wait'));
     });
 
     it('belongs to the experiment of the flag, else of the environment, else of the folder', () => {

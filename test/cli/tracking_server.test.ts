@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { mlflowServer, sinksOf } from '../../lib/cli/tracking_server.js';
 import { UsageError } from '../../lib/cli/usage_error.js';
 
-const NONE = { tracking: [], trackingUri: undefined, experiment: undefined, tags: {} };
+const NONE = {
+    tracking: [],
+    trackingUri: undefined,
+    trackingWait: undefined,
+    experiment: undefined,
+    tags: {},
+};
 const URI = 'http://127.0.0.1:5000';
 
 describe('the MLflow server of a command', () => {
