@@ -4,7 +4,8 @@ import { runMocha, runMochaSideBySide } from './run_mocha.mjs';
 // What takes longest comes first. The last part is what the others leave.
 const parts = [
     { title: 'from end to end', folders: ['e2e'] },
-    { title: 'kernels', folders: ['native', 'program'] },
+    { title: 'captured steps', folders: ['program'] },
+    { title: 'the addon', folders: ['native'] },
     {
         title: 'around it',
         folders: ['bench', 'cli', 'docs', 'examples', 'io', 'report', 'scripts', 'track'],
