@@ -25,6 +25,9 @@ struct UpdateGroups {
 };
 std::optional<UpdateGroups> update_groups(const Instruction& call);
 
+// Whether such a call takes the buffer for gradients alone, which it reads.
+bool reads_as_gradient(const Instruction& call, int32_t buffer);
+
 // Gives each group of such a call room for a copy; none has one yet.
 void add_copies(Instruction& call);
 

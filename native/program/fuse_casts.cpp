@@ -59,11 +59,19 @@ class CastRules {
     void lead_where_kept(size_t call) {
         const Operand &x = r_.input(call, 0), &out = r_.output(call, 0);
         if (r_.program.buffers[static_cast<size_t>(x.buffer)].place != Place::storage) return;
-        const std::vector<size_t> writers = r_.uses_of(x.buffer).writers;
+        const std::vector<size_t> writers = writers_of(x.buffer);
         if (writers.empty()) return r_.lead(call);
         const bool is_one =
             std::all_of(writers.begin(), writers.end(), [&](size_t writer) { return writer == writers[0]; });
         if (is_one && writers[0] > call && keep_copy(writers[0], x, out)) r_.lead(call);
+    }
+
+    // Without those that only read it, as the update of a moving average reads the weights.
+    std::vector<size_t> writers_of(int32_t buffer) const {
+        std::vector<size_t> writers = r_.uses_of(buffer).writers;
+        const auto reads = [&](size_t call) { return reads_as_gradient(r_.calls[call], buffer); };
+        writers.erase(std::remove_if(writers.begin(), writers.end(), reads), writers.end());
+        return writers;
     }
 
     // Has the update write the copy of its parameter x; false where it cannot, or somebody reads the old copy

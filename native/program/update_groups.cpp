@@ -47,6 +47,15 @@ std::optional<UpdateGroups> update_groups(const Instruction& call) {
     return groups;
 }
 
+bool reads_as_gradient(const Instruction& call, int32_t buffer) {
+    const std::optional<UpdateGroups> groups = update_groups(call);
+    if (!groups || makes_gradients(call)) return false;
+    for (size_t i = groups->first; i < call.operands.size(); ++i) {
+        if (call.operands[i].buffer == buffer && (i - groups->first) % groups->size != 1) return false;
+    }
+    return true;
+}
+
 void add_copies(Instruction& call) {
     const UpdateGroups groups = *update_groups(call);
     std::vector<Operand> operands(call.operands.begin(),

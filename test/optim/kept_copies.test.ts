@@ -26,6 +26,7 @@ interface Training {
     readonly model: nn.Sequential;
     readonly step: Step;
     readonly scaler: optim.GradScaler | null;
+    readonly average: optim.ExponentialMovingAverage | null;
     readonly xs: Tensor;
     readonly ys: Tensor;
 }
@@ -44,10 +45,18 @@ interface Setting {
     readonly precision: LowPrecision;
     readonly isScaled: boolean;
     readonly fuse?: boolean;
+    /** With a moving average of the weights, which reads them after the update. */
+    readonly isAveraged?: boolean;
 }
 
 /** A layer norm, whose weights are cast nowhere, stands between layers whose weights are. */
-function prepare({ optimizer: name, precision, isScaled, fuse = true }: Setting): Training {
+function prepare({
+    optimizer: name,
+    precision,
+    isScaled,
+    fuse = true,
+    isAveraged = false,
+}: Setting): Training {
     manualSeed(11);
     const model = new nn.Sequential(
         new nn.Linear(12, 24),
@@ -59,6 +68,7 @@ function prepare({ optimizer: name, precision, isScaled, fuse = true }: Setting)
     );
     const optimizer = optimizers[name]([...model.parameters()]);
     const scaler = isScaled ? new optim.GradScaler({ initScale: 256, growthInterval: 2 }) : null;
+    const average = isAveraged ? new optim.ExponentialMovingAverage(model, { decay: 0.5 }) : null;
     const step = capture(
         (x: Tensor, y: Tensor) => {
             optimizer.zeroGrad();
@@ -71,11 +81,12 @@ function prepare({ optimizer: name, precision, isScaled, fuse = true }: Setting)
                 loss.backward();
                 optimizer.step();
             }
+            average?.update();
             return loss;
         },
         { fuse, gradients: false },
     );
-    return { model, step, scaler, xs: randn([steps, 9, 12]), ys: randint(0, 5, [steps, 9]) };
+    return { model, step, scaler, average, xs: randn([steps, 9, 12]), ys: randint(0, 5, [steps, 9]) };
 }
 
 /** In one run, the copies of one step are those that the step before wrote. */
@@ -98,8 +109,9 @@ function firstLossOf({ model, xs, ys }: Training): number {
     return noGrad(() => autocast('bfloat16', () => nn.crossEntropy(model.forward(x), y)).item());
 }
 
-const left = ({ model, scaler }: Training): unknown => [
+const left = ({ model, scaler, average }: Training): unknown => [
     model.parameters().map(values),
+    average && [...average.stateDict().averages.values()].map(values),
     scaler && [scaler.getScale(), scaler.skippedSteps],
 ];
 
@@ -109,11 +121,16 @@ function callsOf({ step, xs, ys }: Training): { op: string; shapes: string; once
 
 describe('a captured step keeps its parameters in 16 bits', () => {
     for (const optimizer of Object.keys(optimizers) as (keyof typeof optimizers)[]) {
-        for (const isScaled of [false, true]) {
+        for (const [isScaled, isAveraged] of [
+            [false, false],
+            [true, false],
+            [false, true],
+            [true, true],
+        ] as const) {
             const precision = isScaled ? 'float16' : 'bfloat16';
-            const title = `${optimizer}, ${precision}${isScaled ? ' with a scaler' : ''}`;
+            const title = `${optimizer}, ${precision}${isScaled ? ' with a scaler' : ''}${isAveraged ? ' and a moving average' : ''}`;
             it(`${title}: casts no weight within a run, with the bits of steps that do`, async () => {
-                const setting = { optimizer, precision, isScaled } as const;
+                const setting = { optimizer, precision, isScaled, isAveraged } as const;
                 const [atOnce, oneByOne] = [prepare(setting), prepare(setting)];
                 assert.deepEqual(await runAtOnce(atOnce), runOneByOne(oneByOne));
                 assert.deepEqual(await runAtOnce(atOnce), runOneByOne(oneByOne));
