@@ -195,6 +195,13 @@ export class ExponentialMovingAverage {
         return () => (this.count = count);
     }
 
+    /** @internal The average of a parameter, which moves with it. */
+    tensorsOf(parameter: unknown): readonly Tensor[] {
+        return [...this.entries.values()]
+            .filter(({ source }) => source === parameter)
+            .map(({ average }) => average);
+    }
+
     /** Frees the averages; the model stays as it is. */
     dispose(): void {
         for (const { average } of this.entries.values()) average.dispose();

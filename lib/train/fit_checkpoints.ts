@@ -133,6 +133,7 @@ export class FitCheckpoints {
             if (fit.generators[name]) generator.state = fit.generators[name];
         this.restoreCallbacks(state.callbacks as readonly CallbackEntry[]);
         this.warnOfDifferences(path, fit);
+        this.warnOfAverage(path, state.average !== undefined);
         this.resumed = { path, mode: fit.mode, steps: fit.steps };
         this.savedSteps = fit.steps;
         this.savedEpochs = fit.records.length;
@@ -161,6 +162,15 @@ export class FitCheckpoints {
                     `${path} was written with ${name} ${fit[name]}, this run has ${now[name]}: its bits will differ from ` +
                         'those of an uninterrupted run',
                 );
+    }
+
+    private warnOfAverage(path: string, hasAverage: boolean): void {
+        const { average } = this.parts;
+        if (hasAverage === (average !== undefined)) return;
+        const was = hasAverage
+            ? 'holds an average of the weights, which this run has no use for'
+            : 'holds no average of the weights, so that it begins with the next step';
+        this.store.warn(`${path} ${was}: the end of the run will differ from that of an uninterrupted one`);
     }
 
     private restoreCallbacks(saved: readonly CallbackEntry[] = []): void {

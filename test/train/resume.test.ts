@@ -12,6 +12,7 @@ interface Case {
     readonly precision?: 'bfloat16' | 'float16';
     readonly scaler?: () => optim.GradScaler;
     readonly augment?: boolean;
+    readonly averages?: boolean;
     readonly stops?: boolean;
 }
 
@@ -31,6 +32,8 @@ const cases: Readonly<Record<string, Case>> = {
     },
     'RMSprop and augmentation': { optimizer: (p) => new optim.RMSprop(p), augment: true },
     bfloat16: { optimizer: (p) => new optim.Adam(p), precision: 'bfloat16' },
+    'an average of weights and statistics': { optimizer: (p) => new optim.AdamW(p), averages: true },
+    'an average and bfloat16': { optimizer: sgd, precision: 'bfloat16', averages: true },
     'float16 with overflow': {
         optimizer: (p) => new optim.Adam(p),
         precision: 'float16',
@@ -75,6 +78,9 @@ async function part(
         new nn.Linear(16, 3),
     );
     const optimizer = kind.optimizer(model.parameters());
+    const average = kind.averages
+        ? new optim.ExponentialMovingAverage(model, { decay: 0.7, useBuffers: true })
+        : undefined;
     const trainer = new train.Trainer({
         model,
         optimizer,
@@ -82,6 +88,7 @@ async function part(
         capture,
         ...(kind.precision ? { precision: kind.precision } : {}),
         ...(kind.scaler ? { scaler: kind.scaler() } : {}),
+        ...(average ? { average } : {}),
         ...kind.schedule?.(optimizer),
     });
     const controller = new AbortController();
@@ -103,6 +110,8 @@ async function part(
     });
     const hash = createHash('sha256');
     for (const [name, x] of model.stateDict()) hash.update(name).update(new Uint8Array(x.dataSync().buffer));
+    for (const x of average?.stateDict().averages.values() ?? [])
+        hash.update(new Uint8Array(x.dataSync().buffer));
     hash.update(JSON.stringify(optimizer.paramGroups.map(({ lr }) => lr)));
     for (const { tensors, step } of Object.values(optimizer.stateDict().state)) {
         hash.update(String(step));
@@ -155,6 +164,33 @@ describe('fit with checkpoints and resume', function () {
             warnings[0],
             /step-3 was written by captured steps, this run has eager ones: its bits may differ/,
         );
+    });
+
+    it('says where an average of the weights begins, or ends, with a checkpoint', async () => {
+        const averaged = cases['an average and bfloat16'];
+        assert.ok(averaged);
+        for (const [first, second, expected] of [
+            [
+                averaged,
+                { ...averaged, averages: false },
+                /step-3 holds an average of the weights, which this run/,
+            ],
+            [
+                { ...averaged, averages: false },
+                averaged,
+                /step-3 holds no average of the weights, so that it begins/,
+            ],
+        ] as const) {
+            const warnings: string[] = [];
+            const path = join(folder(), String(second.averages));
+            const options = { every: { steps: 1 }, onWarning: (text: string) => warnings.push(text) };
+            const store = (): train.CheckpointStore => new train.CheckpointStore(path, options);
+            await part(first, 'auto', { checkpoints: store() }, 3);
+            assert.deepEqual(warnings, []);
+            await part(second, 'auto', { checkpoints: store(), resume: 'auto' });
+            assert.equal(warnings.length, 1, warnings.join());
+            assert.match(warnings[0], expected);
+        }
     });
 
     it('closes a fit that was complete already as it was', async () => {
