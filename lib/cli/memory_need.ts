@@ -45,7 +45,8 @@ export function memoryNeed(config: TrainConfig): number {
     const { parameters, activations } = networkSize(config);
     const hasMomentum = config.momentum > 0 ? 1 : 0;
     const states = { sgd: hasMomentum, rmsprop: 1 + hasMomentum, adam: 2, adamw: 2 }[config.optimizer];
-    return BASE_BYTES + FLOAT_BYTES * (parameters * (2 + states) + activations * config.batchSize);
+    const average = config.emaDecay === undefined ? 0 : 1;
+    return BASE_BYTES + FLOAT_BYTES * (parameters * (2 + states + average) + activations * config.batchSize);
 }
 
 /** Memory of the machine, or of the container where that is less; and what of it is free. */

@@ -81,6 +81,11 @@ export const TRAIN_FLAGS = {
         max: 1e6,
         aboveMin: true,
     }),
+    emaDecay: numberFlag(
+        'averages the weights over the steps, so much of the average staying in each, such as 0.999; what is validated, tested and saved as the model is the average (default: none)',
+        undefined,
+        RATE,
+    ),
     mixedPrecision: optionalChoiceFlag(
         'products in 16 bits, parameters and sums in 32; bf16 when no kind is named (fp16 scales the loss by itself; on a CPU it is slower than 32 bits)',
         ['bf16', 'fp16'],

@@ -46,6 +46,7 @@ export function setUpTraining(config: TrainConfig, samples: number, device: Devi
         precision: PRECISIONS[config.mixedPrecision ?? 'none'],
         ...makeSchedule(config, optimizer, steps),
         ...(gradientClip === undefined ? {} : { gradientClip }),
+        ...makeAverage(config, model),
     });
     return { model, trainer, dropLast };
 }
@@ -63,6 +64,12 @@ function makeOptimizer(config: TrainConfig, model: nn.Module): optim.Optimizer {
         case 'adamw':
             return new optim.AdamW(parameters, { lr, weightDecay });
     }
+}
+
+/** Batch norm's statistics are averaged with the weights that they belong to. */
+function makeAverage({ emaDecay: decay }: TrainConfig, model: nn.Module): Pick<TrainerOptions, 'average'> {
+    if (decay === undefined) return {};
+    return { average: new optim.ExponentialMovingAverage(model, { decay, useBuffers: true }) };
 }
 
 type ScheduleOptions = Pick<TrainerOptions, 'schedule' | 'scheduleInterval'>;

@@ -68,6 +68,7 @@ describe('command line', () => {
             lrSchedule: 'cosine',
             mixedPrecision: undefined,
             gradientClip: undefined,
+            emaDecay: undefined,
             validationSplit: 0.1,
             seed: 42,
             threads: undefined,
@@ -137,6 +138,7 @@ describe('command line', () => {
             tracking: 'mlflow',
             trackingUri: 'http://127.0.0.1:5000',
             trackingWait: '30s',
+            emaDecay: '0.5',
             tags: 'a=1,b=2',
         };
         for (const [key, flag] of Object.entries(TRAIN_FLAGS)) {

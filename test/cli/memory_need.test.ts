@@ -29,6 +29,7 @@ describe('memory that a training run needs', () => {
         const plain = need({ optimizer: 'sgd' });
         assert.equal(need({ optimizer: 'sgd', momentum: '0.9' }) - plain, 4 * parameters);
         assert.equal(need({}) - plain, 8 * parameters);
+        assert.equal(need({ emaDecay: '0.9' }) - need({}), 4 * parameters);
         assert.equal(need({ batchSize: '164' }) - need({}), 400 * activations);
     });
 

@@ -173,6 +173,7 @@ describe('the command line, from end to end', function () {
         '--mixed_precision --batch_size 100',
         '--mixed_precision fp16 --gradient_clip 1 --batch_size 100',
         '--architecture cnn --conv_channels 4,8 --use_batch_norm --mixed_precision bf16',
+        '--ema_decay 0.8 --use_batch_norm --batch_size 100',
     ];
     for (const flags of variants) {
         it(`trains with ${flags}`, async () => {

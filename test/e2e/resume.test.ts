@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadTensors, train, type Tensor } from '../../lib/index.js';
+import { runCommand } from '../support/command.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
-import { TrainProcess } from '../support/train_process.js';
+import { ROOT, TrainProcess } from '../support/train_process.js';
 
 describe('train --resume', function () {
     this.timeout(120_000);
@@ -59,6 +61,44 @@ describe('train --resume', function () {
             },
             { learning_rate: 0.01, epochs: 2 },
         );
+    });
+
+    it('averages the weights with --ema_decay: of the model file, the checkpoint has both', async () => {
+        const run = (name: string, flags: string): TrainProcess['end'] =>
+            new TrainProcess(
+                `--output_dir ${folder()} --run_name ${name} --hidden_sizes 16 --use_batch_norm --epochs 2 ` +
+                    `--mixed_precision bf16 --checkpoint_every 1epoch --resume auto ${flags}`,
+                join(folder(), name),
+            ).end;
+        const averaged = await run('averaged', '--ema_decay 0.99 --json');
+        assert.equal(averaged.code, 0, averaged.stderr);
+        assert.equal((await run('plain', '')).code, 0);
+        const store = new train.CheckpointStore(join(folder(), 'averaged', 'checkpoints'));
+        const { model, average } = ((await store.load())?.state ?? {}) as {
+            model: ReadonlyMap<string, Tensor>;
+            average: { decay: number; averages: ReadonlyMap<string, Tensor> };
+        };
+        assert.equal(average.decay, 0.99);
+        const weights = async (name: string): Promise<ReadonlyMap<string, Tensor>> =>
+            (await loadTensors(join(folder(), name, 'model.safetensors'))).tensors;
+        const [saved, plain] = [await weights('averaged'), await weights('plain')];
+        for (const key of ['1.weight', '2.running_mean'])
+            assert.deepEqual(saved.get(key)?.toArray(), average.averages.get(key)?.toArray(), key);
+        // The steps are those of a run without an average.
+        assert.deepEqual(model.get('1.weight')?.toArray(), plain.get('1.weight')?.toArray());
+        assert.notDeepEqual(saved.get('1.weight')?.toArray(), plain.get('1.weight')?.toArray());
+        // What it was validated and tested with is what is saved.
+        const test = JSON.parse(averaged.stdout.trim().split('\n').at(-1) ?? '') as { test_accuracy: number };
+        const { code, stdout, stderr } = await runCommand(
+            process.execPath,
+            ['--import', 'tsx', join('scripts', 'evaluate.ts'), '--json', '--model_path'].concat(
+                join(folder(), 'averaged', 'model.safetensors'),
+            ),
+            { cwd: ROOT },
+        );
+        assert.equal(code, 0, stderr);
+        const { test_accuracy } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as typeof test;
+        assert.equal(test_accuracy, test.test_accuracy);
     });
 
     it('trains on where a checkpoint finds no room, and keeps the one before', async () => {
