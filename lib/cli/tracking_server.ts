@@ -2,13 +2,14 @@ import { mlflowSink } from '../track/mlflow/mlflow_sink.js';
 import type { MlflowServer } from '../track/mlflow/mlflow_api.js';
 import type { SinkMaker } from '../track/sink.js';
 import { tensorboardSink } from '../track/tensorboard/tensorboard_sink.js';
+import { proxyOf } from './proxy_variables.js';
 import type { TrackingConfig } from './tracking_flags.js';
 import { UsageError } from './usage_error.js';
 
 /**
  * The MLflow server that flags or MLflow's own variables name, with what opens it.
  *
- * @throws {UsageError} where there is none, or none of HTTP.
+ * @throws {UsageError} where there is none, or none of HTTP, or the proxy that the environment names for it is none.
  */
 export function mlflowServer(flag: string | undefined, environment: NodeJS.ProcessEnv): MlflowServer {
     const named = (name: string): string | undefined => {
@@ -26,9 +27,11 @@ export function mlflowServer(flag: string | undefined, environment: NodeJS.Proce
             'MLFLOW_TRACKING_URI is no address of a server, like http://127.0.0.1:5000; nativegrad knows no other stores',
         );
     }
+    const proxy = proxyOf(new URL(uri), environment);
     const [token, username, password] = [named('TOKEN'), named('USERNAME'), named('PASSWORD')];
     return {
         uri,
+        ...(proxy === undefined ? {} : { proxy: proxy.href }),
         ...(token === undefined ? {} : { token }),
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),

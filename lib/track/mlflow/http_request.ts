@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import { pipeline } from 'node:stream';
 
 import { MlflowError } from './mlflow_error.js';
+import { clientOf, refusalOf, requestByProxy } from './proxy.js';
 
 const MOST_ANSWER_BYTES = 64 << 20;
 
@@ -16,6 +16,8 @@ export interface HttpRequest {
     /** For the whole request; of a file, for each silence in it. */
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
+    /** Of HTTP; a user and password in it open it. */
+    readonly proxy?: URL | undefined;
 }
 
 export interface HttpAnswer {
@@ -63,34 +65,47 @@ export async function httpRequest(url: URL, request: HttpRequest): Promise<HttpA
     }
 }
 
-function exchange(
+async function exchange(
     url: URL,
-    { method, headers, body }: HttpRequest,
+    { method, headers, body, proxy }: HttpRequest,
     size: number,
     signal: AbortSignal,
     onProgress: () => void,
 ): Promise<HttpAnswer> {
-    const { request } = url.protocol === 'https:' ? https : http;
+    const length: http.OutgoingHttpHeaders = body === undefined ? {} : { 'Content-Length': String(size) };
+    const options = { method, headers: { ...headers, ...length }, agent: false as const, signal };
     return new Promise((done, failed) => {
-        const length = body === undefined ? {} : { 'Content-Length': String(size) };
-        const options = { method, headers: { ...headers, ...length }, agent: false, signal };
-        const sent = request(url, options, (answer) => {
-            readText(answer).then((text) => {
-                done({ status: answer.statusCode ?? 0, headers: answer.headers, text });
-            }, failed);
-        });
-        sent.on('socket', (socket) => socket.unref());
-        sent.on('error', failed);
-        if (typeof body !== 'object') {
-            sent.end(body);
-            return;
-        }
-        // A file that grows meanwhile is sent as far as its size was told.
-        const file = createReadStream(body.path, size === 0 ? {} : { end: size - 1 });
-        file.on('data', onProgress);
-        pipeline(file, sent, (error) => {
-            if (error) failed(error);
-        });
+        const onAnswer = (answer: http.IncomingMessage): void => {
+            const status = answer.statusCode ?? 0;
+            const refusal = proxy && refusalOf(status, proxy);
+            if (refusal) failed(refusal);
+            readText(answer).then((text) => done({ status, headers: answer.headers, text }), failed);
+        };
+        const opened =
+            proxy === undefined
+                ? Promise.resolve(clientOf(url).request(url, options, onAnswer))
+                : requestByProxy(url, proxy, options, onAnswer);
+        opened.then((sent) => {
+            sent.on('socket', (socket) => socket.unref());
+            sent.on('error', failed);
+            if (typeof body === 'object') sendFile(body.path, size, sent, onProgress, failed);
+            else sent.end(body);
+        }, failed);
+    });
+}
+
+function sendFile(
+    path: string,
+    size: number,
+    sent: http.ClientRequest,
+    onProgress: () => void,
+    onError: (error: Error) => void,
+): void {
+    // A file that grows meanwhile is sent as far as its size was told.
+    const file = createReadStream(path, size === 0 ? {} : { end: size - 1 });
+    file.on('data', onProgress);
+    pipeline(file, sent, (error) => {
+        if (error) onError(error);
     });
 }
 

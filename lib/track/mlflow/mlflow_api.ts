@@ -9,6 +9,8 @@ export interface MlflowServer {
     readonly token?: string;
     readonly username?: string;
     readonly password?: string;
+    /** The HTTP proxy that leads there, such as `http://proxy:3128`; a user and password in it open it. Default: none. */
+    readonly proxy?: string;
     /** How long one request may take. Default: 30 s. */
     readonly timeoutMs?: number;
     /** How long lines gather before they are sent. Default: 1 s. */
@@ -35,6 +37,7 @@ export class MlflowApi {
     private readonly base: URL;
     private readonly headers: Readonly<Record<string, string>>;
     private readonly timeoutMs: number;
+    private readonly proxy: URL | undefined;
 
     /** @throws {TypeError} where the address is none of a server. */
     constructor(
@@ -46,6 +49,7 @@ export class MlflowApi {
         url.username = url.password = url.search = url.hash = '';
         this.base = url;
         this.uri = url.href.replace(/\/+$/, '');
+        this.proxy = server.proxy === undefined ? undefined : new URL(server.proxy);
         this.timeoutMs = server.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     }
 
@@ -71,6 +75,7 @@ export class MlflowApi {
             body: { path },
             timeoutMs: this.timeoutMs,
             signal: this.signal,
+            proxy: this.proxy,
         });
         if (answer.status < 200 || answer.status > 299) throw failureOf(answer, this.uri);
     }
@@ -85,6 +90,7 @@ export class MlflowApi {
             ...(body === undefined ? {} : { body }),
             timeoutMs: this.timeoutMs,
             signal: this.signal,
+            proxy: this.proxy,
         });
         if (answer.status < 200 || answer.status > 299) throw failureOf(answer, this.uri);
         const value = parseObject(answer.text);
@@ -97,20 +103,28 @@ export class MlflowApi {
     }
 }
 
-/** The address of a server. Its text is not told: it may hold a password. */
+/** The address of a server. No address is told: it may hold a password. */
 export function requireServer(server: MlflowServer): URL {
     requireOptionNames('[mlflow]', server, [
         'uri',
         'token',
         'username',
         'password',
+        'proxy',
         'timeoutMs',
         'gatherMs',
         'retryMs',
     ]);
-    const url = URL.canParse(server.uri) ? new URL(server.uri) : undefined;
-    if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+    if (server.proxy !== undefined && httpAddress(server.proxy) === undefined)
+        throw new TypeError('[mlflow] proxy must be the address of an HTTP proxy, such as http://proxy:3128');
+    const url = httpAddress(server.uri);
+    if (url !== undefined) return url;
     throw new TypeError('[mlflow] uri must be the address of a server, such as http://127.0.0.1:5000');
+}
+
+function httpAddress(text: string): URL | undefined {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined;
 }
 
 function authorization({ token, username, password }: MlflowServer, url: URL): Record<string, string> {
