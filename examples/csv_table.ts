@@ -48,7 +48,6 @@ const isTraining = (row: number): boolean => !isHeldOut(row);
 
 const columns = {
     inputs: ['area', 'age', 'district'],
-    training: isTraining,
     missing: 'impute',
     handleUnknown: 'ignore',
 } as const;
@@ -57,26 +56,53 @@ function network(inputs: number, outputs: number): nn.Sequential {
     return new nn.Sequential(new nn.Linear(inputs, 32), new nn.ReLU(), new nn.Linear(32, outputs));
 }
 
-/** Saves a network of prices; gives the share of their variance that it explains (R squared), on rows held out. */
-async function learnPrices(path: string, modelPath: string): Promise<number> {
-    const table = await data.CsvFile.open(path, { target: 'price', ...columns });
+/** A table of prices, and a network for them; what both know of numbers comes from the training rows. */
+async function preparePrices(path: string, training: (row: number) => boolean) {
+    const table = await data.CsvFile.open(path, { target: 'price', ...columns, training });
     if (table.target.kind !== 'number') throw new Error('prices are numbers');
     const { mean, std } = table.target;
     const model = network(table.features, 1);
-    // The network learns prices in deviations from their mean.
-    const loss: train.TrainerOptions['loss'] = (outputs, prices) =>
-        nn.mseLoss(outputs, prices.sub(mean).div(std));
-    const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
-    const trainer = new train.Trainer({ model, optimizer, loss });
-    await trainer.fit(table.batches({ batchSize: 64, shuffleRows: 1000, keep: isTraining }), { epochs: 12 });
+    const parts: train.TrainerOptions = {
+        model,
+        optimizer: new optim.Adam(model.parameters(), { lr: 0.01 }),
+        // The network learns prices in deviations from their mean: a loss of 1 is that of telling the mean.
+        loss: (outputs, prices) => nn.mseLoss(outputs, prices.sub(mean).div(std)),
+    };
+    const batches: train.FoldBatches = {
+        training: table.batches({ batchSize: 64, shuffleRows: 1000, keep: training }),
+        validation: table.batches({ batchSize: 400, keep: (row) => !training(row) }),
+    };
+    return { table, model, parts, batches };
+}
+
+/** Saves a network of prices; gives the share of their variance that it explains (R squared), on rows held out. */
+async function learnPrices(path: string, modelPath: string): Promise<number> {
+    const { table, model, parts, batches } = await preparePrices(path, isTraining);
+    const trainer = new train.Trainer(parts);
+    await trainer.fit(batches.training, { epochs: 12 });
     await nn.saveModel(modelPath, model, { extra: { table: table.encoding } });
-    const { loss: unexplained } = await trainer.evaluate(table.batches({ batchSize: 400, keep: isHeldOut }));
+    const { loss: unexplained } = await trainer.evaluate(batches.validation);
     return 1 - unexplained;
+}
+
+/** The same for each fifth of the rows in turn: how far can the figure be relied on? */
+async function crossValidatePrices(path: string): Promise<{ mean: number; std: number }> {
+    const all = await (await data.CsvFile.open(path, { target: 'price', ...columns })).dataset();
+    const { mean, std } = await train.crossValidate(all, {
+        folds: 5,
+        epochs: 12,
+        build: async (fold) => {
+            const rows = new Set(fold.training.indices);
+            const { parts, batches } = await preparePrices(path, (row) => rows.has(row));
+            return { ...parts, batches };
+        },
+    });
+    return { mean: 1 - mean.loss, std: std.loss };
 }
 
 /** Share of the flats held out of which it is known how they sell. */
 async function learnSales(path: string): Promise<number> {
-    const table = await data.CsvFile.open(path, { target: 'sells', ...columns });
+    const table = await data.CsvFile.open(path, { target: 'sells', ...columns, training: isTraining });
     const model = network(table.features, table.classes?.length ?? 0);
     const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
     const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy });
@@ -106,6 +132,8 @@ try {
     writeTable(path, ['area', 'age', 'district', 'price', 'sells'], makeFlats(2000, 1));
     const modelPath = join(folder, 'prices.safetensors');
     console.log(`prices: R squared ${(await learnPrices(path, modelPath)).toFixed(4)}`);
+    const { mean, std } = await crossValidatePrices(path);
+    console.log(`prices, five folds: mean R squared ${mean.toFixed(4)}, deviation ${std.toFixed(4)}`);
     console.log(`sales: accuracy ${(await learnSales(path)).toFixed(4)}`);
 
     // Flats of another day: columns in another order, no prices, and one in a district that nobody has heard of.

@@ -4,12 +4,24 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { History } from './history.js';
 import { Trainer } from './trainer.js';
-import type { Evaluation, FitOptions, TrainerOptions } from './trainer_options.js';
+import type { Batches, Evaluation, FitOptions, TrainerOptions } from './trainer_options.js';
 
 /** What `build` is told of the fold that it makes a model for. */
 export interface FoldContext extends Fold {
     /** Decides the fold's weights, dropout and order of batches; the default generator starts from it. */
     readonly seed: number;
+}
+
+/** What a fold trains on, and what it is held against. */
+export interface FoldBatches {
+    readonly training: Batches;
+    readonly validation: Batches;
+}
+
+/** All that a fold's Trainer takes, and its batches where they are not simply those of its samples. */
+export interface FoldSetup extends TrainerOptions {
+    /** Of a table, say, whose means and categories come from the rows that the fold trains on. */
+    readonly batches?: FoldBatches;
 }
 
 export interface CrossValidationOptions extends Omit<FoldOptions, 'shuffle'> {
@@ -21,7 +33,7 @@ export interface CrossValidationOptions extends Omit<FoldOptions, 'shuffle'> {
     /** Default: 32. */
     readonly batchSize?: number;
     /** Makes a new model, and all else of a Trainer, for each fold. */
-    readonly build: (fold: FoldContext) => TrainerOptions | Promise<TrainerOptions>;
+    readonly build: (fold: FoldContext) => FoldSetup | Promise<FoldSetup>;
     /** More options for the fit of a fold, such as callbacks; the held out samples are its validation data. */
     readonly fit?: (fold: FoldContext) => Partial<Omit<FitOptions, 'epochs'>>;
 }
@@ -93,9 +105,12 @@ export async function crossValidate(
 async function runFold(fold: FoldContext, options: CrossValidationOptions): Promise<FoldResult> {
     const { batchSize = 32, epochs } = options;
     defaultGenerator.manualSeed(fold.seed);
-    const trainer = new Trainer(await options.build(fold));
-    const training = new DataLoader(fold.training, { batchSize, shuffle: true, seed: fold.seed });
-    const validation = new DataLoader(fold.validation, { batchSize });
+    const { batches, ...parts } = await options.build(fold);
+    const trainer = new Trainer(parts);
+    const { training, validation } = batches ?? {
+        training: new DataLoader(fold.training, { batchSize, shuffle: true, seed: fold.seed }),
+        validation: new DataLoader(fold.validation, { batchSize }),
+    };
     const history = await trainer.fit(training, { validation, ...options.fit?.(fold), epochs });
     return { fold: fold.fold, history, evaluation: await trainer.evaluate(validation) };
 }

@@ -13,9 +13,11 @@ export {
     crossValidate,
     type CrossValidation,
     type CrossValidationOptions,
+    type FoldBatches,
     type FoldContext,
     type FoldFigures,
     type FoldResult,
+    type FoldSetup,
 } from './cross_validate.js';
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';

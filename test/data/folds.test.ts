@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { data, defaultGenerator, nn, ones, optim, rand, randn, tensor, train } from '../../lib/index.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 /** Of sklearn.model_selection (1.9.1): the fold of each sample, and labels that are not evenly spread. */
 const labels = [7, 1, 3, 1, 3, 3, 1, 3, 7, 3, 7, 7, 3, 7, 3, 3, 3, 3, 3, 3, 7, 3, 3];
@@ -74,6 +77,7 @@ describe('data.kFold', () => {
 });
 
 describe('train.crossValidate', () => {
+    const folder = useTemporaryFolder();
     const x = rand([60, 2]);
     const set = new data.TensorDataset(x, x.select(1, 0).gt(0.5).to('int32'));
     const weights: number[] = [];
@@ -113,6 +117,44 @@ describe('train.crossValidate', () => {
         const again = await train.crossValidate(set, options({ stratify: true }));
         assert.deepEqual(again.mean, result.mean);
         assert.notDeepEqual((await train.crossValidate(set, options({ seed: 6 }))).mean, result.mean);
+    });
+
+    it("trains on a fold's own batches, of a table that knows its training rows alone", async () => {
+        const path = join(folder(), 'table.csv');
+        writeFileSync(path, ['x,y', ...Array.from({ length: 20 }, (_, i) => `${i},${2 * i}`)].join('\n'));
+        const all = await (await data.CsvFile.open(path, { target: 'y' })).dataset();
+        const means: number[] = [];
+        const { folds } = await train.crossValidate(all, {
+            folds: 4,
+            shuffle: false,
+            epochs: 2,
+            build: async ({ training }) => {
+                const rows = new Set(training.indices);
+                const isTraining = (row: number): boolean => rows.has(row);
+                const table = await data.CsvFile.open(path, { target: 'y', training: isTraining });
+                const [column] = table.inputs;
+                means.push(column?.kind === 'number' ? column.mean : NaN);
+                const model = new nn.Linear(1, 1);
+                return {
+                    model,
+                    optimizer: new optim.SGD(model.parameters(), { lr: 0.001 }),
+                    loss: nn.mseLoss,
+                    batches: {
+                        training: table.batches({ batchSize: 5, keep: isTraining }),
+                        validation: table.batches({ keep: (row) => !isTraining(row) }),
+                    },
+                };
+            },
+        });
+        // Of 0 to 19 without five in a row.
+        assert.deepEqual(
+            means,
+            [2, 7, 12, 17].map((middle) => (190 - 5 * middle) / 15),
+        );
+        assert.deepEqual(
+            folds.map(({ evaluation, history }) => [evaluation.samples, history.steps]),
+            Array.from({ length: 4 }, () => [5, 6]),
+        );
     });
 
     it('passes on what a fold throws, and puts the generator back', async () => {

@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '..', '..');
 const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     csv_table: {
         'prices: R squared': 0.97,
+        'prices, five folds: mean R squared': 0.97,
         'sales: accuracy': 0.94,
         'new flats: R squared': 0.97,
         'the flat on the island': 300,
