@@ -28,7 +28,7 @@ export interface RunRecord {
     readonly endTime: number | undefined;
     readonly params: ReadonlyMap<string, string>;
     readonly tags: ReadonlyMap<string, string>;
-    /** In the order in which they were logged. */
+    /** One point a step, the last that was logged there; in the order in which the steps were first logged. */
     readonly metrics: ReadonlyMap<string, readonly MetricPoint[]>;
     /** `file`: relative to the folder; `path`: among the artifacts. */
     readonly artifacts: readonly { readonly file: string; readonly path: string }[];
@@ -90,14 +90,14 @@ function summarize(folder: string, log: readonly LogRecord[], isRunning: boolean
     };
 }
 
+/** A run that goes on from a checkpoint logs the steps behind it again. */
 function historyOf(records: readonly Extract<LogRecord, { type: 'metrics' }>[]): Map<string, MetricPoint[]> {
-    const history = new Map<string, MetricPoint[]>();
+    const history = new Map<string, Map<number, MetricPoint>>();
     for (const { step, time, metrics } of records) {
         for (const [name, stored] of Object.entries(metrics)) {
-            const points = history.get(name) ?? [];
-            points.push({ step, value: Number(stored), time });
-            history.set(name, points);
+            const points = history.get(name) ?? new Map<number, MetricPoint>();
+            history.set(name, points.set(step, { step, value: Number(stored), time }));
         }
     }
-    return history;
+    return new Map([...history].map(([name, points]) => [name, [...points.values()]]));
 }

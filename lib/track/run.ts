@@ -8,15 +8,16 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { pieces, requireDataset, requireName, requireValues, textOf } from './checks.js';
 import { storeNumber } from './records.js';
-import type { DatasetInput, LogRecord, RunStatus, StartRecord } from './records.js';
+import type { DatasetInput, LogRecord, RunStatus, StartRecord, StoredNumber } from './records.js';
 import { LOG_NAME, readWholeLog, RunLog } from './run_log.js';
 import type { Sink, SinkMaker } from './sink.js';
 
 export interface RunOptions {
     /** The run's folder; made where it is missing. A run that is there goes on under its identity. */
     readonly folder: string;
-    /** Default: the folder's name. */
+    /** Default: the folder's name, or that of the run that is there, which cannot be another one. */
     readonly name?: string;
+    /** Of a new run; one that goes on keeps its own, and its parent. */
     readonly experiment?: string;
     readonly tags?: Readonly<Record<string, unknown>>;
     /** Places beside the folder that get the same. */
@@ -50,7 +51,7 @@ export class Run {
         private readonly log: RunLog,
         private readonly lock: FolderLock,
         private readonly sinks: readonly Sink[],
-        private readonly known: ReadonlyMap<string, ReadonlySet<string>>,
+        private readonly known: ReadonlyMap<string, ReadonlyMap<number, StoredNumber>>,
     ) {}
 
     /** @internal Use `startRun`. */
@@ -64,6 +65,7 @@ export class Run {
             log = RunLog.open(path, onProblem);
             const before = await readWholeLog(path);
             const known = before.find((record) => record.type === 'start');
+            if (known) requireSameName(known, options);
             const start = known ?? newStart(options);
             log.append(known ? { type: 'resume', time: Date.now() } : start);
             const opened = log;
@@ -106,7 +108,8 @@ export class Run {
     }
 
     /**
-     * Notes numbers, NaN and infinities among them. A run that goes on leaves out points (name, step, value) that it has.
+     * Notes numbers, NaN and infinities among them. A run that goes on leaves out points (name, step, value) that it has;
+     * of several values at a step, the last one counts.
      *
      * @throws {TypeError} for a name or a value that cannot be one; {RangeError} for a step that is no integer.
      */
@@ -122,7 +125,7 @@ export class Run {
             if (typeof value === 'number') return [name, storeNumber(value)] as const;
             throw new TypeError(`[logMetrics] '${name}' must be a number, got ${describeValue(value)}`);
         });
-        const fresh = entries.filter(([name, value]) => !this.known.get(name)?.has(`${step} ${value}`));
+        const fresh = entries.filter(([name, value]) => this.known.get(name)?.get(step) !== value);
         for (const piece of pieces(Object.fromEntries(fresh), MOST_METRICS)) {
             this.write({ type: 'metrics', time, step, metrics: piece });
         }
@@ -262,7 +265,8 @@ export class Run {
 /**
  * Starts a run in a folder, or goes on with the one that is there.
  *
- * @throws {FolderLockedError} where another process writes it; {FileWriteError} where the folder cannot be written.
+ * @throws {FolderLockedError} where another process writes it; {FileWriteError} where the folder cannot be written;
+ * {RangeError} where the run that is there has another name.
  *
  * @example
  * import { mkdtempSync } from 'node:fs';
@@ -299,14 +303,21 @@ function texts(values: object): Record<string, string> {
     return Object.fromEntries(defined.map(([name, value]: [string, unknown]) => [name, textOf(value)]));
 }
 
+function requireSameName(known: StartRecord, { folder, name }: RunOptions): void {
+    if (name === undefined || name === known.name) return;
+    throw new RangeError(
+        `[startRun] ${folder} holds the run ${JSON.stringify(known.name)}, got the name ${JSON.stringify(name)}; leave the name out to go on with it, or give the new run a folder of its own`,
+    );
+}
+
 /** The points that a run has already: one that goes on from a checkpoint repeats the steps behind it. */
-function pointsOf(records: readonly LogRecord[]): Map<string, Set<string>> {
-    const points = new Map<string, Set<string>>();
+function pointsOf(records: readonly LogRecord[]): Map<string, Map<number, StoredNumber>> {
+    const points = new Map<string, Map<number, StoredNumber>>();
     for (const record of records) {
         if (record.type !== 'metrics') continue;
         for (const [name, value] of Object.entries(record.metrics)) {
-            const own = points.get(name) ?? new Set();
-            points.set(name, own.add(`${record.step} ${value}`));
+            const own = points.get(name) ?? new Map<number, StoredNumber>();
+            points.set(name, own.set(record.step, value));
         }
     }
     return points;

@@ -42,6 +42,27 @@ describe('what a run folder tells', () => {
         assert.deepEqual(read.inputs[0]?.profile, { samples: 3 });
     });
 
+    it('has one point for a step that was logged again after a death, the last one', async () => {
+        for (const [steps, offset] of [
+            [[1, 2, 3], 0],
+            [[2, 3, 4], 10],
+        ] as const) {
+            const run = await startRun({ folder: folder() });
+            for (const step of steps) run.logMetrics({ loss: step + offset, other: 1 }, { step, time: step });
+            await run.end('KILLED');
+        }
+        const points = (await readRun(folder()))?.metrics.get('loss') ?? [];
+        assert.deepEqual(
+            points.map(({ step, value }) => [step, value]),
+            [
+                [1, 1],
+                [2, 12],
+                [3, 13],
+                [4, 14],
+            ],
+        );
+    });
+
     it('says whether it goes on, and that its process died', async () => {
         const first = await startRun({ folder: folder() });
         await first.end();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { FolderLockedError, startRun } from '../../lib/track/index.js';
+import { FolderLockedError, readRun, startRun } from '../../lib/track/index.js';
 import { readLog, readWholeLog, RunLog } from '../../lib/track/run_log.js';
 import type { LogRecord } from '../../lib/track/records.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -47,6 +47,31 @@ describe('a tracked run in its folder', () => {
             [1, 2, 3],
         );
         for (const line of readFileSync(logPath(), 'utf8').trimEnd().split('\n')) JSON.parse(line);
+    });
+
+    it('notes a step again that comes to another value, also to one that it had before', async () => {
+        for (const value of [1, 2, NaN, 2]) {
+            const run = await startRun({ folder: folder() });
+            run.logMetrics({ loss: value }, { step: 7 });
+            await run.end();
+        }
+        const noted = (await ofType('metrics')).map(({ metrics }) => metrics.loss);
+        assert.deepEqual(noted, [1, 2, 'NaN', 2]);
+    });
+
+    it('goes on under its own name only', async () => {
+        await (await startRun({ folder: folder(), name: 'first' })).end();
+        const again = await startRun({ folder: folder(), name: 'first', experiment: 'late' });
+        assert.equal(again.name, 'first');
+        await again.end();
+        await assert.rejects(
+            startRun({ folder: folder(), name: 'second' }),
+            /^RangeError: \[startRun\] .* holds the run "first", got the name "second"; leave the name out/,
+        );
+        // Nothing is noted, and the folder is free.
+        assert.equal((await ofType('resume')).length, 1);
+        await (await startRun({ folder: folder() })).end();
+        assert.equal((await readRun(folder()))?.experiment, undefined);
     });
 
     it('is locked while it is written', async () => {
