@@ -3,20 +3,7 @@
  * Usage: npx tsx examples/autoencoder.ts
  */
 import { data, manualSeed, nn, noGrad, optim, type Tensor, train } from '../lib/index.js';
-
-class Autoencoder extends nn.Module {
-    readonly encoder = new nn.Sequential(
-        new nn.Flatten(),
-        new nn.Linear(784, 128),
-        new nn.GELU(),
-        new nn.Linear(128, 16),
-    );
-    readonly decoder = new nn.Sequential(new nn.Linear(16, 128), new nn.GELU(), new nn.Linear(128, 784));
-
-    forward(x: Tensor): Tensor {
-        return this.decoder.forward(this.encoder.forward(x));
-    }
-}
+import { Autoencoder } from './modules/autoencoder.js';
 
 const shades = [' ', '.', ':', '+', '#'];
 

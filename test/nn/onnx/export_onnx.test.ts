@@ -88,7 +88,7 @@ describe('every layer as ONNX', function () {
     it('comes back with the same bits, statistics and counts', async () => {
         for (const [i, { name, model, shape }] of cases.entries()) {
             // Layers alone and modules of one's own are not described.
-            if (!(model instanceof nn.Sequential) || name === 'modules of its own') continue;
+            if (!(model instanceof nn.Sequential) || /its own|examples/.test(name)) continue;
             const { model: copy, info } = await nn.loadOnnx(join(folder, `${i}.onnx`));
             assert.deepEqual(info, { inputShape: shape });
             assert.deepEqual([...copy.stateDict().keys()], [...model.stateDict().keys()], name);

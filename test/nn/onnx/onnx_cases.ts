@@ -1,4 +1,7 @@
-import { add, mul, nn, rand, randn, tensor, type Tensor } from '../../../lib/index.js';
+import { Autoencoder } from '../../../examples/modules/autoencoder.js';
+import { ResidualBlock } from '../../../examples/modules/residual_block.js';
+import { Block, SelfAttention, Transformer } from '../../../examples/modules/transformer.js';
+import { add, mul, nn, rand, randint, randn, tensor, type Tensor } from '../../../lib/index.js';
 import { buildClassifier } from '../../../lib/train/classifier.js';
 
 /** A model and the shape of one of its inputs. */
@@ -228,6 +231,27 @@ function nets(): OnnxCase[] {
     ];
 }
 
+/** The modules of the examples, each alone and as they are used there. */
+function examples(): OnnxCase[] {
+    const texts = (shape: readonly number[]): Tensor => randint(0, 9, [...shape], { dtype: 'int64' });
+    const transformer = new Transformer({ symbols: 9, length: 8, width: 12, heads: 3, blocks: 2 });
+    const blocks = [new ResidualBlock(2, 4, 2), new ResidualBlock(4, 4, 1), new ResidualBlock(4, 6, 1)];
+    const row = (name: string, shape: readonly number[], model: nn.SequentialLayer): OnnxCase => ({
+        name: `of the examples: ${name}`,
+        shape,
+        model,
+        input: draw,
+    });
+    return [
+        row('attention', [5, 12], new SelfAttention(12, 3)),
+        row('a block', [5, 12], new Block(12, 2)),
+        { ...row('a transformer', [8], transformer), input: texts },
+        { ...row('a transformer of shorter texts', [3], transformer), input: texts },
+        row('residual blocks', [2, 9, 9], new nn.Sequential(...blocks)),
+        row('an autoencoder', [1, 28, 28], new Autoencoder()),
+    ];
+}
+
 export function onnxCases(): OnnxCase[] {
     return [
         ...linears(),
@@ -237,5 +261,6 @@ export function onnxCases(): OnnxCase[] {
         ...norms(),
         ...sequences(),
         ...nets(),
+        ...examples(),
     ];
 }
