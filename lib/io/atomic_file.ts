@@ -47,21 +47,22 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<v
     }
 }
 
-/** A rename is durable once the folder is on disk; systems that cannot open folders keep it anyway. */
+/**
+ * A rename is durable once the folder is on disk.
+ *
+ * @throws {Error} the operating system's error, where nobody knows whether it is.
+ */
 export async function syncFolder(folder: string): Promise<void> {
-    let handle: FileHandle;
     try {
-        handle = await open(folder, 'r');
-    } catch {
-        return;
-    }
-    try {
-        await handle.sync();
+        const handle = await open(folder, 'r');
+        try {
+            await handle.sync();
+        } finally {
+            await handle.close();
+        }
     } catch (cause) {
-        // Some network file systems refuse to fsync a folder; the file itself is written by now.
-        if (!isErrno(cause, 'EINVAL') && !isErrno(cause, 'EPERM')) throw cause;
-    } finally {
-        await handle.close();
+        // Windows opens no folders, and keeps renames anyway; some network file systems refuse to fsync one.
+        if (!['EISDIR', 'EPERM', 'EINVAL'].some((code) => isErrno(cause, code))) throw cause;
     }
 }
 

@@ -45,6 +45,8 @@ describe('saving a checkpoint', function () {
                     const isSaved = out.startsWith('saved');
                     const isKilled = fault === 'signal=SIGKILL';
                     if (!isKilled) assert.ok(isSaved || out === 'CheckpointError', `${inject}: ${out}`);
+                    const syncs = log.match(/fsync\(.* = 0$/gm)?.length ?? 0;
+                    if (isSaved) assert.ok(syncs >= 4, `${inject}: told of a save after ${syncs} fsyncs`);
                     const temporary = left.filter((name) => name.includes('.tmp-'));
                     if (!isKilled && !isLasting) assert.deepEqual(temporary, [], `${inject} leaves a folder`);
                     const now = await newest();
