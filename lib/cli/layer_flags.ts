@@ -4,7 +4,10 @@ import type { Flag, RawFlags } from './flags.js';
 import { requireOddKernel, TRAIN_FLAGS } from './train_flags.js';
 
 function forWeights<T>(flag: Flag<T>): Flag<T> {
-    return { ...flag, description: `of an .npz that holds weights alone: ${flag.description}` };
+    return {
+        ...flag,
+        description: `of a file that holds weights alone (.npz, .safetensors): ${flag.description}`,
+    };
 }
 
 /** The flags of `train` that say which layers a network has; every other file of a model says so itself. */

@@ -1,11 +1,12 @@
 import { extname } from 'node:path';
 
 import type * as nn from '../nn/index.js';
-import { loadModel, ModelFileError, type SavedModel } from '../nn/model_file.js';
+import { ModelFileError, type SavedModel } from '../nn/model_file.js';
 import { modelOfTexts } from '../nn/model_texts.js';
 import { loadOnnx } from '../nn/onnx/load_onnx.js';
 import { loadNpz } from '../tensor/numpy_file.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { loadTensors, type TensorFile } from '../tensor/tensor_file.js';
 import { buildClassifier, type ClassifierOptions } from '../train/classifier.js';
 
 /** A model from a file of any format. */
@@ -16,7 +17,8 @@ export interface LoadedModel extends SavedModel {
 
 /**
  * Loads a model by the end of its file's name: `.onnx` of `exportOnnx`, `.npz` of arrays under the names of `stateDict()`, all others
- * as safetensors of `saveModel`. An .npz that does not say which layers it has is for those of `layers`, with digits as input.
+ * as safetensors. One that does not say which layers it has (of NumPy, PyTorch, `saveTensors`) is for those of `layers`, with digits as
+ * input.
  *
  * @throws {SafetensorsError | OnnxError | NpyError} where the file is missing, damaged or of another kind.
  * @throws {ModelFileError} where its weights do not fit, with every missing and unexpected name.
@@ -30,18 +32,18 @@ export async function loadModelFile(
         case '.onnx':
             return { ...(await loadOnnx(path)), byFlags: false };
         case '.npz':
-            return await loadArrays(path, layers, digits);
+            return fromTensors(path, await loadNpz(path), layers, digits);
         default:
-            return { ...(await loadModel(path)), byFlags: false };
+            return fromTensors(path, await loadTensors(path), layers, digits);
     }
 }
 
-async function loadArrays(
+function fromTensors(
     path: string,
+    { tensors, metadata }: TensorFile,
     layers: ClassifierOptions,
     digits: nn.ModelInfo,
-): Promise<LoadedModel> {
-    const { tensors, metadata } = await loadNpz(path);
+): LoadedModel {
     try {
         const held = [...tensors.values()].reduce((sum, { size }) => sum + size, 0);
         const described = modelOfTexts(metadata, held);
@@ -59,6 +61,7 @@ async function loadArrays(
 /** Counts of batches may be missing: evaluation does not read them, and other programs have none. */
 function fill(model: nn.Sequential, tensors: ReadonlyMap<string, Tensor>, byFlags: boolean): void {
     const names = [...model.stateDict().keys()];
+    const whose = byFlags ? 'it does not say which layers it has, and its tensors' : 'its tensors';
     const problems = [
         listed(
             'missing',
@@ -72,13 +75,12 @@ function fill(model: nn.Sequential, tensors: ReadonlyMap<string, Tensor>, byFlag
     const fix = byFlags
         ? '; give the flags of train that made these layers, like --architecture and --hidden_sizes'
         : '';
-    if (problems.length > 0)
-        throw new Error(`its arrays do not fit the layers: ${problems.join('; ')}${fix}`);
+    if (problems.length > 0) throw new Error(`${whose} do not fit the layers: ${problems.join('; ')}${fix}`);
     try {
         model.loadStateDict(tensors, { strict: false });
     } catch (cause) {
         const text = cause instanceof Error ? cause.message : String(cause);
-        throw new Error(text.replace(/^\[loadStateDict\] the state does/, 'its arrays do') + fix, { cause });
+        throw new Error(text.replace(/^\[loadStateDict\] the state does/, `${whose} do`) + fix, { cause });
     }
 }
 

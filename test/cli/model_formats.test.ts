@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DIGIT_INFO, loadDigitModel } from '../../lib/cli/digit_model.js';
 import { layerFlagsWarning, readLayerFlags } from '../../lib/cli/layer_flags.js';
 import { loadModelFile } from '../../lib/cli/model_formats.js';
-import { nn, NpyError, saveNpz } from '../../lib/index.js';
+import { nn, NpyError, saveNpz, saveTensors } from '../../lib/index.js';
 import { modelTexts } from '../../lib/nn/model_texts.js';
 import { buildClassifier } from '../../lib/train/classifier.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -51,6 +51,24 @@ describe('model files by their endings', () => {
         assert.equal(loaded.model.training, false);
     });
 
+    it('take weights alone from safetensors, too, as PyTorch writes them', async () => {
+        const model = buildClassifier({ hiddenSizes: [8], useBatchNorm: true });
+        const weights = [...model.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked'));
+        await saveTensors(at('w.safetensors'), new Map(weights), { format: 'pt' });
+        const line = 'hiddenSizes=8 useBatchNorm=true';
+        const loaded = await loadDigitModel(at('w.safetensors'), flags(line));
+        assert.ok(loaded.byFlags);
+        assert.deepEqual(
+            loaded.model.stateDict().get('1.weight')?.toArray(),
+            model.stateDict().get('1.weight')?.toArray(),
+        );
+        await refuses(
+            'w.safetensors',
+            /: it does not say which layers it has, and its tensors do not fit the layers: missing: 3\.weight, 3\.bias; unexpected: 2\.bias, .*; give the flags of train .*--hidden_sizes$/,
+            'hiddenSizes=8',
+        );
+    });
+
     it('take the layers of an .npz that names them', async () => {
         const model = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10));
         await saveNpz(at('w.npz'), model.stateDict(), modelTexts(model, { inputShape: [1, 28, 28] }));
@@ -74,7 +92,7 @@ describe('model files by their endings', () => {
         await saveNpz(at('w.npz'), buildClassifier({ hiddenSizes: [9] }).stateDict());
         await refuses(
             'w.npz',
-            /its arrays do not fit .*1\.weight.*\[9, 784\].*give the flags/,
+            /its tensors do not fit .*1\.weight.*\[9, 784\].*give the flags/,
             'hiddenSizes=8',
         );
         const model = new nn.Sequential(new nn.Linear(2, 2));
