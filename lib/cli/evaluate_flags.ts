@@ -6,7 +6,7 @@ import { UsageError } from './usage_error.js';
 
 const OWN_FLAGS = {
     modelPath: pathFlag(
-        'the model to evaluate: safetensors of train or nn.saveModel, .onnx of our own export, or .npz of weights (required)',
+        'the model to evaluate: safetensors of train or nn.saveModel, .onnx of our own export, or weights alone as .npz or .safetensors (required)',
         '<file>',
         undefined,
     ),
@@ -21,8 +21,13 @@ const OWN_FLAGS = {
         max: 1024,
     }),
     device: deviceFlag(),
+    outputDir: pathFlag(
+        'folder for the evaluation: a folder with its report.html, metrics.json and charts (default: runs/ of the run folder that the model lies in, else output)',
+        '<dir>',
+        undefined,
+    ),
     ...TRACKING_FLAGS,
-    runName: nameFlag('name of the tracked evaluation (default: evaluate with date and time)', undefined),
+    runName: nameFlag('folder of the evaluation; must be new (default: date, time and evaluate)', undefined),
     json: switchFlag('print one JSON object on stdout, all else on stderr'),
 } as const;
 

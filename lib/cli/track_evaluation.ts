@@ -21,9 +21,9 @@ interface Found {
 }
 
 /**
- * Notes an evaluation as a run of its own: inside the run folder that the model lies in, as a part of that run; else, where
- * tracking is asked for, in a new folder under `output`. One that nobody asked for and that cannot be written is a warning.
- * Gives the path of its report.
+ * Notes an evaluation as a run of its own: inside the run folder that the model lies in, as a part of that run;
+ * else in a new folder under `output`, or under the one that is given. One that nobody asked for and that cannot be written is a
+ * warning. Gives the path of its report.
  */
 export async function trackEvaluation(
     raw: RawFlags,
@@ -34,15 +34,13 @@ export async function trackEvaluation(
 ): Promise<string | undefined> {
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
     const sinks = sinksOf(config, process.env);
-    const isAsked = config.tracking.length > 0 || sinks.length > 0;
+    const isAsked = config.tracking.length > 0 || sinks.length > 0 || config.outputDir !== undefined;
     const parent = await trainingRunOf(config.modelPath);
-    if (parent === undefined && !isAsked) return undefined;
     try {
-        const place =
-            parent === undefined ? { outputDir: 'output' } : { outputDir: join(parent.folder, 'runs') };
-        const { runName } = config;
+        const place = parent === undefined ? 'output' : join(parent.folder, 'runs');
+        const { outputDir = place, runName } = config;
         const naming = { experimentName: undefined, runName, architecture: 'evaluate' };
-        const folder = await createRunFolder({ ...place, ...naming });
+        const folder = await createRunFolder({ outputDir, ...naming });
         const tracked = await TrackedRun.start({
             config,
             folder: folder.path,
@@ -64,7 +62,7 @@ export async function trackEvaluation(
         return folder.file('report.html');
     } catch (error) {
         if (isAsked) throw error;
-        warn(`the evaluation is not tracked: ${error instanceof Error ? error.message : String(error)}`);
+        warn(`no report of the evaluation: ${error instanceof Error ? error.message : String(error)}`);
         return undefined;
     }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runCommandLine } from '../../lib/cli/program.js';
@@ -97,6 +97,30 @@ describe('the run that a command notes', function () {
         assert.equal(part.inputs[0]?.digest, run.inputs[1]?.digest);
     });
 
+    it('is made for the evaluation of a model anywhere, with its report', async () => {
+        assert.equal((await train('--epochs', '1')).code, 0);
+        const model = join(folder(), 'alone.safetensors');
+        renameSync(join(folder(), 'out', 'one', 'model.safetensors'), model);
+        const flags = ['--model_path', model, '--output_dir', join(folder(), 'evaluations')];
+        assert.deepEqual(await command('evaluate', ...flags, '--run_name', 'first'), { code: 0, stderr: '' });
+        const place = join(folder(), 'evaluations', 'first');
+        assert.match(readFileSync(join(place, 'report.html'), 'utf8'), /Evaluation of .*alone\.safetensors/);
+        const run = await readRun(place);
+        assert.deepEqual([run?.parentId, run?.status], [undefined, 'FINISHED']);
+        assert.ok(run?.metrics.has('test_accuracy'));
+        // A folder that is asked for is no warning.
+        writeFileSync(join(folder(), 'file'), '');
+        const refused = await command(
+            'evaluate',
+            '--model_path',
+            model,
+            '--output_dir',
+            join(folder(), 'file'),
+        );
+        assert.notEqual(refused.code, 0);
+        assert.match(refused.stderr, /--output_dir: cannot create .*is a file, not a folder/);
+    });
+
     it('is FAILED where the training is, and says why it was not made for an evaluation', async () => {
         const diverging = ['--optimizer', 'sgd', '--momentum', '0.99', '--learning_rate', '1000'];
         assert.equal((await train('--epochs', '3', ...diverging)).code, 1);
@@ -107,7 +131,7 @@ describe('the run that a command notes', function () {
         mkdirSync(join(folder(), 'out', 'one', 'runs', 'taken'), { recursive: true });
         const { code, stderr } = await command('evaluate', '--model_path', model, '--run_name', 'taken');
         assert.equal(code, 0);
-        assert.match(stderr, /warning: the evaluation is not tracked: the run folder .*taken exists already/);
+        assert.match(stderr, /warning: no report of the evaluation: the run folder .*taken exists already/);
         assert.deepEqual(readdirSync(join(folder(), 'out', 'one', 'runs')), ['taken']);
     });
 

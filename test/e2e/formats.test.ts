@@ -31,14 +31,14 @@ describe('model files of other formats, from end to end', function () {
     }
 
     async function evaluate(name: string, more = ''): Promise<Figures & { stderr: string }> {
-        const flags = `--model_path ${at(name)} --data ${at('data')} --threads 1 --device cpu --json ${more}`;
+        const flags = `--model_path ${at(name)} --data ${at('data')} --output_dir ${at('out')} --threads 1 --device cpu --json ${more}`;
         const { stdout, stderr } = await run('evaluate', flags.trim());
         return { ...(JSON.parse(stdout) as Figures), stderr };
     }
 
     /** Code 2 and one line on stderr that names the file. */
     async function refuses(name: string, pattern: RegExp): Promise<void> {
-        const flags = `--model_path ${at(name)} --data ${at('data')} --json`;
+        const flags = `--model_path ${at(name)} --data ${at('data')} --output_dir ${at('out')} --json`;
         const words = ['--import', 'tsx', join('scripts', 'evaluate.ts'), ...flags.split(' ')];
         const { code, stdout, stderr } = await runCommand(process.execPath, words, { cwd: ROOT });
         assert.equal(code, 2, stderr);
