@@ -4,19 +4,38 @@ import { viewOf, type Tensor } from '../tensor/tensor.js';
 import type { RowSource } from './train_step.js';
 import type { Batches } from './trainer_options.js';
 
-/** The batches without the first ones. */
+type BatchIterator = Iterator<Batch> | AsyncIterator<Batch>;
+
+/** Makes what `first` makes, in the surroundings that it needs. */
+export type Around = <T>(first: () => T) => T;
+
+/** The batches without the first ones. `begin` runs what takes the first one: there a loader begins its epoch. */
 export async function iteratorFrom(
     batches: Batches,
     skip: number,
-): Promise<Iterator<Batch> | AsyncIterator<Batch>> {
-    if (batches instanceof DataLoader && batches.constructor === DataLoader) return batches.batchesFrom(skip);
+    begin: Around = (first) => first(),
+): Promise<BatchIterator> {
+    if (batches instanceof DataLoader && batches.constructor === DataLoader)
+        return begunBy(begin, batches.batchesFrom(skip));
     const states = defaultGenerator.state;
-    const iterator =
-        Symbol.iterator in batches ? batches[Symbol.iterator]() : batches[Symbol.asyncIterator]();
+    const iterator = begunBy(
+        begin,
+        Symbol.iterator in batches ? batches[Symbol.iterator]() : batches[Symbol.asyncIterator](),
+    );
     for (let i = 0; i < skip; i++) await iterator.next();
     // What they have drawn is in the state of the checkpoint already.
     if (skip > 0) defaultGenerator.state = states;
     return iterator;
+}
+
+function begunBy(begin: Around, iterator: BatchIterator): BatchIterator {
+    let hasBegun = false;
+    const next = (): ReturnType<BatchIterator['next']> => {
+        if (hasBegun) return iterator.next();
+        hasBegun = true;
+        return begin(() => iterator.next());
+    };
+    return { next, return: () => iterator.return?.() } as BatchIterator;
 }
 
 /** A loader whose samples ops can gather. */

@@ -48,11 +48,20 @@ export interface FitState {
     readonly node: string;
 }
 
-interface LoaderState {
+export interface LoaderState {
+    /** The number of the epoch that runs, or of the next one. */
     readonly epoch: number;
+    /** The loader's next number: somebody else may have looped over it in the epoch that runs. Not in older checkpoints. */
+    readonly next?: number;
     readonly samples: number;
     readonly batchSize: number;
     readonly length: number;
+}
+
+/** In the middle of which epoch a checkpoint is made, and after how long. */
+interface Within {
+    readonly steps: EpochSteps;
+    readonly seconds: number;
 }
 
 interface CallbackEntry {
@@ -138,7 +147,11 @@ export class FitCheckpoints {
         this.savedSteps = fit.steps;
         this.savedEpochs = fit.records.length;
         this.savedTime = performance.now();
-        this.lastSaved = placeOf(fit.steps, fit.progress ? fit.epoch : fit.records.length, fit.progress);
+        this.lastSaved = placeOf(
+            fit.steps,
+            fit.progress ? fit.epoch : fit.records.length,
+            fit.progress !== null,
+        );
         return fit;
     }
 
@@ -228,14 +241,14 @@ export class FitCheckpoints {
     async afterSteps(run: FitRun, steps: EpochSteps, seconds: number): Promise<void> {
         const isEnd = steps.count >= (run.stepsPerEpoch ?? Infinity);
         if (isEnd || run.hasEnded || !(this.stepsLeft(run) <= 0 || this.isTime)) return;
-        await this.save(run, steps.epoch, steps.progress(seconds));
+        await this.save(run, { steps, seconds });
     }
 
     /** Where the fit ends in the middle of an epoch, before that is closed. */
     async afterLastSteps(run: FitRun, steps: EpochSteps, seconds: number): Promise<void> {
         if (!run.hasEnded || run.reason === 'diverged') return;
         if (run.reason !== 'interrupted' && steps.count >= (run.stepsPerEpoch ?? Infinity)) return;
-        await this.save(run, steps.epoch, steps.progress(seconds));
+        await this.save(run, { steps, seconds });
         this.isClosed = true;
     }
 
@@ -249,7 +262,7 @@ export class FitCheckpoints {
         const isDue = run.records.length - this.savedEpochs >= store.every.epochs;
         const isBest = store.isAmongBest(record, this.bests);
         if (!isDue && !isBest && !this.isTime && this.stepsLeft(run) > 0) return;
-        await this.save(run, record.epoch + 1, null);
+        await this.save(run);
     }
 
     private get isTime(): boolean {
@@ -270,7 +283,7 @@ export class FitCheckpoints {
     async finish(run: FitRun): Promise<void> {
         this.warnOfMode(run);
         if (run.records.length > 0 && run.reason !== 'diverged' && run.reason !== 'failed')
-            await this.save(run, run.records.length + 1, null);
+            await this.save(run);
         await this.pending;
     }
 
@@ -280,20 +293,20 @@ export class FitCheckpoints {
     }
 
     /** Waits for the save before, then copies the state; the rest goes on beside the training. */
-    private async save(run: FitRun, epoch: number, progress: EpochProgress | null): Promise<void> {
-        const key = placeOf(run.steps, progress ? epoch : run.records.length, progress);
+    private async save(run: FitRun, within?: Within): Promise<void> {
+        const key = placeOf(run.steps, within?.steps.epoch ?? run.records.length, within !== undefined);
         if (this.isClosed || key === this.lastSaved) return;
         await this.pending;
         this.lastSaved = key;
         this.savedSteps = run.steps;
         this.savedEpochs = run.records.length;
         this.savedTime = performance.now();
-        const last = progress ? undefined : run.records.at(-1);
+        const last = within ? undefined : run.records.at(-1);
         const metrics = Object.fromEntries(
             Object.entries(last ?? {}).map(([name, x]) => [name, Number.isFinite(x) ? (x as number) : null]),
         );
         const details = { metrics, configHash: this.configHash() };
-        this.pending = this.store.save(run.steps, this.stateOf(run, epoch, progress), details).then(
+        this.pending = this.store.save(run.steps, this.stateOf(run, within), details).then(
             () => undefined,
             (error: unknown) =>
                 this.store.warn(
@@ -302,17 +315,16 @@ export class FitCheckpoints {
         );
     }
 
-    private stateOf(run: FitRun, epoch: number, progress: EpochProgress | null): Record<string, unknown> {
+    private stateOf(run: FitRun, within: Within | undefined): Record<string, unknown> {
         const { model, optimizer, schedule, scaler, average } = this.parts;
         const own = this.loaderState();
         const fit: FitState = {
-            epoch,
-            progress,
+            epoch: within?.steps.epoch ?? run.records.length + 1,
+            progress: within?.steps.progress(within.seconds) ?? null,
             steps: run.steps,
             stopReason: run.reason === 'interrupted' ? 'completed' : run.reason,
             records: run.records,
-            // The loader has begun the epoch that runs.
-            loader: own && { ...own, epoch: progress ? own.epoch - 1 : own.epoch },
+            loader: own && { ...own, epoch: within?.steps.loaderEpoch ?? own.epoch, next: own.epoch },
             schedule: schedule ? asStateful(schedule).stateDict() : null,
             scaler: scaler?.stateDict() ?? null,
             generators: Object.fromEntries([...this.generators()].map(([name, { state }]) => [name, state])),
@@ -352,8 +364,8 @@ export function isLoader(batches: Batches): batches is DataLoader | CsvBatches {
     return batches instanceof DataLoader || batches instanceof CsvBatches;
 }
 
-function placeOf(steps: number, epoch: number, progress: EpochProgress | null): string {
-    return `${steps} ${epoch} ${progress !== null}`;
+function placeOf(steps: number, epoch: number, isWithin: boolean): string {
+    return `${steps} ${epoch} ${isWithin}`;
 }
 
 function asStateful(part: object): Stateful {

@@ -1,7 +1,7 @@
 import type { GradScaler } from '../optim/grad_scaler.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
-import type { EpochProgress, FitState } from './fit_checkpoints.js';
+import type { EpochProgress, FitState, LoaderState } from './fit_checkpoints.js';
 import type { EpochRecord, History, StopReason } from './history.js';
 import type { StepFigures } from './row_steps.js';
 import type { TrainStep } from './train_step.js';
@@ -86,7 +86,11 @@ const endlessOverflow = 50;
 export class EpochSteps {
     readonly totals: EpochTotals;
     count = 0;
+    /** The loader's number of this epoch, once it has begun; anyone may loop over the loader meanwhile. */
+    loaderEpoch: number | null = null;
     private skippedBefore: number;
+    /** Where the loader stood when the checkpoint was made. */
+    private resumed: LoaderState | null = null;
 
     constructor(
         readonly epoch: number,
@@ -103,10 +107,21 @@ export class EpochSteps {
     }
 
     /** Goes on where a checkpoint was made. */
-    restore({ batch, totals, skippedBefore }: EpochProgress): void {
+    restore({ batch, totals, skippedBefore }: EpochProgress, loader: LoaderState | null): void {
         this.count = batch;
         this.totals.state = totals;
         this.skippedBefore = skippedBefore;
+        this.resumed = loader;
+    }
+
+    /** Begins the loader's epoch by `begin`: the next one, or that in which the checkpoint was made. */
+    beginLoader<T>(loader: { epoch: number }, begin: () => T): T {
+        const { resumed } = this;
+        if (resumed) loader.epoch = resumed.epoch;
+        this.loaderEpoch = loader.epoch;
+        const begun = begin();
+        if (resumed?.next !== undefined) loader.epoch = resumed.next;
+        return begun;
     }
 
     /** Figures of loss scaling, for the record of the epoch. */

@@ -19,10 +19,16 @@ import {
     requireCallbacks,
     requireLoss,
 } from './trainer_checks.js';
-import { iteratorFrom, rowsOf, type LoaderRows } from './batch_source.js';
+import { iteratorFrom, rowsOf, type Around, type LoaderRows } from './batch_source.js';
 import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
-import { FitCheckpoints, isLoader, type EpochProgress, type FitState } from './fit_checkpoints.js';
+import {
+    FitCheckpoints,
+    isLoader,
+    type EpochProgress,
+    type FitState,
+    type LoaderState,
+} from './fit_checkpoints.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
 import { TrainStep } from './train_step.js';
@@ -37,6 +43,7 @@ interface EpochSource {
     readonly saver: FitCheckpoints | undefined;
     /** Where a checkpoint was made in the middle of it. */
     readonly progress: EpochProgress | null;
+    readonly loader: LoaderState | null | undefined;
 }
 
 /** Batches of an evaluation from which on a captured program saves more than it costs. */
@@ -131,15 +138,16 @@ export class Trainer {
         const step = new TrainStep(this.options, mode, this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
         if (restored) run.restore(restored);
-        if (restored?.loader && isLoader(batches)) batches.epoch = restored.loader.epoch;
         const rows = this.rowSource(batches, run);
         let progress = restored?.progress ?? null;
         try {
             await run.call((callback) => callback.onTrainBegin?.(run));
+            const loader = restored?.loader;
+            if (loader && isLoader(batches)) batches.epoch = loader.next ?? loader.epoch;
             for (let epoch = restored?.epoch ?? 1; epoch <= options.epochs; epoch++) {
                 // One that a checkpoint was made in is closed, also where no step is left.
                 if (run.hasEnded && !progress) break;
-                await this.fitEpoch({ epoch, batches, rows, saver, progress }, run);
+                await this.fitEpoch({ epoch, batches, rows, saver, progress, loader }, run);
                 progress = null;
             }
             await saver?.finish(run);
@@ -157,7 +165,7 @@ export class Trainer {
     }
 
     private async fitEpoch(source: EpochSource, run: FitRun): Promise<void> {
-        const { epoch, batches, rows, saver, progress } = source;
+        const { epoch, batches, rows, saver, progress, loader } = source;
         const begin = performance.now() - (progress?.seconds ?? 0) * 1000;
         const seconds = (): number => (performance.now() - begin) / 1000;
         const { model, average } = this.options;
@@ -165,7 +173,7 @@ export class Trainer {
         model.train();
         run.step.beginEpoch(epoch);
         const steps = new EpochSteps(epoch, run, this.options.scaler);
-        if (progress) steps.restore(progress);
+        if (progress) steps.restore(progress, loader ?? null);
         const save = async (): Promise<void> => saver?.afterSteps(run, steps, seconds());
         if (run.hasEnded) {
             // Only its end is left, and the checkpoint stands.
@@ -229,7 +237,10 @@ export class Trainer {
                 await save();
                 return !run.hasEnded;
             },
-            steps.count,
+            {
+                skip: steps.count,
+                begin: (first) => (isLoader(batches) ? steps.beginLoader(batches, first) : first()),
+            },
         );
     }
 
@@ -256,7 +267,8 @@ export class Trainer {
         const { loader } = source;
         const { length, batchSize } = loader;
         const { length: samples, device = 'cpu' } = loader.dataset;
-        const order = fromTypedArray(loader.nextOrder(), [samples], { device });
+        const numbers = steps.beginLoader(loader, () => loader.nextOrder());
+        const order = fromTypedArray(numbers, [samples], { device });
         try {
             while (steps.count < length && !run.hasEnded) {
                 const rows = rowsOf(order, steps.count * batchSize, batchSize, most());
@@ -368,9 +380,9 @@ export class Trainer {
     private async eachBatch(
         batches: Batches,
         body: (batch: Batch, scope: Scope) => Promise<boolean>,
-        skip = 0,
+        { skip = 0, begin }: { skip?: number; begin?: Around } = {},
     ): Promise<void> {
-        const iterator = await iteratorFrom(batches, skip);
+        const iterator = await iteratorFrom(batches, skip, begin);
         for (;;) {
             await this.breather.breatheIfDue();
             const scope = new Scope();
