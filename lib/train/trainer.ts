@@ -170,6 +170,8 @@ export class Trainer {
         const seconds = (): number => (performance.now() - begin) / 1000;
         const { model, average } = this.options;
         await run.call((callback) => callback.onEpochBegin?.(epoch, run));
+        // A callback, or a signal meanwhile, may end the fit before the epoch has begun.
+        if (run.hasEnded && !progress) return;
         model.train();
         run.step.beginEpoch(epoch);
         const steps = new EpochSteps(epoch, run, this.options.scaler);

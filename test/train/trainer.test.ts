@@ -101,6 +101,29 @@ describe('Trainer', () => {
         assert.equal(steps, 3);
     });
 
+    it('ends at the beginning of an epoch, where a callback or a signal says so', async () => {
+        const abort = new AbortController();
+        const ways: Record<string, Callback['onEpochBegin']> = {
+            callback: (epoch, context) => {
+                if (epoch === 2) context.stop('early stopping');
+            },
+            signal: async (epoch) => {
+                await new Promise(setImmediate);
+                if (epoch === 2) abort.abort();
+            },
+        };
+        for (const [name, onEpochBegin] of Object.entries(ways)) {
+            const { trainer, loader } = setup();
+            const history = await trainer.fit(loader, {
+                epochs: 5,
+                callbacks: [{ onEpochBegin }],
+                signal: abort.signal,
+            });
+            assert.equal(history.stopReason, name === 'signal' ? 'interrupted' : 'early stopping');
+            assert.deepEqual([history.epochs.length, history.steps], [1, 2], name);
+        }
+    });
+
     it('stops when the loss diverges', async () => {
         const { trainer, loader, optimizer } = setup();
         optimizer.learningRate = 1e30;
