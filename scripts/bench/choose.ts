@@ -1,16 +1,20 @@
-import type { Benchmark } from './benchmark.js';
+/** What a row is chosen by. */
+export interface Named {
+    readonly group: string;
+    readonly name: string;
+}
 
 /** A word on the command line that names no row. */
 export class UnknownRowError extends Error {
     override name = 'UnknownRowError';
 }
 
-export function groupsOf(benchmarks: readonly Benchmark[]): string[] {
+export function groupsOf(benchmarks: readonly Named[]): string[] {
     return [...new Set(benchmarks.map(({ group }) => group))];
 }
 
 /** The rows that the words name, by group or by name, in the order of `benchmarks`; all without a word. */
-export function chooseRows(benchmarks: readonly Benchmark[], words: readonly string[]): Benchmark[] {
+export function chooseRows<T extends Named>(benchmarks: readonly T[], words: readonly string[]): T[] {
     const unknown = words.find(
         (word) => !benchmarks.some(({ group, name }) => group === word || name === word),
     );

@@ -1,12 +1,16 @@
 // Times operations, training steps and whole searches on a GPU next to PyTorch on the same GPU: npm run bench:gpu
-import { availableParallelism } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { DataFileError } from '../../lib/data/data_file_error.js';
 import { readMnist } from '../../lib/data/mnist_files.js';
+import { ACCURACY_NAMES, BEST_RECIPES, compareAccuracy, Comparison } from './accuracy_rows.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
-import { chooseRows, groupsOf, UnknownRowError } from './choose.js';
+import { chooseRows, groupsOf, UnknownRowError, type Named } from './choose.js';
 import { GPU_BENCHMARKS } from './gpu_cases/index.js';
 import { currentClocks, describeGpu, NoGpuError } from './gpu_device.js';
 import { profileRows } from './gpu_profile.js';
@@ -14,8 +18,6 @@ import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
 import { Peers } from './peers.js';
 import { currentCommit, requireWritable, saveRun, UnwritableError } from './save.js';
-import type { Row } from './statistics.js';
-
 interface Flags {
     readonly list?: true;
     readonly json?: true;
@@ -28,8 +30,55 @@ interface Flags {
     readonly profile?: true;
 }
 
+const TRAIN = fileURLToPath(new URL('../train.ts', import.meta.url));
+/** Of each row of the accuracy. */
+const SEEDS = 10;
+
+/** Rows that bench:accuracy has, too: whole trainings, each a process of its own. */
+const ACCURACY: readonly Named[] = ACCURACY_NAMES.map((name) => ({ group: 'accuracy', name: `gpu_${name}` }));
+const ALL: readonly Named[] = [...GPU_BENCHMARKS, ...ACCURACY];
+
+interface Chosen {
+    readonly benchmarks: readonly Benchmark[];
+    /** As bench:accuracy calls them. */
+    readonly accuracies: readonly string[];
+}
+
+/** Trains seed by seed on the GPU; `hasTorch` says whether PyTorch does so, too. */
+async function measureAccuracies(
+    names: readonly string[],
+    { threads, data }: BenchContext,
+    { python, try: isTried }: Flags,
+    hasTorch: boolean,
+    onRow: (rows: readonly object[]) => void,
+): Promise<readonly object[]> {
+    const output = mkdtempSync(join(tmpdir(), 'nativegrad-bench-'));
+    const comparison = new Comparison({
+        threads: String(threads),
+        device: 'cuda',
+        python: hasTorch && !isTried ? python : null,
+        data,
+        program: ['--import', 'tsx', TRAIN],
+        output,
+        flags: isTried ? ['--max_steps', '2'] : [],
+    });
+    const named = (rows: readonly object[]): object[] =>
+        rows.map((row) => ('name' in row ? { ...row, name: `gpu_${String(row.name)}` } : row));
+    try {
+        const rows = await compareAccuracy(comparison, names, {
+            seeds: isTried ? 1 : SEEDS,
+            best: BEST_RECIPES,
+            print,
+            onRow: (found) => onRow(named(found)),
+        });
+        return named(rows);
+    } finally {
+        rmSync(output, { recursive: true, force: true });
+    }
+}
+
 async function measureAll(
-    benchmarks: readonly Benchmark[],
+    { benchmarks, accuracies }: Chosen,
     context: BenchContext,
     flags: Flags,
 ): Promise<void> {
@@ -42,13 +91,14 @@ async function measureAll(
         threads: context.threads,
         device: isTried ? 'cpu' : 'cuda',
         compile: compile && !isTried,
+        frameworks: accuracies.length > 0 ? ['torch'] : [],
         say,
     });
     try {
         const machine = [gpu, describeHost(), `Node ${process.version}`, ...peers.versions].join(', ');
         print(machine);
         // After each row: a machine may be taken away. The clocks are those of work.
-        const save = (rows: readonly Row[]): void => {
+        const save = (rows: readonly object[]): void => {
             if (flags.save === undefined) return;
             const clocks = [idle, currentClocks()].filter((text) => text !== null).join('; at work ');
             const words = process.argv.slice(2);
@@ -65,36 +115,39 @@ async function measureAll(
             isSaved: flags.save !== undefined,
             ...(isTried ? { turn: 1 } : {}),
         });
-        if (flags.json) print(JSON.stringify(rows));
+        const trained = await measureAccuracies(accuracies, context, flags, peers.has('torch'), (found) => {
+            save([...rows, ...found]);
+        });
+        if (flags.json) print(JSON.stringify([...rows, ...trained]));
     } finally {
         peers.close();
     }
 }
 
 async function run(words: readonly string[], flags: Flags): Promise<void> {
-    const chosen = chooseRows(GPU_BENCHMARKS, words);
+    const chosen = chooseRows(ALL, words);
     if (flags.list) {
         for (const { name } of chosen) print(name);
         return;
     }
     if (flags.save !== undefined) requireWritable(flags.save);
-    const reads = chosen.some(({ needs }) => needs === 'mnist');
+    const names = new Set(chosen.map(({ name }) => name));
+    const benchmarks = GPU_BENCHMARKS.filter(({ name }) => names.has(name));
+    const accuracies = ACCURACY_NAMES.filter((name) => names.has(`gpu_${name}`));
+    const reads = accuracies.length > 0 || benchmarks.some(({ needs }) => needs === 'mnist');
     const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
     const context: BenchContext = { threads: availableParallelism(), data, staged: null, device: 'cuda' };
-    if (!flags.profile) return measureAll(chosen, context, flags);
+    if (!flags.profile) return measureAll({ benchmarks, accuracies }, context, flags);
     print(describeGpu());
-    await profileRows(chosen, context);
+    await profileRows(benchmarks, context);
 }
 
 const command = new Command('bench:gpu')
     .showSuggestionAfterError(false)
     .description(
-        'Times products, convolutions, training steps and many models on a GPU next to PyTorch op by op, by torch.compile and as a CUDA graph.',
+        'Times products, convolutions, training steps, many models and whole trainings on a GPU next to PyTorch op by op, by torch.compile and as a CUDA graph.',
     )
-    .argument(
-        '[rows...]',
-        `groups (${groupsOf(GPU_BENCHMARKS).join(', ')}) or single rows; all when left out`,
-    )
+    .argument('[rows...]', `groups (${groupsOf(ALL).join(', ')}) or single rows; all when left out`)
     .option('--list', 'print the names of the rows and measure nothing')
     .option('--json', 'the last line of stdout is an array of rows')
     .option('--save <file>', 'write the rows, the command, the commit and the machine to a JSON file')

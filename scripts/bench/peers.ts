@@ -20,6 +20,8 @@ interface PeerOptions {
     /** Where PyTorch computes, by its own name. Default: cpu. */
     readonly device?: 'cpu' | 'cuda';
     readonly compile: boolean;
+    /** Those that are wanted beside those of the rows. */
+    readonly frameworks?: readonly Framework[];
     readonly say: (text: string) => void;
 }
 
@@ -34,7 +36,8 @@ export class Peers {
 
     /** Starts what these rows are compared with; `say` is told about what is not there. */
     static async start(benchmarks: readonly Benchmark[], options: PeerOptions): Promise<Peers> {
-        const wanted = new Set(benchmarks.flatMap(({ peers }) => Object.values(peers)).map(frameworkOf));
+        const ofRows = benchmarks.flatMap(({ peers }) => Object.values(peers)).map(frameworkOf);
+        const wanted = new Set([...ofRows, ...(options.frameworks ?? [])]);
         const processes = new Map<Framework, PeerProcess>();
         for (const framework of wanted) {
             if (framework === 'tfjs' && options.tfjs === undefined) continue;
@@ -50,6 +53,10 @@ export class Peers {
     /** Names and versions, such as `PyTorch 2.13.0`. */
     get versions(): string[] {
         return [...this.processes].map(([framework, { version }]) => `${FRAMEWORKS[framework]} ${version}`);
+    }
+
+    has(framework: Framework): boolean {
+        return this.processes.has(framework);
     }
 
     /** The peers of a row that work here; `say` is told about the others. */

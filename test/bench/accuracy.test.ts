@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { accuracyRow, accuracyText } from '../../scripts/bench/accuracy_rows.js';
 import { compareMixed, mixedText } from '../../scripts/bench/accuracy_mixed.js';
 import { searchGrid, type Grid, type Run, type Timed } from '../../scripts/bench/accuracy_search.js';
 
@@ -83,6 +84,32 @@ describe('accuracy in mixed precision', () => {
     it('says where it is missed', async () => {
         const row = await compareMixed({ name: 'row', precision: 'bf16', flags: [] }, 2, run(0.002));
         assert.match(mixedText(row), /difference -0\.200 points: MISSED, 0\.1 are allowed/);
+    });
+});
+
+describe('time to an accuracy', () => {
+    const run = (seconds: number, accuracy: number): Run => ({
+        seconds,
+        withoutImport: seconds - 1,
+        training: seconds / 10,
+        accuracy,
+    });
+
+    it('is compared with PyTorch as a whole, and by the training alone', () => {
+        const row = accuracyRow('row', [run(2, 0.99), run(4, 0.98)], [run(7, 0.985), run(9, 0.985)]);
+        assert.equal(row.ours.accuracy, 0.985);
+        assert.ok(Math.abs((row.ratio ?? 0) - 7 / 3) < 1e-12);
+        assert.ok(Math.abs((row.training_ratio ?? 0) - 8 / 3) < 1e-12);
+        const text = accuracyText(row, 2, 0.98);
+        assert.match(text, /^row, 2 seeds, asked 98\.00 %\n {2}nativegrad .*training 0\.300 s\n/);
+        assert.match(text, /over ours: 2\.33, of the training alone 2\.67\n/);
+        assert.match(accuracyText(row, 2, 0.99), /asked 99\.00 %: MISSED/);
+    });
+
+    it('stands alone where there is no PyTorch', () => {
+        const row = accuracyRow('row', [run(2, 0.99)], []);
+        assert.deepEqual([row.peers, row.ratio, row.training_ratio], [{}, null, null]);
+        assert.doesNotMatch(accuracyText(row, 1, 0.98), /PyTorch/);
     });
 });
 

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { runCommand, type CommandResult } from '../support/command.js';
+import { writeSmallMnist } from '../support/small_mnist.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/bench/gpu.ts', import.meta.url));
 
@@ -15,9 +19,17 @@ interface PrintedRow {
     readonly peers: object;
 }
 
+interface AccuracyRow {
+    readonly name: string;
+    readonly unit: string;
+    readonly ours: { readonly training?: { readonly median: number } };
+    readonly peers: object;
+}
+
 // Every row runs on a GPU alone: the simulator takes hours for the large ones.
 describe('bench:gpu', function () {
     this.timeout(300_000);
+    const folder = useTemporaryFolder();
 
     it('runs small rows on the simulator, and says so', async () => {
         const rows = ['gpu_gemm_f32_tn_10x128x64', 'gpu_gemm_f16_nn_64x128x10'];
@@ -37,6 +49,54 @@ describe('bench:gpu', function () {
             assert.ok(ours.median > 0);
             assert.deepEqual(peers, {});
         }
+    });
+
+    it('trains to an accuracy on the simulator, as bench:accuracy does', async () => {
+        writeSmallMnist(folder(), 300, 8);
+        const file = join(folder(), 'figures.json');
+        const words = ['gpu_accuracy_982', 'gpu_accuracy_fp16_mlp', '--try', '--data', folder()];
+        const { code, stdout, stderr } = await bench([
+            ...words,
+            '--save',
+            file,
+            '--python',
+            '/nonexistent/python3',
+        ]);
+        assert.equal(code, 0, stderr);
+        const { rows } = JSON.parse(readFileSync(file, 'utf8')) as { rows: AccuracyRow[] };
+        assert.deepEqual(
+            rows.map(({ name, unit }) => [name, unit]),
+            [
+                ['gpu_accuracy_982', 's'],
+                ['gpu_accuracy_fp16_mlp', '%'],
+            ],
+        );
+        assert.ok((rows[0]?.ours.training?.median ?? 0) > 0, stdout);
+        assert.deepEqual(rows[0]?.peers, {});
+        assert.match(stdout, /^accuracy_982, 1 seeds, asked 98\.20 %/m);
+    });
+
+    it('has a row for each line of what is to be reached', async () => {
+        const { stdout } = await bench(['--list']);
+        const names = stdout.trimEnd().split('\n');
+        const wanted = [
+            ...['gpu_mlp_f32_b64', 'gpu_mlp_f16_b256', 'gpu_cnn_f16_b512', 'gpu_cnn_bf16_b512'],
+            ...['gpu_accuracy_982', 'gpu_accuracy_990'],
+            ...[64, 128, 256, 512, 1024].map((batch) => `gpu_gemm_f16_nt_${batch}x256x784`),
+            ...['fwd', 'bwd_data', 'bwd_weight'].flatMap((direction) => [
+                `gpu_conv_f16_${direction}_32x64_14x14_b512`,
+                `gpu_conv_f16_${direction}_64x128_14x14_b512`,
+            ]),
+            ...['gpu_models_f32_64', 'gpu_models_f32_64_in_turn'],
+            ...['bf16', 'fp16'].flatMap((precision) => [
+                `gpu_accuracy_${precision}_mlp`,
+                `gpu_accuracy_${precision}_cnn`,
+            ]),
+        ];
+        assert.deepEqual(
+            wanted.filter((name) => !names.includes(name)),
+            [],
+        );
     });
 
     it('measures nothing without a GPU, with the reason and exit code 2', async () => {

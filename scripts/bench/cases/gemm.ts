@@ -18,7 +18,7 @@ const LAYERS = [
     [256, 128],
     [128, 10],
 ] as const;
-export const LAYER_BATCHES = [64, 128, 256, 1024];
+export const LAYER_BATCHES = [64, 128, 256, 512, 1024];
 
 /** The products of a training step of the MLP: y = x W^T, dx = dy W (not for the first layer), dW = dy^T x. */
 export function layerProducts(batch: number): Product[] {
