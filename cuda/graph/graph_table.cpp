@@ -45,7 +45,7 @@ int32_t finish(void* graph, ErrorMessage* error) {
 
 int32_t run(void* graph, const GraphRun* steps, bool (*stop)(const void* owner), const void* owner,
             int64_t* given, ErrorMessage* error) {
-    return with_graph(graph, error, [&](StepGraph& of) { *given = of.run(*steps, stop, owner); });
+    return with_graph(graph, error, [&](StepGraph& of) { of.run(*steps, stop, owner, *given); });
 }
 
 int32_t join(void* graph, ErrorMessage* error) {
@@ -75,7 +75,7 @@ int32_t run_joint(void* joint, const GraphRun* runs, bool (*stop)(const void* ow
     return guarded(error, "capture", [&] {
         JointGraph& of = *static_cast<JointGraph*>(joint);
         const DeviceScope device(of.ordinal());
-        *given = of.run(runs, stop, owner);
+        of.run(runs, stop, owner, *given);
     });
 }
 

@@ -33,14 +33,6 @@ JointGraph::JointGraph(std::vector<StepGraph*> members)
     capture();
 }
 
-JointGraph::~JointGraph() {
-    try {
-        destroy(exec_);
-    } catch (const Error&) {
-        // The device is lost, and the graph with it.
-    }
-}
-
 void JointGraph::place_lists() {
     for (const StepGraph* member : members_) {
         heads_.push_back(head_bytes_);
@@ -81,25 +73,20 @@ void JointGraph::make_launches() {
 
 void JointGraph::capture() {
     SideStreams beside(step_->most_beside());
-    const Stream stream = create_stream();
-    Graph graph;
+    const Owned<Stream> own(create_stream());
+    const Stream stream = own.get();
+    begin_capture(stream);
     try {
-        begin_capture(stream);
         step_->emit(stream, beside);
-        graph = end_capture(stream);
-        exec_ = instantiate(graph);
     } catch (const Error&) {
         try {
-            if (is_capturing(stream)) destroy(end_capture(stream));
+            if (is_capturing(stream)) Owned(end_capture(stream));
         } catch (const Error&) {
             // It says once more what failed.
         }
-        destroy(graph);
-        destroy(stream);
         throw;
     }
-    destroy(graph);
-    destroy(stream);
+    exec_ = ready_graph(Owned(end_capture(stream)), root_.stream());
 }
 
 void JointGraph::write_lists(char* to, const GraphRun* runs, int64_t first, int64_t count) const {
@@ -113,27 +100,25 @@ void JointGraph::write_lists(char* to, const GraphRun* runs, int64_t first, int6
     }
 }
 
-int64_t JointGraph::run(const GraphRun* runs, bool (*stop)(const void*), const void* owner) {
+void JointGraph::run(const GraphRun* runs, bool (*stop)(const void*), const void* owner, int64_t& given) {
     const int64_t steps = runs[0].steps, parts = (steps + most_rows_ - 1) / most_rows_;
     const Stream stream = root_.stream();
     SideStreams alone(1);
     char* const room =
         upload_.room(static_cast<size_t>(parts) * head_bytes_ + static_cast<size_t>(steps) * row_bytes_);
     size_t offset = 0;
-    int64_t given = 0;
+    given = 0;
     for (int64_t first = 0; first < steps; first += most_rows_) {
         const int64_t count = std::min(most_rows_, steps - first);
         const size_t bytes = head_bytes_ + static_cast<size_t>(count) * row_bytes_;
         write_lists(room + offset, runs, first, count);
         upload_.send(lists_->data(), offset, bytes, stream);
         offset += bytes;
-        int64_t launched = 0;
-        for (; launched < count && (stop == nullptr || !stop(owner)); ++launched) launch_graph(exec_, stream);
+        const int64_t end = given + count;
+        for (; given < end && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_.get(), stream);
         end_->emit(stream, alone);
-        given += launched;
-        if (launched < count) break;
+        if (given < end) break;
     }
-    return given;
 }
 
 }  // namespace nativegrad::cuda

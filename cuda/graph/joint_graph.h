@@ -6,6 +6,7 @@
 
 #include "graph/joint_launches.h"
 #include "graph/step_graph.h"
+#include "runtime/owned.h"
 
 namespace nativegrad::cuda {
 
@@ -13,15 +14,14 @@ class JointGraph {
   public:
     // Of graphs whose calls were noted; they live while this one runs, and share their queue.
     explicit JointGraph(std::vector<StepGraph*> members);
-    ~JointGraph();
     JointGraph(const JointGraph&) = delete;
     JointGraph& operator=(const JointGraph&) = delete;
 
     int ordinal() const { return root_.ordinal(); }
     // What takes more than one launch for all in a step.
     std::string apart() const { return step_->apart(); }
-    // runs: one of each member, with as many steps. As in backend/graphs.h.
-    int64_t run(const GraphRun* runs, bool (*stop)(const void*), const void* owner);
+    // runs: one of each member, with as many steps; given: as in backend/graphs.h, also where it throws.
+    void run(const GraphRun* runs, bool (*stop)(const void*), const void* owner, int64_t& given);
 
   private:
     void place_lists();
@@ -38,7 +38,7 @@ class JointGraph {
     int64_t most_rows_ = 0;
     std::unique_ptr<Block> lists_, arguments_;
     std::unique_ptr<JointLaunches> step_, end_;
-    GraphExec exec_;
+    Owned<GraphExec> exec_;
     Upload upload_;
 };
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "runtime/runtime.h"
+#include "runtime/owned.h"
 
 namespace nativegrad::cuda {
 
@@ -11,9 +11,6 @@ class SideStreams {
   public:
     // For up to `width` launches side by side, as far as that is worth it; made before a capture begins.
     explicit SideStreams(size_t width);
-    ~SideStreams();
-    SideStreams(const SideStreams&) = delete;
-    SideStreams& operator=(const SideStreams&) = delete;
 
     // What `count` launches go to from here on: the i-th to stream(main, i).
     void fork(Stream main, size_t count);
@@ -25,9 +22,9 @@ class SideStreams {
     // Streams beside the main one for `count` launches.
     size_t used(size_t count) const { return count <= streams_.size() ? count - 1 : streams_.size(); }
 
-    std::vector<Stream> streams_;
-    std::vector<Event> done_;
-    Event forked_;
+    std::vector<Owned<Stream>> streams_;
+    std::vector<Owned<Event>> done_;
+    Owned<Event> forked_;
 };
 
 }  // namespace nativegrad::cuda

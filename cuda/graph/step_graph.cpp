@@ -19,6 +19,12 @@ size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
 }  // namespace
 
+Owned<GraphExec> ready_graph(const Owned<Graph>& captured, Stream stream) {
+    Owned<GraphExec> exec(instantiate(captured.get()));
+    upload(exec.get(), stream);
+    return exec;
+}
+
 StepGraph::StepGraph(Queue& root, const GraphPlan& plan)
     : root_(root),
       input_spans_(plan.inputs, plan.inputs + plan.input_count),
@@ -39,10 +45,6 @@ StepGraph::~StepGraph() {
         forget_capture();
         // The memory goes back in the order of the queue.
         join();
-        destroy(exec_);
-        destroy(forked_);
-        destroy(ended_);
-        destroy(own_);
     } catch (const Error&) {
         // The device is lost, and the graph with it.
     }
@@ -138,14 +140,7 @@ void StepGraph::record() {
 
 void StepGraph::finish() {
     live_.end();
-    const Graph graph = end_capture(capturing_);
-    try {
-        exec_ = instantiate(graph);
-    } catch (const Error&) {
-        destroy(graph);
-        throw;
-    }
-    destroy(graph);
+    exec_ = ready_graph(Owned(end_capture(capturing_)), root_.stream());
     forget_capture();
 }
 
@@ -187,32 +182,32 @@ void StepGraph::forget_capture() {
 }
 
 Stream StepGraph::fork() {
-    if (own_.handle == nullptr) {
-        own_ = create_stream();
-        forked_ = create_event();
-        ended_ = create_event();
+    if (own_.get().handle == nullptr) {
+        forked_ = Owned(create_event());
+        ended_ = Owned(create_event());
+        own_ = Owned(create_stream());
     }
-    nativegrad::cuda::record(forked_, root_.stream());
-    wait_event(own_, forked_);
+    nativegrad::cuda::record(forked_.get(), root_.stream());
+    wait_event(own_.get(), forked_.get());
     is_apart_ = true;
-    return own_;
+    return own_.get();
 }
 
 void StepGraph::join() {
     if (!is_apart_) return;
     is_apart_ = false;
-    nativegrad::cuda::record(ended_, own_);
-    wait_event(root_.stream(), ended_);
+    nativegrad::cuda::record(ended_.get(), own_.get());
+    wait_event(root_.stream(), ended_.get());
 }
 
-int64_t StepGraph::launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner) {
-    int64_t given = 0;
-    for (; given < count && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_, stream);
+void StepGraph::launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner,
+                             int64_t& given) {
+    const int64_t end = given + count;
+    for (; given < end && (stop == nullptr || !stop(owner)); ++given) launch_graph(exec_.get(), stream);
     end_steps(copy_list(own_place()), stream);
-    return given;
 }
 
-int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const void* owner) {
+void StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const void* owner, int64_t& given) {
     const int64_t parts = (run.steps + most_rows_ - 1) / most_rows_;
     const size_t head = rows_offset();
     const Stream stream = run.beside ? fork() : root_.stream();
@@ -220,7 +215,7 @@ int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const voi
         upload_.room(static_cast<size_t>(parts) * head + static_cast<size_t>(run.steps) * row_bytes_);
     const double* values = run.rows;
     size_t offset = 0;
-    int64_t given = 0;
+    given = 0;
     for (int64_t first = 0; first < run.steps; first += most_rows_) {
         const int64_t count = std::min(most_rows_, run.steps - first);
         write_head(room + offset, run, first, own_place());
@@ -232,11 +227,9 @@ int64_t StepGraph::run(const GraphRun& run, bool (*stop)(const void*), const voi
         const size_t bytes = head + static_cast<size_t>(count) * row_bytes_;
         upload_.send(lists_->data(), offset, bytes, stream);
         offset += bytes;
-        const int64_t launched = launch_steps(count, stream, stop, owner);
-        given += launched;
-        if (launched < count) break;
+        launch_steps(count, stream, stop, owner, given);
+        if (given < first + count) break;
     }
-    return given;
 }
 
 }  // namespace nativegrad::cuda

@@ -13,8 +13,13 @@
 #include "graph/step_copies.h"
 #include "graph/work_memory.h"
 #include "runtime/launch_notes.h"
+#include "runtime/owned.h"
 
 namespace nativegrad::cuda {
+
+// The executable form of what was captured, with all that a launch wants of the device: where memory is
+// short, this fails, and no step of a run.
+Owned<GraphExec> ready_graph(const Owned<Graph>& captured, Stream stream);
 
 class StepGraph {
   public:
@@ -32,7 +37,7 @@ class StepGraph {
     void warm(const GraphRun& first);
     void record();
     void finish();
-    int64_t run(const GraphRun& run, bool (*stop)(const void*), const void* owner);
+    void run(const GraphRun& run, bool (*stop)(const void*), const void* owner, int64_t& given);
     void join();
 
     // The calls that follow are noted once more, as they are in the graph.
@@ -72,8 +77,9 @@ class StepGraph {
     // Lists begin with the counter; copies and rows follow.
     static constexpr size_t copies_offset = sizeof(StepCounter);
     size_t rows_offset() const;
-    // Steps whose rows are on the device; returns how many were given.
-    int64_t launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner);
+    // Up to `count` steps whose rows are on the device, each of which `given` counts.
+    void launch_steps(int64_t count, Stream stream, bool (*stop)(const void*), const void* owner,
+                      int64_t& given);
     void forget_capture();
 
     Queue& root_;
@@ -89,14 +95,14 @@ class StepGraph {
     int64_t most_rows_ = 0;
 
     Stream capturing_;
-    GraphExec exec_;
+    Owned<GraphExec> exec_;
     Upload upload_;
     std::unique_ptr<LaunchNotes> noting_;
     std::vector<LaunchNote> notes_;
 
     // Of steps beside those of other graphs.
-    Stream own_;
-    Event forked_, ended_;
+    Owned<Stream> own_;
+    Owned<Event> forked_, ended_;
     bool is_apart_ = false;
 };
 

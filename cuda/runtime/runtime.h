@@ -139,6 +139,8 @@ Graph end_capture(Stream stream);
 bool is_capturing(Stream stream);
 int node_count(Graph graph);
 GraphExec instantiate(Graph graph);
+// Takes what a launch will need of the device, in the order of the stream.
+void upload(GraphExec exec, Stream stream);
 // True when `exec` was changed to do what `graph` does; false when it must be instantiated anew.
 bool update(GraphExec exec, Graph graph);
 void launch_graph(GraphExec exec, Stream stream);

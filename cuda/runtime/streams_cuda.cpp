@@ -103,6 +103,10 @@ GraphExec instantiate(Graph graph) {
     return {exec};
 }
 
+void upload(GraphExec exec, Stream stream) {
+    check(cudaGraphUpload(exec_of(exec), native(stream.handle)), "upload");
+}
+
 bool update(GraphExec exec, Graph graph) {
     cudaGraphExecUpdateResultInfo info{};
     const cudaError_t status = cudaGraphExecUpdate(exec_of(exec), graph_of(graph), &info);

@@ -19,10 +19,11 @@ struct Setup {
     size_t code_bytes = 0;  // free memory that the first launch of each kernel wants for its code
     Availability fault = Availability::ready;
     bool cublaslt_missing = false;
-    bool timed = false;           // products are timed, as if that meant something
-    bool no_algorithm = false;    // cuBLASLt has none for any product
-    bool no_graph = false;        // none can be instantiated
-    double slow_ms = 0;           // what each piece of work on a stream takes
+    bool timed = false;              // products are timed, as if that meant something
+    bool no_algorithm = false;       // cuBLASLt has none for any product
+    bool no_graph = false;           // none can be instantiated
+    int64_t graph_room = INT64_MAX;  // executable graphs that the device has room for at a time
+    double slow_ms = 0;              // what each piece of work on a stream takes
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
     bool block_races = true;      // whether they are looked for
     // Accesses and meetings of a block without the end of a lane, after which it counts as endless: half a

@@ -1,6 +1,10 @@
 // Captures and graphs of the simulated runtime: the work of a captured stream is kept and run again.
+#include <algorithm>
+#include <numeric>
+
 #include "runtime/counts.h"
 #include "sim/control.h"
+#include "sim/order.h"
 #include "sim/stream_state.h"
 
 namespace nativegrad::cuda {
@@ -47,6 +51,7 @@ void begin_capture(Stream stream) {
     }
     state->capture = thread_capture = new Capture{state, {}, {}, {}};
     state->work = state->waited = 0;
+    state->last.clear();
 }
 
 Graph end_capture(Stream stream) {
@@ -84,10 +89,44 @@ int node_count(Graph graph) {
 }
 
 namespace {
+
 // An executable graph is a copy: the graph may be destroyed.
 struct ExecState {
     std::vector<Node> nodes;
+    bool has_room = false;  // on the device
 };
+
+void take_room(const char* call, ExecState& exec) {
+    if (exec.has_room) return;
+    int64_t taken = 0;
+    for (const ExecState* other : live<ExecState>()) taken += other->has_room ? 1 : 0;
+    if (taken >= setup().graph_room) refuse(call, "out of memory", Status::out_of_memory);
+    exec.has_room = true;
+}
+
+// The nodes in an order that their edges allow: that of the capture, or one that the seed chooses for this
+// launch.
+void run_nodes(const std::vector<Node>& nodes) {
+    static uint64_t launches = 0;
+    Random random(setup().seed + ++launches);
+    std::vector<size_t> waiting(nodes.size());
+    std::iota(waiting.begin(), waiting.end(), size_t{0});
+    std::vector<bool> is_done(nodes.size(), false);
+    while (!waiting.empty()) {
+        std::vector<size_t> ready;  // places in `waiting`
+        for (size_t i = 0; i < waiting.size(); ++i) {
+            const Numbers& after = nodes[waiting[i]].after;
+            if (std::all_of(after.begin(), after.end(), [&](size_t node) { return is_done[node]; }))
+                ready.push_back(i);
+            if (setup().seed == 0 && !ready.empty()) break;
+        }
+        const size_t at = ready[random.next() % ready.size()], node = waiting[at];
+        waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+        nodes[node].run();
+        is_done[node] = true;
+    }
+}
+
 }  // namespace
 
 GraphExec instantiate(Graph graph) {
@@ -99,6 +138,13 @@ GraphExec instantiate(Graph graph) {
     return {exec};
 }
 
+void upload(GraphExec exec, Stream stream) {
+    std::lock_guard lock(runtime_mutex());
+    enter("upload");
+    stream_state("upload", stream);
+    take_room("upload", *checked<ExecState>("upload", exec.handle, "the executable graph"));
+}
+
 bool update(GraphExec exec, Graph graph) {
     std::lock_guard lock(runtime_mutex());
     enter("update");
@@ -106,7 +152,7 @@ bool update(GraphExec exec, Graph graph) {
     const std::vector<Node>& nodes = checked<GraphState>("update", graph.handle, "the graph")->nodes;
     if (nodes.size() != state->nodes.size()) return false;
     for (size_t i = 0; i < nodes.size(); ++i) {
-        if (nodes[i].name != state->nodes[i].name) return false;
+        if (nodes[i].name != state->nodes[i].name || nodes[i].after != state->nodes[i].after) return false;
     }
     state->nodes = nodes;
     return true;
@@ -116,12 +162,10 @@ void launch_graph(GraphExec exec, Stream stream) {
     std::lock_guard lock(runtime_mutex());
     enter("launch_graph");
     count(Work::graph_launch);
+    ExecState* state = checked<ExecState>("launch_graph", exec.handle, "the executable graph");
+    take_room("launch_graph", *state);
     // A copy: the graph may be destroyed while work of it is recorded in another.
-    const std::vector<Node> nodes =
-        checked<ExecState>("launch_graph", exec.handle, "the executable graph")->nodes;
-    submit("launch_graph", stream, "graph", [nodes] {
-        for (const Node& node : nodes) node.run();
-    });
+    submit("launch_graph", stream, "graph", [nodes = state->nodes] { run_nodes(nodes); });
 }
 
 void destroy(Graph graph) {

@@ -45,6 +45,8 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         setup.built_for = value;
     } else if (name == "code") {
         setup.code_bytes = parse_bytes(value);
+    } else if (name == "graph_room") {
+        setup.graph_room = std::atoll(value.c_str());
     } else if (name == "capability") {
         setup.capability = std::atoi(value.c_str());
     } else if (name == "block_races") {

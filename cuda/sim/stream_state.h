@@ -12,10 +12,14 @@
 
 namespace nativegrad::cuda::sim {
 
-// Work that a graph runs again.
+// Nodes of a graph, by their numbers.
+using Numbers = std::set<size_t>;
+
+// Work that a graph runs again, after the nodes that it must wait for.
 struct Node {
     std::string name;
     std::function<void()> run;
+    Numbers after;
 };
 
 struct StreamState;
@@ -32,6 +36,7 @@ struct StreamState {
     Capture* capture = nullptr;
     // Of a stream that joined a capture by an event: its work, and how much of it others waited for.
     uint64_t work = 0, waited = 0;
+    Numbers last;     // of the capture: what its next node must wait for
     double done = 0;  // when its work is done (sim/delays.h)
 };
 
@@ -42,6 +47,7 @@ struct EventState {
     Capture* capture = nullptr;
     StreamState* stream = nullptr;
     uint64_t work = 0;
+    Numbers last;
     double done = 0;
 };
 

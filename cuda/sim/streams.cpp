@@ -43,7 +43,9 @@ void submit(const char* call, Stream stream, std::string name, std::function<voi
     }
     ++state->work;
     if (state->capture != nullptr) {
-        state->capture->nodes.push_back({std::move(name), std::move(work)});
+        std::vector<Node>& nodes = state->capture->nodes;
+        nodes.push_back({std::move(name), std::move(work), std::move(state->last)});
+        state->last = {nodes.size() - 1};
         return;
     }
     state->done = done_after(state->done);
@@ -180,8 +182,10 @@ void wait_event(Stream stream, Event event) {
     if (state->capture == nullptr) {
         state->capture = waited->capture;
         state->work = state->waited = 0;
+        state->last.clear();
         waited->capture->joined.insert(state);
     }
+    state->last.insert(waited->last.begin(), waited->last.end());
     if (waited->stream != nullptr && waited->work > waited->stream->waited)
         waited->stream->waited = waited->work;
     ++state->work;
@@ -212,6 +216,7 @@ void record(Event event, Stream stream) {
     state->capture = on->capture;
     state->stream = on;
     state->work = on->work;
+    state->last = on->last;
     state->milliseconds = now_ms();
     state->done = on->done;
 }

@@ -69,7 +69,8 @@ struct GraphTable {
     // After the last call, also after one that failed: then there is nothing to run.
     int32_t (*finish)(void* graph, ErrorMessage* error);
     // Gives the steps to the queue and does not wait for them; `stop`, where it is not null, is asked between
-    // steps, and ends the run when it says so. `given` is the number of steps that the queue got.
+    // steps, and ends the run when it says so. `given` is the number of steps that the queue got, also
+    // where it fails.
     int32_t (*run)(void* graph, const GraphRun* run, bool (*stop)(const void* owner), const void* owner,
                    int64_t* given, ErrorMessage* error);
     // What the queue gets from now on comes after the steps that were given beside others.

@@ -42,16 +42,15 @@ std::string JointPrograms::execution() const {
     return apart_.empty() ? text : text + ", apart: " + apart_;
 }
 
-int64_t JointPrograms::run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop) {
+void JointPrograms::run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop, int64_t& given) {
     const auto is_stopped = [](const void* owner) {
         return static_cast<const std::atomic<bool>*>(owner)->load(std::memory_order_relaxed);
     };
     ErrorMessage error{};
-    int64_t given = 0;
+    given = 0;
     require_ok(
         table_.run_joint(joint_, runs.data(), stop == nullptr ? nullptr : +is_stopped, stop, &given, &error),
         error);
-    return given;
 }
 
 void Program::start_alone(const Run& run, int64_t& done) {
@@ -114,8 +113,17 @@ bool Program::start_joint(const std::vector<Part>& parts, const std::atomic<bool
                         arguments[i].outputs.data(), false});
     }
     for (const Part& part : parts) part.program->lead(done);
-    const int64_t given = joint->run(runs, stop);
-    for (const Part& part : parts) *part.done += given;
+    int64_t given = 0;
+    const auto count_given = [&] {
+        for (const Part& part : parts) *part.done += given;
+    };
+    try {
+        joint->run(runs, stop, given);
+    } catch (const Error&) {
+        count_given();
+        throw;
+    }
+    count_given();
     return true;
 }
 

@@ -24,8 +24,8 @@ class JointPrograms {
     bool is_ready() const { return joint_ != nullptr; }
     // What the statistics say of its programs.
     std::string execution() const;
-    // Throws Error. Returns the number of steps given.
-    int64_t run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop);
+    // given: the number of steps given, also where it throws Error.
+    void run(const std::vector<GraphRun>& runs, const std::atomic<bool>* stop, int64_t& given);
 
   private:
     const GraphTable& table_;

@@ -184,8 +184,8 @@ class Program {
     void point_at_inputs(const Run& run, int64_t step);
     void fill_slots(const Run& run, int64_t step);
 
-    // Steps from `step` on, one or more, in the way that is there; returns how many.
-    int64_t run_some(const Run& run, int64_t step, const std::atomic<bool>* stop);
+    // Steps from `done` on, one or more, in the way that is there; counts them.
+    void run_some(const Run& run, int64_t& done, const std::atomic<bool>* stop);
     // At the beginning of a run, when no step is done: the leading calls, unless what they made still holds.
     void lead(int64_t done);
     // How often each storage was written to that says whether it does.
@@ -200,7 +200,7 @@ class Program {
     int64_t warm_step(const Run& run, int64_t step);
     // False where the step cannot be a graph.
     bool record_step();
-    int64_t run_graph(const Run& run, int64_t step, const std::atomic<bool>* stop);
+    void run_graph(const Run& run, int64_t& done, const std::atomic<bool>* stop);
     void wait() const;
 
     std::vector<Call> calls_;

@@ -131,15 +131,16 @@ void ProgramGraph::join() {
     if (graph_ != nullptr) require_ok(table_->join(graph_, &error), error);
 }
 
-int64_t ProgramGraph::run(const GraphRun& run, const std::atomic<bool>* stop) {
+void ProgramGraph::run(const GraphRun& run, const std::atomic<bool>* stop, int64_t& done) {
     const auto is_stopped = [](const void* owner) {
         return static_cast<const std::atomic<bool>*>(owner)->load(std::memory_order_relaxed);
     };
     ErrorMessage error{};
     int64_t given = 0;
-    require_ok(table_->run(graph_, &run, stop == nullptr ? nullptr : +is_stopped, stop, &given, &error),
-               error);
-    return given;
+    const int32_t status =
+        table_->run(graph_, &run, stop == nullptr ? nullptr : +is_stopped, stop, &given, &error);
+    done += given;
+    require_ok(status, error);
 }
 
 }  // namespace nativegrad

@@ -35,8 +35,8 @@ class ProgramGraph {
     bool end_record();
     void refuse(const std::string& reason);
 
-    // Throws Error. Returns the number of steps given, which still run.
-    int64_t run(const GraphRun& run, const std::atomic<bool>* stop);
+    // Adds the number of steps given, which still run, to `done`; also where it throws Error.
+    void run(const GraphRun& run, const std::atomic<bool>* stop, int64_t& done);
     // After steps that were given beside those of others.
     void join();
 

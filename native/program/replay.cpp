@@ -24,7 +24,7 @@ void Program::start(int64_t steps, const double* rows, const std::vector<Program
         lead(done);
         while (done < steps) {
             if (stop != nullptr && stop->load(std::memory_order_relaxed)) return;
-            done += run_some(run, done, stop);
+            run_some(run, done, stop);
         }
     } catch (const Error& error) {
         const int64_t failed = done + 1;
@@ -62,17 +62,20 @@ void Program::wait() const {
     require_ok(backend->synchronize(where, &error), error);
 }
 
-int64_t Program::run_some(const Run& run, int64_t step, const std::atomic<bool>* stop) {
+void Program::run_some(const Run& run, int64_t& done, const std::atomic<bool>* stop) {
     // With the time of each call, they go one by one.
     if (nanoseconds.empty()) {
         using State = ProgramGraph::State;
         if (graph_ == nullptr) graph_ = std::make_shared<ProgramGraph>(*this);
-        if (graph_->state() == State::fresh) return warm_step(run, step);
+        if (graph_->state() == State::fresh) {
+            done += warm_step(run, done);
+            return;
+        }
         if (graph_->state() == State::ready || (graph_->state() == State::warmed && record_step()))
-            return run_graph(run, step, stop);
+            return run_graph(run, done, stop);
     }
-    run_step(run, step);
-    return 1;
+    run_step(run, done);
+    ++done;
 }
 
 void Program::aim(DeviceQueue where) {
@@ -220,11 +223,11 @@ bool Program::record_step() {
     return graph_->end_record();
 }
 
-int64_t Program::run_graph(const Run& run, int64_t step, const std::atomic<bool>* stop) {
-    const GraphArguments arguments = graph_arguments(run, step);
-    const double* rows = run.rows + step * static_cast<int64_t>(changing_slots.size());
-    return graph_->run(
-        {run.steps - step, rows, arguments.sources.data(), arguments.outputs.data(), run.beside}, stop);
+void Program::run_graph(const Run& run, int64_t& done, const std::atomic<bool>* stop) {
+    const GraphArguments arguments = graph_arguments(run, done);
+    const double* rows = run.rows + done * static_cast<int64_t>(changing_slots.size());
+    graph_->run({run.steps - done, rows, arguments.sources.data(), arguments.outputs.data(), run.beside},
+                stop, done);
 }
 
 }  // namespace nativegrad

@@ -46,6 +46,43 @@ describe('graphs that go wrong', function () {
         assert.deepEqual(without.losses, plain.losses);
     });
 
+    it('take their room on the device when they are made, so that no run ends for want of it', () => {
+        const course = (setup: string): Course & { readonly apart: string } =>
+            reportOfChild(
+                `${network}
+                const makeStep = (seed) => {
+                    manualSeed(seed);
+                    const model = new nn.Linear(6, 3);
+                    const optimizer = new optim.Adam(model.parameters());
+                    return (x, y) => {
+                        optimizer.zeroGrad();
+                        const loss = nn.crossEntropy(model.forward(x), y);
+                        loss.backward();
+                        optimizer.step();
+                        return loss;
+                    };
+                };
+                const models = library.captureModels([makeStep(2), makeStep(3)]);
+                const several = await models.run(12, [xs, ys]);
+                const { result } = await run.run(12, [xs, ys], { chunk: 5 });
+                const losses = [...several.results, result].map((x) => x.toArray()).flat();
+                const [execution, apart] = [run, models].map((x) => x.statistics.programs[0].execution);
+                report({ losses, execution, apart });`,
+                { NATIVEGRAD_CUDA_SIM_SETUP: setup },
+            ) as Course & { readonly apart: string };
+        const [plain, without, alone] = ['', 'graph_room=0', 'graph_room=2'].map(course);
+        assert.deepEqual([plain?.execution, plain?.apart], ['graph', 'graph of 2 models']);
+        const none = /^calls, since no graph was made: \[capture\] upload.*out of memory/;
+        for (const execution of [without?.execution, without?.apart, alone?.execution])
+            assert.match(execution ?? '', none);
+        assert.match(
+            alone?.apart ?? '',
+            /^graph beside those of the other models, since \[capture\] upload.*out of memory/,
+        );
+        assert.deepEqual(without?.losses, plain?.losses);
+        assert.deepEqual(alone?.losses, plain?.losses);
+    });
+
     it('in the middle of a run lose the device with a typed error, and the CPU goes on', () => {
         const said = reportOfChild(
             `${network}

@@ -1,6 +1,11 @@
 // The runtime: copies, streams, events, graphs. The same on a GPU.
+#include <algorithm>
+
 #include "device/device.h"
 #include "sim/test/check.h"
+#ifdef NATIVEGRAD_SIM
+#include "sim/control.h"
+#endif
 
 namespace nativegrad::cuda::test {
 
@@ -109,6 +114,55 @@ NATIVEGRAD_TEST(graphs_replay) {
     destroy(fork);
     destroy(join);
 }
+
+namespace {
+
+// What two nodes leave of x = 0, y = -1 after many launches: x += 1 on one stream, y = x on another that
+// waits for it, or not.
+std::vector<float> left_by_graph(bool waits) {
+    OwnStream one, two;
+    const Event event = create_event();
+    Buffer<float> x(std::vector<float>{0}), y(std::vector<float>{-1});
+    launch<add_to_each>({1, 1}, one.stream, x.data(), 0, 1);  // its code is loaded
+    synchronize_device();
+    begin_capture(one.stream);
+    if (!waits) record(event, one.stream);
+    launch<add_to_each>({1, 1}, one.stream, x.data(), 1, 1);
+    if (waits) record(event, one.stream);
+    wait_event(two.stream, event);
+    copy_on_device(y.data(), x.data(), sizeof(float), two.stream);
+    record(event, two.stream);
+    wait_event(one.stream, event);
+    const Graph graph = end_capture(one.stream);
+    const GraphExec exec = instantiate(graph);
+    destroy(graph);
+    upload(exec, one.stream);
+    std::vector<float> seen;
+    for (int i = 0; i < 32; ++i) {
+        launch_graph(exec, one.stream);
+        synchronize(one.stream);
+        seen.push_back(x.values()[0] - y.values()[0]);
+    }
+    destroy(exec);
+    destroy(event);
+    return seen;
+}
+
+}  // namespace
+
+NATIVEGRAD_TEST(graphs_keep_the_order_of_their_edges) {
+    for (const float behind : left_by_graph(true)) expect(behind == 0, "the copy came after the sum");
+}
+
+#ifdef NATIVEGRAD_SIM
+// A GPU may do them in the order of the capture each time.
+NATIVEGRAD_TEST(a_missing_edge_shows) {
+    const std::vector<float> seen = left_by_graph(false);
+    const auto early = std::count(seen.begin(), seen.end(), 1.0f);
+    if (sim::setup().seed == 0) return expect(early == 0, "the natural order is that of the capture");
+    expect(early > 0 && early < 32, "both orders are among 32 launches");
+}
+#endif
 
 NATIVEGRAD_TEST(capture_refuses_to_wait) {
     OwnStream own;

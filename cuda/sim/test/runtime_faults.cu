@@ -63,6 +63,22 @@ NATIVEGRAD_TEST(setup_words_are_checked) {
     expect(device_count() == 1 && memory_info().total_bytes == 65536, "applied");
 }
 
+NATIVEGRAD_TEST(graphs_take_their_room_before_they_run) {
+    sim::apply_setup("graph_room=1");
+    const Stream stream = create_stream();
+    begin_capture(stream);
+    const Graph graph = end_capture(stream);
+    const GraphExec first = instantiate(graph), second = instantiate(graph);
+    upload(first, stream);
+    expect_error([&] { upload(second, stream); }, {"upload", "out of memory"});
+    expect_error([&] { launch_graph(second, stream); }, {"launch_graph", "out of memory"});
+    destroy(first);
+    launch_graph(second, stream);
+    destroy(second);
+    destroy(graph);
+    destroy(stream);
+}
+
 NATIVEGRAD_TEST(cublaslt_is_missing) {
     sim::apply_setup("fault=no_cublaslt");
     expect(!load_cublaslt().ready, "not ready");
