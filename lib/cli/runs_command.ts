@@ -26,7 +26,7 @@ export async function runsCommand(raw: RawFlags, { out, err }: Streams): Promise
     const comparison = compareRuns(runs, config);
     if (config.page !== undefined) await writePage(config.page, comparison);
     if (config.json) out.write(`${JSON.stringify(runs.map((run) => runForJson(run)))}\n`);
-    else if (runs.length > 0) out.write(`${runsTable(comparison)}\n`);
+    else if (runs.length > 0) out.write(`${runsTable(comparison)}\n${othersLine(comparison, config)}`);
     if (config.page !== undefined) (config.json ? err : out).write(`page ${config.page}\n`);
     return EXIT.done;
 }
@@ -83,6 +83,16 @@ function sortKey(run: RunRecord, name: string): string | number | undefined {
         default:
             return lastValue(run, name) ?? run.params.get(name);
     }
+}
+
+const MOST_OTHERS = 12;
+
+/** What the runs have beside the columns, where nobody has chosen these. */
+function othersLine({ otherMetrics }: RunComparison, { metrics }: RunsConfig): string {
+    if (metrics !== undefined || otherMetrics.length === 0) return '';
+    const more = otherMetrics.length - MOST_OTHERS;
+    const named = otherMetrics.slice(0, MOST_OTHERS).join(', ');
+    return `\n--metrics shows others: ${named}${more > 0 ? ` and ${more} more` : ''}\n`;
 }
 
 const MOST_LETTERS = 24;

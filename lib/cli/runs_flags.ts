@@ -4,7 +4,9 @@ import type { ConfigOf, Flag, RawFlags } from './flags.js';
 /** Every flag of `runs`; the order is that of the help. */
 export const RUNS_FLAGS = {
     folders: foldersFlag(),
-    metrics: namesFlag('metrics to show, like test_accuracy,loss (default: those that train writes)'),
+    metrics: namesFlag(
+        'metrics to show, like test_accuracy,loss (default: up to eight that the runs have, those that train writes first)',
+    ),
     params: namesFlag('parameters to show (default: those in which the runs differ)'),
     sort: sortFlag(),
     limit: integerFlag('shows so many runs (default: all)', undefined, { min: 1, max: 1e6 }),

@@ -5,6 +5,8 @@ export interface RunComparison {
     readonly runs: readonly RunRecord[];
     /** Names of metrics, in the order of their columns. */
     readonly metrics: readonly string[];
+    /** Names of further metrics of the runs, but for those of the machine and of single batches. */
+    readonly otherMetrics: readonly string[];
     /** Names of parameters, in the order of their columns. */
     readonly params: readonly string[];
 }
@@ -23,7 +25,12 @@ const KNOWN_METRICS = [
     'train_seconds',
 ];
 
-/** The columns that tell runs apart: those asked for, else known metrics that a run has and parameters that differ. */
+/** Columns of metrics where nobody asks for others; more would not fit beside each other. */
+const MOST_METRICS = 8;
+/** What is logged often, and seldom compared by its last value. */
+const SELDOM = /^(system|batch)\//;
+
+/** The columns that tell runs apart: those asked for, else the most telling metrics that a run has and parameters that differ. */
 export function compareRuns(
     runs: readonly RunRecord[],
     asked: {
@@ -31,10 +38,14 @@ export function compareRuns(
         readonly params?: readonly string[] | undefined;
     } = {},
 ): RunComparison {
-    const has = (name: string): boolean => runs.some(({ metrics }) => metrics.has(name));
+    const had = new Set(runs.flatMap(({ metrics }) => [...metrics.keys()]));
+    const known = KNOWN_METRICS.filter((name) => had.has(name));
+    const own = [...had].filter((name) => !known.includes(name) && !SELDOM.test(name));
+    const metrics = asked.metrics ?? [...known, ...own].slice(0, MOST_METRICS);
     return {
         runs,
-        metrics: asked.metrics ?? KNOWN_METRICS.filter(has),
+        metrics,
+        otherMetrics: [...known, ...own].filter((name) => !metrics.includes(name)),
         params: asked.params ?? differingParams(runs),
     };
 }

@@ -66,6 +66,24 @@ describe('nativegrad runs', () => {
         );
     });
 
+    it('shows metrics of any name, those of the machine only where they are asked for, and names the rest', async () => {
+        const place = join(folder(), 'own');
+        const run = await startRun({ folder: join(place, 'one'), name: 'one' });
+        run.logMetrics({ 'batch/loss': 1, 'system/cpu': 2, bleu: 0.25, loss: 3 });
+        run.logMetrics(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`own_${i}`, i])));
+        await run.end();
+        const lines = async (...words: string[]): Promise<string[]> =>
+            (await runs(place, ...words)).out.trimEnd().split('\n');
+        const [head, row, blank, others] = await lines();
+        assert.match(head ?? '', / time +loss +bleu +own_0 +own_1 +own_2 +own_3 +own_4 +own_5$/);
+        assert.match(row ?? '', / 3 +0\.25 +0 +1 +2 +3 +4 +5$/);
+        assert.deepEqual([blank, others], ['', '--metrics shows others: own_6, own_7, own_8']);
+        const chosen = await lines('--metrics', 'system/cpu,own_8,none');
+        assert.equal(chosen.length, 2);
+        assert.match(chosen[0] ?? '', / time +system\/cpu +own_8 +none$/);
+        assert.match(chosen[1] ?? '', / 2 +8 +–$/);
+    });
+
     it('sorts either way, puts what is no number last, and shows so many', async () => {
         const names = async (...words: string[]): Promise<string[]> => {
             const { out } = await runs('--folders', folder(), '--json', ...words);
