@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
 import { OF_TRACKING } from './tracking_flags.js';
-import type { TrainConfig } from './train_flags.js';
 
 /** Where the run lies and how it is printed: each call says it anew. */
 const OF_EACH_CALL = ['experimentName', 'json', 'outputDir', 'resume', 'runName'];
@@ -12,16 +11,6 @@ const OF_EACH_CALL = ['experimentName', 'json', 'outputDir', 'resume', 'runName'
 /** The flags that a run goes on with. */
 function flagsToKeep(raw: RawFlags): RawFlags {
     return Object.fromEntries(Object.entries(raw).filter(([key]) => !OF_EACH_CALL.includes(key)));
-}
-
-/** The folder that `--resume` names, whether it is there or not. */
-export function resumedFolder({
-    resume,
-    outputDir,
-    experimentName,
-    runName,
-}: Pick<TrainConfig, 'resume' | 'outputDir' | 'experimentName' | 'runName'>): string | undefined {
-    return resume === 'auto' ? join(outputDir, experimentName ?? '', runName ?? '') : resume;
 }
 
 export interface FlagsOfRun {

@@ -31,7 +31,8 @@ import { packageVersion } from './package_version.js';
 import { writeReport } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
 import { checkpointOptions, runFolderFor } from './checkpoint_flags.js';
-import { resumedFolder, withFlagsOfRun } from './resumed_flags.js';
+import { withFlagsOfRun } from './resumed_flags.js';
+import { resumePlace, startOfResumed } from './resume_place.js';
 import { writeJson } from './run_folder.js';
 import type { RunFolder } from './run_folder.js';
 import type { Streams } from './streams.js';
@@ -50,8 +51,10 @@ const SCORE_BATCH = 128;
 /** Trains as the flags say and writes a run folder; everything that can be refused is refused before it is made. */
 export async function trainCommand(given: RawFlags, { out, err }: Streams): Promise<number> {
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
-    const { raw, began } = await withFlagsOfRun(given, resumedFolder(readTrainConfig(given)), warn);
+    const place = resumePlace(readTrainConfig(given));
+    const { raw, began } = await withFlagsOfRun(given, place?.folder, warn);
     const config = readTrainConfig(raw);
+    const resumed = place && (await startOfResumed(config, place));
     const log = config.json ? err : out;
     unusedFlags(raw, config).forEach(warn);
     // What of it cannot be is refused before anything is made.
@@ -75,6 +78,8 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
     log.write(
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
+    if (place)
+        log.write(resumed === undefined ? 'no checkpoint yet: begins anew\n' : `goes on from ${resumed}\n`);
 
     const tracked = await startTracking(raw, config, folder, device, warn);
     const plan = { config, folder, data, device, training, trainingSet, validation, interrupt, tracked };

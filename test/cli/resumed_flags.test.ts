@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { resumedFolder, withFlagsOfRun } from '../../lib/cli/resumed_flags.js';
+import { withFlagsOfRun } from '../../lib/cli/resumed_flags.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 describe('the flags of a run that goes on', () => {
@@ -36,12 +36,5 @@ describe('the flags of a run that goes on', () => {
         assert.deepEqual((await withFlagsOfRun(given, folder(), warn)).raw, given);
         assert.deepEqual((await withFlagsOfRun(given, undefined, warn)).raw, given);
         assert.deepEqual(warnings, []);
-    });
-
-    it('lie in the folder that --resume names', () => {
-        const places = { outputDir: 'out', experimentName: undefined, runName: 'one' };
-        assert.equal(resumedFolder({ ...places, resume: 'auto' }), join('out', 'one'));
-        assert.equal(resumedFolder({ ...places, resume: 'there' }), 'there');
-        assert.equal(resumedFolder({ ...places, resume: undefined }), undefined);
     });
 });

@@ -101,6 +101,24 @@ describe('train --resume', function () {
         assert.equal(test_accuracy, test.test_accuracy);
     });
 
+    it('goes on from one checkpoint of a run, which stays as it is', async () => {
+        const run = (flags: string): TrainProcess['end'] =>
+            new TrainProcess(flags, join(folder(), 'one')).end;
+        const flags =
+            '--run_name one --hidden_sizes 16 --max_steps 8 --checkpoint_every 4steps --keep_checkpoints 3';
+        assert.equal((await run(`--output_dir ${folder()} ${flags}`)).code, 0);
+        const [whole, step] = ['model.safetensors', join('checkpoints', 'step-4')].map((name) =>
+            join(folder(), 'one', name),
+        );
+        const end = readFileSync(whole);
+        const files = readdirSync(step);
+        const again = await run(`--resume ${step}`);
+        assert.equal(again.code, 0, again.stderr);
+        assert.match(again.stdout, /goes on from step-4/);
+        assert.ok(readFileSync(whole).equals(end));
+        assert.deepEqual(readdirSync(step), files);
+    });
+
     it('trains on where a checkpoint finds no room, and keeps the one before', async () => {
         const run = (flags: string, shell?: string): TrainProcess['end'] =>
             new TrainProcess(
@@ -129,6 +147,15 @@ describe('train --resume', function () {
         const run = (flags: string): TrainProcess['end'] => new TrainProcess(flags, folder()).end;
         const missing = await run(`--resume ${join(folder(), 'none')}`);
         assert.deepEqual([missing.code, missing.stderr.includes('there is no run folder')], [2, true]);
+        const plain = join(folder(), 'plain');
+        assert.equal((await run(`--output_dir ${folder()} --run_name plain --max_steps 2`)).code, 0);
+        const model = readFileSync(join(plain, 'model.safetensors'));
+        for (const place of [`--resume ${plain}`, `--resume auto --run_name plain`]) {
+            const again = await run(`--output_dir ${folder()} ${place}`);
+            assert.equal(again.code, 2, again.stderr);
+            assert.match(again.stderr, /holds no checkpoint to go on from/);
+        }
+        assert.ok(readFileSync(join(plain, 'model.safetensors')).equals(model));
         const unnamed = await run('--resume auto');
         assert.deepEqual([unnamed.code, unnamed.stderr.includes('needs --run_name')], [2, true]);
         const odd = await run('--checkpoint_every often');

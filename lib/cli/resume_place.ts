@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { findCheckpoints } from '../io/checkpoint/read_checkpoint.js';
+import type { TrainConfig } from './train_flags.js';
+import { UsageError } from './usage_error.js';
+
+const CHECKPOINTS = 'checkpoints';
+
+type ResumeFlags = Pick<
+    TrainConfig,
+    'resume' | 'outputDir' | 'experimentName' | 'runName' | 'modelName' | 'keepCheckpoints'
+>;
+
+/** What `--resume` names. */
+export interface ResumePlace {
+    /** Of the run, whether it is there or not. */
+    readonly folder: string;
+    /** One checkpoint of it, where that was named and not the run. */
+    readonly checkpoint?: string;
+}
+
+/** The run that `--resume` goes on with: its folder, the `checkpoints` in it or one of those may be named; auto: by `--run_name`. */
+export function resumePlace(
+    flags: Omit<ResumeFlags, 'modelName' | 'keepCheckpoints'>,
+): ResumePlace | undefined {
+    const { resume, outputDir, experimentName, runName } = flags;
+    if (resume === undefined) return undefined;
+    if (resume === 'auto') return { folder: join(outputDir, experimentName ?? '', runName ?? '') };
+    const parent = dirname(resume);
+    if (basename(resume) === CHECKPOINTS) return { folder: parent };
+    if (basename(parent) === CHECKPOINTS) return { folder: dirname(parent), checkpoint: resume };
+    return { folder: resume };
+}
+
+/**
+ * What the run goes on from, which a person reads, or undefined where `--resume auto` begins a new run. Nothing is written.
+ *
+ * @throws {UsageError} where there is nothing to go on from, and the run would begin anew over what it has.
+ */
+export async function startOfResumed(flags: ResumeFlags, place: ResumePlace): Promise<string | undefined> {
+    const { resume, runName, modelName } = flags;
+    const { folder, checkpoint } = place;
+    if (resume === 'auto' && runName === undefined)
+        throw new UsageError(
+            '--resume auto needs --run_name, which says what goes on; or give --resume the run folder',
+        );
+    if (!(await isFolder(folder))) {
+        if (resume === 'auto') return undefined;
+        throw new UsageError(`--resume: there is no run folder ${folder}`);
+    }
+    if (resume !== 'auto' && !(await exists(join(folder, 'config.json'))))
+        throw new UsageError(
+            `--resume: ${folder} is no run folder, it holds no config.json; name the folder that train has written`,
+        );
+    const found = await findCheckpoints(join(folder, CHECKPOINTS));
+    if (checkpoint !== undefined) {
+        if (!found.some(({ name }) => name === basename(checkpoint)))
+            throw new UsageError(
+                `--resume: there is no checkpoint ${checkpoint}; ${folder} has ${found.map(({ name }) => name).join(', ') || 'none'}`,
+            );
+        return basename(checkpoint);
+    }
+    if (found[0]) return found[0].name;
+    const ended = ['metrics.json', `${modelName}.safetensors`];
+    const has = await Promise.all(ended.map((name) => exists(join(folder, name))));
+    if (resume !== 'auto' || has.includes(true))
+        throw new UsageError(
+            `--resume: ${folder} holds no checkpoint to go on from (a run saves them with --checkpoint_every, and with --resume); ` +
+                'train with another --run_name',
+        );
+    return undefined;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+    return stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+    );
+}
+
+async function exists(path: string): Promise<boolean> {
+    return stat(path).then(
+        () => true,
+        () => false,
+    );
+}
