@@ -83,6 +83,12 @@ describe('data.CsvFile', () => {
         assert.notDeepEqual(second, first);
         assert.deepEqual(await targetsOf(mixed(1)), first);
         assert.notDeepEqual(await targetsOf(mixed(2)), first);
+        const late = mixed(1);
+        late.epoch = 100_000;
+        assert.notDeepEqual(await targetsOf(late), first);
+        const windows = table.batches({ batchSize: 20, shuffleRows: 2, seed: 1 });
+        const flips = (await targetsOf(windows)).flat().map((y, i) => y - i);
+        assert.ok(flips.includes(1) && flips.includes(0), 'each window has an order of its own');
         const odd = table.batches({ batchSize: 10, keep: (row) => row % 2 === 1 });
         assert.equal(odd.length, 3);
         assert.deepEqual((await targetsOf(odd)).flat().slice(0, 3), [1, 3, 5]);
