@@ -11,34 +11,40 @@ export function autocastDtype(): LowPrecision | null {
     return active;
 }
 
-function exchange(dtype: LowPrecision | null): LowPrecision | null {
+/** @internal Sets the dtype of `autocast` and gives what it was; whoever calls brings that back. */
+export function exchangeAutocast(dtype: LowPrecision | null): LowPrecision | null {
     const before = active;
     active = dtype;
     return before;
 }
 
 function within<T>(dtype: LowPrecision | null, body: () => T): T {
-    const before = exchange(dtype);
+    const before = exchangeAutocast(dtype);
     try {
         const result = body();
         if (result instanceof Promise)
             throw new TypeError('[autocast] takes a synchronous function, got one that returns a promise');
         return result;
     } finally {
-        exchange(before);
+        exchangeAutocast(before);
     }
 }
 
 /**
- * Runs `body` in mixed precision: products (`matmul`, `linear`, convolutions, `einsum`) take float32 operands in `dtype` and
- * give results in it, accumulating in float32; losses take such results in float32; all else computes in the dtype that it
- * gets. Parameters stay float32, and so do their gradients and the optimizer. Backward runs in the dtypes of forward, inside
- * or outside of `autocast`. `null` switches it off inside another one.
+ * Runs `body` in mixed precision: products (`matmul`, `linear`, convolutions, `einsum`, attention) take float32 operands in
+ * `dtype` and give results in it, accumulating in float32. Such results are taken in float32, and give float32, by what may
+ * leave the range of float16 or adds many terms: losses; `sum`, `mean`, `prod`, `cumsum`, `variance`, `std`, `norm`,
+ * `logsumexp`; `pow`, `square`, `exp`, `expm1`, `log`, `log1p`, `log2`, `rsqrt`, `reciprocal`, `tan`, `softplus`, a number
+ * divided by a tensor; `softmax`, `logSoftmax`, `layerNorm`, `groupNorm`. All else computes in the dtype that it gets: sums
+ * and differences, activations, pooling, batch norm (whose statistics are float32), the softmax inside attention. Methods that
+ * write in place keep the dtype of their tensor. Parameters stay float32, and so do their gradients and the optimizer. Backward
+ * runs in the dtypes of forward, inside or outside of `autocast`. `null` switches it off inside another one.
  *
  * bfloat16 has float32's range with 8 bits of precision; float16 has 11 bits but ends at 65504 and has nothing below 6e-8, so
  * that it needs a scaled loss: `optim.GradScaler`. On the CPU float16 is slower than float32.
  *
- * Source: Micikevicius et al., "Mixed precision training", ICLR 2018; the lists are PyTorch's for the CPU.
+ * Source: Micikevicius et al., "Mixed precision training", ICLR 2018; the lists are PyTorch's for CUDA,
+ * on every device, and with `mean`, `variance`, `std` and `logsumexp` beside `sum`.
  *
  * @throws TypeError for another dtype, or for a function that returns a promise.
  * @example

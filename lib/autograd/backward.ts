@@ -5,6 +5,7 @@ import { describeValue } from '../support/describe_value.js';
 import { noTensor, requireTensor } from '../tensor/require_tensor.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkBackward } from './anomaly.js';
+import { exchangeAutocast } from './autocast.js';
 import { exchangeGradMode, withGradMode } from './grad_mode.js';
 import {
     hooksOfLeaf,
@@ -144,11 +145,13 @@ class PendingGradients {
         const made: ScopeMembers | null = this.createGraph ? null : new Set();
         if (made) enterScope(made);
         const mode = exchangeGradMode(this.createGraph);
+        const precision = exchangeAutocast(null);
         let results: readonly (Tensor | null)[];
         try {
             results = node.backward(gradients, context);
             requireGradients(node, results);
         } finally {
+            exchangeAutocast(precision);
             exchangeGradMode(mode);
             if (made) leaveScope(made);
         }

@@ -2,6 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import { isFloat } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { add, mul, sub } from './arithmetic.js';
+import { fullPrecision } from './autocast.js';
 import { gt } from './compare.js';
 import { floatDtype, requireFloat, requireTensor } from './convert.js';
 import { binaryKernel, unaryKernel } from './kernels.js';
@@ -169,7 +170,7 @@ export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
     requireFloatTensor('softplus', x);
     requireNumber('softplus', 'beta', beta);
     requireNumber('softplus', 'threshold', threshold);
-    return softplusOp(x, beta, threshold);
+    return softplusOp(fullPrecision(x), beta, threshold);
 }
 
 const sigmoidOp = defineActivation({ stem: 'sigmoid', keeps: 'y', second: (y) => sub(1, mul(y, 2)) });

@@ -1,6 +1,7 @@
 import type { Device } from '../tensor/device.js';
 import type { DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { eq, gt, lt } from './compare.js';
 import { to } from './convert.js';
 import { zerosLike } from './create.js';
@@ -75,8 +76,13 @@ export const sub = defineBinary('sub', binaryRules.sub);
 /** a * b, broadcast. */
 export const mul = defineBinary('mul', binaryRules.mul);
 
+const quotient = defineBinary('div', binaryRules.div);
+
 /** a / b, broadcast; integers give float32. */
-export const div = defineBinary('div', binaryRules.div);
+export function div(a: Operand, b: Operand): Tensor {
+    // A number over a tensor is a reciprocal, which may leave the range of float16.
+    return quotient(a, typeof a === 'number' ? fullPrecision(b) : b);
+}
 
 /**
  * floor(a / b), broadcast, in the promoted dtype; its gradient is 0.

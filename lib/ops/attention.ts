@@ -3,6 +3,7 @@ import { broadcastShapes, shapeText, type Shape } from '../tensor/shape.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { autocast } from '../autograd/autocast.js';
 import { lowPrecision } from './autocast.js';
 import { gt, logicalNot, logicalOr } from './compare.js';
 import { requireFloat, requireTensor } from './convert.js';
@@ -75,11 +76,16 @@ function lowest(dtype: DType): number {
     return dtype === 'float16' ? -65504 : -1e30;
 }
 
+/** Softmax in the scores' own dtype under `autocast`, too: what follows is a product, which takes them short. */
+function weightsOf(scores: Tensor): Tensor {
+    return autocast(null, () => softmax(scores, -1));
+}
+
 // scores [..., L, S] -> weights [..., L, S]
 function weigh(scores: Tensor, { blocked, bias, mayBlockAll }: ScoreMask): Tensor {
     const shifted = bias ? scores.add(bias.to(scores.dtype)) : scores;
-    if (!blocked) return softmax(shifted, -1);
-    const weights = softmax(maskedFill(shifted, blocked, lowest(shifted.dtype)), -1);
+    if (!blocked) return weightsOf(shifted);
+    const weights = weightsOf(maskedFill(shifted, blocked, lowest(shifted.dtype)));
     return mayBlockAll ? where(blocked, 0, weights) : weights;
 }
 

@@ -1,6 +1,7 @@
 import { autocastDtype, isAutocastable } from '../autograd/autocast.js';
 import { Tensor } from '../tensor/tensor.js';
 import { cast } from './convert.js';
+import type { Operand } from './kernels.js';
 
 /** @internal An operand of a product, in the dtype of `autocast` where that is on. */
 export function lowPrecision<T extends Tensor | null>(x: T): T {
@@ -9,8 +10,12 @@ export function lowPrecision<T extends Tensor | null>(x: T): T {
     return cast(x, dtype) as T;
 }
 
-/** @internal What a loss computes with: float32 in place of shorter floats, where `autocast` is on. */
-export function fullPrecision(x: Tensor): Tensor {
-    const isShort = x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16');
-    return autocastDtype() !== null && isShort ? cast(x, 'float32') : x;
+/**
+ * @internal What losses, sums, norms, powers and exponentials compute with: float32 in place of shorter floats, where
+ * `autocast` is on.
+ */
+export function fullPrecision<T extends Operand>(x: T): T {
+    if (autocastDtype() === null || !(x instanceof Tensor)) return x;
+    const isShort = x.dtype === 'bfloat16' || x.dtype === 'float16';
+    return isShort ? (cast(x, 'float32') as T) : x;
 }

@@ -1,6 +1,7 @@
 import { isFloat, type DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { mul, sub } from './arithmetic.js';
+import { fullPrecision } from './autocast.js';
 import { eq, ge, logicalAnd } from './compare.js';
 import { cast } from './convert.js';
 import { zerosLike } from './create.js';
@@ -70,7 +71,7 @@ const powOp = defineBinary('pow', powRule);
  * console.log(pow(2, tensor([1, 2, 3])).toArray()); // [2, 4, 8]
  */
 export function pow(a: Operand, b: Operand): Tensor {
-    return powOp(a, b);
+    return powOp(fullPrecision(a), fullPrecision(b));
 }
 
 declare module '../tensor/tensor.js' {

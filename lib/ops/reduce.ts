@@ -4,6 +4,7 @@ import { isFloat, type DType } from '../tensor/dtype.js';
 import { normalizeAxes, sizeOf, type Shape } from '../tensor/shape.js';
 import { describeValue } from '../support/describe_value.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { requireFloat, requireTensor } from './convert.js';
 import { eye } from './create.js';
 import { reduceKernel, reducedShape, runNew } from './kernels.js';
@@ -57,7 +58,8 @@ const sumOp = defineOp<readonly [Tensor], ReduceOptions>({
  * console.log(tensor([[1, 2], [3, 4]]).sum(0).toArray()); // [4, 6]
  */
 export function sum(x: Tensor, axes?: Axes, keepDims = false): Tensor {
-    return sumOp([x], reduceOptions('sum', x, axes, keepDims));
+    const options = reduceOptions('sum', x, axes, keepDims);
+    return sumOp([fullPrecision(x)], options);
 }
 
 const meanOp = defineOp<readonly [Tensor], ReduceOptions>({
@@ -73,7 +75,7 @@ const meanOp = defineOp<readonly [Tensor], ReduceOptions>({
 export function mean(x: Tensor, axes?: Axes, keepDims = false): Tensor {
     const options = reduceOptions('mean', x, axes, keepDims);
     requireFloat('mean', x);
-    return meanOp([x], options);
+    return meanOp([fullPrecision(x)], options);
 }
 
 const prodOthersOp = defineOp({
@@ -115,7 +117,8 @@ const prodOp = defineOp<readonly [Tensor], ReduceOptions>({
 
 /** Product over axes (all by default); an empty product is 1. Integers and bools give int64. */
 export function prod(x: Tensor, axes?: Axes, keepDims = false): Tensor {
-    return prodOp([x], reduceOptions('prod', x, axes, keepDims));
+    const options = reduceOptions('prod', x, axes, keepDims);
+    return prodOp([fullPrecision(x)], options);
 }
 
 /** Sums x to a shape that broadcasts to its own; the inverse of broadcasting. */

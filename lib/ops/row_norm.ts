@@ -3,6 +3,7 @@ import { run } from '../native/call.js';
 import { requireList, shapeText, sizeOf, type Shape } from '../tensor/shape.js';
 import { Tensor } from '../tensor/tensor.js';
 import { add, mul } from './arithmetic.js';
+import { fullPrecision } from './autocast.js';
 import { cast, requireFloat, requireTensor } from './convert.js';
 import { onesLike, zerosLike } from './create.js';
 import { installMethods } from './methods.js';
@@ -114,7 +115,7 @@ export function layerNorm(
     checkVector(op, 'weight', weight, shape);
     checkVector(op, 'bias', bias, shape);
     const eps = epsilonOf(op, options);
-    return inWide(x, (wide) => {
+    return inWide(fullPrecision(x), (wide) => {
         // As everywhere, a float64 weight makes the result float64.
         const isWider = (vector: Tensor | null): boolean => vector?.dtype === 'float64';
         if (wide.dtype !== 'float64' && (isWider(weight) || isWider(bias)))
@@ -156,7 +157,7 @@ export function groupNorm(
     checkVector(op, 'bias', bias, [channels]);
     const eps = epsilonOf(op, options);
     const vector = [channels, ...rest.map(() => 1)];
-    return inWide(x, (wide) => {
+    return inWide(fullPrecision(x), (wide) => {
         const rows = reshape(wide, [n, groups, (channels / groups) * sizeOf(rest)]);
         return affine(reshape(layerNormOp([rows], { axis: 2, eps }), x.shape), weight, bias, vector);
     });

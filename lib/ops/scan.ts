@@ -1,6 +1,7 @@
 import { defineOp } from '../autograd/define_op.js';
 import { normalizeAxis } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { requireTensor } from './convert.js';
 import { runNew } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -36,7 +37,7 @@ export function cumsum(x: Tensor, axis: number): Tensor {
     requireTensor('cumsum', x);
     const at = normalizeAxis('cumsum', axis, x.rank);
     if (x.rank === 0) return reshape(cumsum(reshape(x, [1]), 0), []);
-    return scan(x, { axis: at, reverse: false });
+    return scan(fullPrecision(x), { axis: at, reverse: false });
 }
 
 declare module '../tensor/tensor.js' {

@@ -1,6 +1,7 @@
 import { defineOp } from '../autograd/define_op.js';
 import { normalizeAxis } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { cast, floatDtype, requireFloat, requireTensor } from './convert.js';
 import { reduceKernel, runNew } from './kernels.js';
 import { installMethods } from './methods.js';
@@ -60,7 +61,9 @@ function defineSoftmax(name: string, log: boolean): (x: Tensor, axis: number) =>
         requireTensor(name, x);
         requireFloat(name, x);
         const at = normalizeAxis(name, axis, x.rank);
-        return x.rank === 0 ? reshape(apply(reshape(x, [1]), 0), []) : op([x], { axis: at, log });
+        return x.rank === 0
+            ? reshape(apply(reshape(x, [1]), 0), [])
+            : op([fullPrecision(x)], { axis: at, log });
     };
     return apply;
 }
@@ -98,7 +101,7 @@ const logsumexpOp = defineOp<readonly [Tensor], ReduceOptions>({
 /** log sum exp(x) over axes (all by default), without overflow; of nothing it is -Infinity. Integers give float32. */
 export function logsumexp(x: Tensor, axes?: Axes, keepDims = false): Tensor {
     const options = reduceOptions('logsumexp', x, axes, keepDims);
-    return logsumexpOp([cast(x, floatDtype(x.dtype))], options);
+    return logsumexpOp([fullPrecision(cast(x, floatDtype(x.dtype)))], options);
 }
 
 declare module '../tensor/tensor.js' {

@@ -1,5 +1,6 @@
 import { defineOp } from '../autograd/define_op.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { eq } from './compare.js';
 import { requireFloat } from './convert.js';
 import { reduceKernel } from './kernels.js';
@@ -67,12 +68,14 @@ function momentOptions(
  * console.log(tensor([1, 2, 3, 4]).var(0, false, 0).item()); // 1.25
  */
 export function variance(x: Tensor, axes?: Axes, keepDims = false, correction = 1): Tensor {
-    return varOp([x], momentOptions('var', x, axes, keepDims, correction));
+    const options = momentOptions('var', x, axes, keepDims, correction);
+    return varOp([fullPrecision(x)], options);
 }
 
 /** Standard deviation over axes (all by default): the root of `variance`. */
 export function std(x: Tensor, axes?: Axes, keepDims = false, correction = 1): Tensor {
-    return stdOp([x], momentOptions('std', x, axes, keepDims, correction));
+    const options = momentOptions('std', x, axes, keepDims, correction);
+    return stdOp([fullPrecision(x)], options);
 }
 
 declare module '../tensor/tensor.js' {

@@ -2,6 +2,7 @@ import { defineOp } from '../autograd/define_op.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { add, div, mul } from './arithmetic.js';
+import { fullPrecision } from './autocast.js';
 import { floatDtype, requireTensor } from './convert.js';
 import { zerosLike } from './create.js';
 import { unaryKernel } from './kernels.js';
@@ -12,6 +13,8 @@ export type Domain = 'float' | 'number' | undefined;
 
 interface UnaryRule {
     readonly domain?: Domain;
+    /** What `autocast` takes in float32: it may leave the range of float16. */
+    readonly isWide?: true;
     /** Whether backward gets x or y = f(x). */
     readonly saves: 'x' | 'y' | 'nothing';
     gradient(dy: Tensor, saved: Tensor): Tensor;
@@ -39,7 +42,7 @@ function defineUnary(name: string, rule: UnaryRule): (x: Tensor) => Tensor {
     });
     return (x) => {
         requireTensor(name, x);
-        return op([x], {});
+        return op([rule.isWide ? fullPrecision(x) : x], {});
     };
 }
 
@@ -59,7 +62,11 @@ export const neg = defineUnary('neg', { domain: number, saves: 'nothing', gradie
 /** -1, 0 or 1; the sign of NaN is 0, and so is the gradient. */
 export const sign = defineUnary('sign', { saves: 'nothing', gradient: (dy) => zerosLike(dy) });
 
-const squareOp = defineUnary('square', { saves: 'x', gradient: (dy, x) => mul(dy, mul(x, 2)) });
+const squareOp = defineUnary('square', {
+    isWide: true,
+    saves: 'x',
+    gradient: (dy, x) => mul(dy, mul(x, 2)),
+});
 
 /** x^2; bool gives int64. */
 export function square(x: Tensor): Tensor {
@@ -96,21 +103,33 @@ export const trunc = defineUnary('trunc', {
 });
 
 /** e^x; integers give float32. */
-export const exp = defineUnary('exp', { domain: float, saves: 'y', gradient: (dy, y) => mul(dy, y) });
+export const exp = defineUnary('exp', {
+    domain: float,
+    isWide: true,
+    saves: 'y',
+    gradient: (dy, y) => mul(dy, y),
+});
 
 /** e^x - 1, precise near 0; integers give float32. */
 export const expm1 = defineUnary('expm1', {
     domain: float,
+    isWide: true,
     saves: 'y',
     gradient: (dy, y) => mul(dy, add(y, 1)),
 });
 
 /** Natural logarithm: NaN below 0, -Infinity at 0; integers give float32. */
-export const log = defineUnary('log', { domain: float, saves: 'x', gradient: (dy, x) => div(dy, x) });
+export const log = defineUnary('log', {
+    domain: float,
+    isWide: true,
+    saves: 'x',
+    gradient: (dy, x) => div(dy, x),
+});
 
 /** log(1 + x), precise near 0; integers give float32. */
 export const log1p = defineUnary('log1p', {
     domain: float,
+    isWide: true,
     saves: 'x',
     gradient: (dy, x) => div(dy, add(x, 1)),
 });
@@ -118,6 +137,7 @@ export const log1p = defineUnary('log1p', {
 /** Logarithm to base 2; integers give float32. */
 export const log2 = defineUnary('log2', {
     domain: float,
+    isWide: true,
     saves: 'x',
     gradient: (dy, x) => div(dy, mul(x, Math.LN2)),
 });
@@ -132,6 +152,7 @@ export const sqrt = defineUnary('sqrt', {
 /** 1 / sqrt(x); integers give float32. */
 export const rsqrt = defineUnary('rsqrt', {
     domain: float,
+    isWide: true,
     saves: 'y',
     gradient: (dy, y) => mul(mul(dy, -0.5), mul(square(y), y)),
 });
@@ -139,6 +160,7 @@ export const rsqrt = defineUnary('rsqrt', {
 /** 1 / x; integers give float32. */
 export const reciprocal = defineUnary('reciprocal', {
     domain: float,
+    isWide: true,
     saves: 'y',
     gradient: (dy, y) => mul(neg(dy), square(y)),
 });
@@ -156,6 +178,7 @@ export const cos = defineUnary('cos', {
 /** Tangent of x radians; integers give float32. */
 export const tan = defineUnary('tan', {
     domain: float,
+    isWide: true,
     saves: 'y',
     gradient: (dy, y) => mul(dy, add(square(y), 1)),
 });

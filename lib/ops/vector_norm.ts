@@ -1,6 +1,7 @@
 import { defineOp } from '../autograd/define_op.js';
 import { shapeText } from '../tensor/shape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { fullPrecision } from './autocast.js';
 import { eq } from './compare.js';
 import { requireFloat } from './convert.js';
 import { zerosLike } from './create.js';
@@ -83,7 +84,7 @@ export function norm(x: Tensor, order = 2, axes?: Axes, keepDims = false): Tenso
             `[norm] order ${order} has no value over nothing, along axes ${shapeText(options.axes)} of ${shapeText(x.shape)}`,
         );
     }
-    return normOp([x], { ...options, order });
+    return normOp([fullPrecision(x)], { ...options, order });
 }
 
 declare module '../tensor/tensor.js' {

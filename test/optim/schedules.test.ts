@@ -109,6 +109,17 @@ describe('schedules', () => {
         assert.throws(() => schedule.step(), /\[OneCycleLR\] step 12 of a cycle of 11/);
     });
 
+    it('begin one cycle at its peak where its rise is one step, which PyTorch divides by zero at', () => {
+        const optimizer = sgd(1);
+        const options = { maxLr: 1, totalSteps: 10, pctStart: 0.1, annealStrategy: 'linear' as const };
+        const found = rates(optimizer, new optim.OneCycleLR(optimizer, options), 10);
+        assert.equal(found[0], 1);
+        assert.ok(
+            found.every((rate, i) => i === 0 || rate < found[i - 1]),
+            String(found),
+        );
+    });
+
     it('say what is wrong with their arguments', () => {
         const optimizer = sgd(1);
         assert.throws(
