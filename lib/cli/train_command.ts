@@ -124,7 +124,8 @@ async function trainAndScore(
         signal: interrupt.signal,
         ...checkpointOptions(config, folder, warn),
     });
-    const seconds = (performance.now() - begin) / 1000;
+    const { seconds } = history;
+    const before = seconds - (performance.now() - begin) / 1000;
     const modelPath = folder.file(`${config.modelName}.safetensors`);
     await saveModel(modelPath, training.model, digitModelInfo(config));
 
@@ -148,7 +149,7 @@ async function trainAndScore(
     if (config.json) out.write(`${JSON.stringify(result)}\n`);
     else
         out.write(
-            `\n${evaluationTable(result)}${seconds.toFixed(1)} s of training; run folder ${folder.path}\n`,
+            `\n${evaluationTable(result)}${trainingTime(seconds, before)}; run folder ${folder.path}\n`,
         );
     await writeReport(folder, reportOf(plan, history, score, scoreSeconds), warn);
     await tracked.logResults(result, history.epochs.length);
@@ -157,6 +158,12 @@ async function trainAndScore(
     if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
     const isCut = history.stopReason === 'interrupted';
     return { result: interrupt.exitCode ?? EXIT.done, status: isCut ? 'KILLED' : 'FINISHED' };
+}
+
+/** `before`: of it, in the parts of the run that this one goes on from. */
+function trainingTime(seconds: number, before: number): string {
+    const earlier = before < 0.05 ? '' : ` (${before.toFixed(1)} s before it went on)`;
+    return `${seconds.toFixed(1)} s of training${earlier}`;
 }
 
 function startTracking(

@@ -34,6 +34,8 @@ export interface FitState {
     readonly epoch: number;
     readonly progress: EpochProgress | null;
     readonly steps: number;
+    /** Of the fit so far; checkpoints of old lack it. */
+    readonly seconds?: number;
     readonly stopReason: StopReason;
     readonly records: readonly EpochRecord[];
     readonly loader: LoaderState | null;
@@ -322,6 +324,7 @@ export class FitCheckpoints {
             epoch: within?.steps.epoch ?? run.records.length + 1,
             progress: within?.steps.progress(within.seconds) ?? null,
             steps: run.steps,
+            seconds: run.seconds,
             stopReason: run.reason === 'interrupted' ? 'completed' : run.reason,
             records: run.records,
             loader: own && { ...own, epoch: within?.steps.loaderEpoch ?? own.epoch, next: own.epoch },

@@ -15,6 +15,8 @@ export class FitRun implements FitContext {
     reason: StopReason = 'completed';
     steps = 0;
     resumed = false;
+    private readonly begin = performance.now();
+    private secondsBefore = 0;
 
     constructor(
         readonly model: TrainableModel,
@@ -24,11 +26,18 @@ export class FitRun implements FitContext {
     ) {}
 
     /** Goes on where a checkpoint was made. */
-    restore({ records, steps, stopReason }: FitState): void {
+    restore({ records, steps, stopReason, seconds, progress }: FitState): void {
         this.resumed = true;
+        const ofEpochs = records.reduce((sum, record) => sum + record.seconds, progress?.seconds ?? 0);
+        this.secondsBefore = seconds ?? ofEpochs;
         this.records.push(...records);
         this.steps = steps;
         this.reason = stopReason;
+    }
+
+    /** Of all parts of the fit. */
+    get seconds(): number {
+        return this.secondsBefore + (performance.now() - this.begin) / 1000;
     }
 
     get epochs(): number {
@@ -62,8 +71,8 @@ export class FitRun implements FitContext {
     }
 
     get history(): History {
-        const { execution } = this.step;
-        return { epochs: [...this.records], stopReason: this.reason, steps: this.steps, execution };
+        const { records, reason: stopReason, steps, seconds } = this;
+        return { epochs: [...records], stopReason, steps, seconds, execution: this.step.execution };
     }
 
     async call(invoke: (callback: Callback) => unknown): Promise<void> {

@@ -36,6 +36,11 @@ export interface History {
     readonly stopReason: StopReason;
     /** Steps of the whole fit, up to one whose loss ended it; steps that ran in one go with it have changed the weights as well. */
     readonly steps: number;
+    /**
+     * Wall-clock time of the fit; of one that was resumed, of all its parts together, each up to the checkpoint that the next one went
+     * on from.
+     */
+    readonly seconds: number;
     /** How the last step was run. */
     readonly execution: Execution;
 }

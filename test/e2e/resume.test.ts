@@ -31,7 +31,14 @@ describe('train --resume', function () {
         // The folder knows the rest of its flags.
         const end = await new TrainProcess(`--resume ${join(folder(), 'cut')}`, join(folder(), 'cut')).end;
         assert.deepEqual([end.code, end.stderr.includes('warning')], [0, false], end.stderr);
+        assert.match(end.stdout, /\d+\.\d s of training \(\d+\.\d s before it went on\); run folder/);
         const file = (run: string, name: string): Buffer => readFileSync(join(folder(), run, name));
+        const { seconds, epoch_seconds } = JSON.parse(file('cut', 'metrics.json').toString()) as {
+            seconds: number;
+            epoch_seconds: number[];
+        };
+        const ofEpochs = epoch_seconds.reduce((a, b) => a + b, 0);
+        assert.ok(seconds >= ofEpochs && epoch_seconds.length === 20, `${seconds} s, epochs ${ofEpochs} s`);
         assert.ok(file('cut', 'model.safetensors').equals(file('whole', 'model.safetensors')));
         const epochs = (run: string): unknown[] =>
             file(run, 'history.jsonl')

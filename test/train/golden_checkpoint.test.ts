@@ -31,6 +31,7 @@ describe('checkpoints of every version', () => {
             );
             const whole = await goldenFit({});
             assert.equal(resumed.history.steps, whole.history.steps);
+            assert.ok(resumed.history.seconds > 0, `${resumed.history.seconds} s`);
             resumed.history.epochs.forEach(({ loss, learningRate, lossScale }, i) => {
                 const expected = whole.history.epochs[i];
                 assert.ok(expected && Math.abs(loss - expected.loss) < 1e-3, `epoch ${i + 1}: ${loss}`);

@@ -193,6 +193,32 @@ describe('fit with checkpoints and resume', function () {
         }
     });
 
+    it('adds up the seconds of its parts', async () => {
+        const set = new data.TensorDataset(randn([8, 4]), randn([8, 2]));
+        const fit = async (options: Partial<train.FitOptions>): Promise<train.History & { wall: number }> => {
+            const model = new nn.Linear(4, 2);
+            const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+            const trainer = new train.Trainer({ model, optimizer, loss: nn.mseLoss });
+            const checkpoints = new train.CheckpointStore(join(folder(), 'seconds'));
+            const callbacks = [{ onStepEnd: () => new Promise<void>((done) => setTimeout(done, 50)) }];
+            const begin = performance.now();
+            const loader = new data.DataLoader(set, { batchSize: 2 });
+            const history = await trainer.fit(loader, { epochs: 2, checkpoints, callbacks, ...options });
+            return { ...history, wall: (performance.now() - begin) / 1000 };
+        };
+        const first = await fit({ maxSteps: 3 });
+        assert.ok(
+            first.seconds >= 0.14 && first.seconds <= first.wall,
+            `${first.seconds} s of ${first.wall}`,
+        );
+        const second = await fit({ resume: 'auto' });
+        const together = 8 * 0.049;
+        assert.ok(second.seconds >= together && second.wall < second.seconds, `${second.seconds} s`);
+        assert.ok(second.seconds <= first.wall + second.wall, `${second.seconds} s`);
+        const done = await fit({ resume: 'auto' });
+        assert.ok(done.seconds >= together && done.wall < done.seconds, `${done.seconds} s`);
+    });
+
     it('closes a fit that was complete already as it was', async () => {
         const kind = cases['Adam, plateau and early stopping'];
         assert.ok(kind);
