@@ -4,6 +4,7 @@ import { unbind } from '../ops/unbind.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { ModuleOfSeveral } from './module.js';
 import { Recurrent, type CellState, type RecurrentOptions } from './recurrent.js';
+import type { SequenceOptions } from './sequence_lengths.js';
 
 /**
  * Gated recurrent units over time steps t:
@@ -32,9 +33,9 @@ export class GRU extends Recurrent implements ModuleOfSeveral {
         super(inputSize, hiddenSize, 3, 1, options);
     }
 
-    /** The output and the last state h_n; `state` is h_0. */
-    forward(x: Tensor, state?: Tensor): [Tensor, Tensor] {
-        const { output, states } = this.runLayers(x, state === undefined ? undefined : [state]);
+    /** The output and the last state h_n; `state` is h_0, `options.lengths` says where padding begins. */
+    forward(x: Tensor, state?: Tensor, options: SequenceOptions = {}): [Tensor, Tensor] {
+        const { output, states } = this.runLayers(x, state === undefined ? undefined : [state], options);
         return [output, states[0]];
     }
 

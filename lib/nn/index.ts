@@ -5,6 +5,7 @@ export { ModuleDict, ModuleList, Sequential } from './containers.js';
 export { GRU } from './gru.js';
 export { LSTM } from './lstm.js';
 export type { RecurrentOptions } from './recurrent.js';
+export type { SequenceOptions } from './sequence_lengths.js';
 export { MultiheadAttention, type AttendOptions, type MultiheadAttentionOptions } from './attention.js';
 export { Linear, type LinearOptions } from './linear.js';
 export {

@@ -5,6 +5,7 @@ import { describeValue } from '../support/describe_value.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { ModuleOfSeveral } from './module.js';
 import { Recurrent, type CellState, type RecurrentOptions } from './recurrent.js';
+import type { SequenceOptions } from './sequence_lengths.js';
 
 /**
  * Long short-term memory over time steps t:
@@ -28,18 +29,24 @@ import { Recurrent, type CellState, type RecurrentOptions } from './recurrent.js
  * const lstm = new nn.LSTM(8, 16, { numLayers: 2, batchFirst: true });
  * const [output, [h, c]] = lstm.forward(randn([3, 5, 8]));
  * console.log(output.shape, h.shape, c.shape); // [3, 5, 16] [2, 3, 16] [2, 3, 16]
+ * const [padded] = lstm.forward(randn([3, 5, 8]), undefined, { lengths: [5, 2, 4] });
+ * console.log(padded.select(0, 1).slice(0, 2).abs().sum().item()); // 0
  */
 export class LSTM extends Recurrent implements ModuleOfSeveral {
     constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
         super(inputSize, hiddenSize, 4, 2, options);
     }
 
-    /** The output and the last states [h_n, c_n]; `state` is [h_0, c_0]. */
-    forward(x: Tensor, state?: readonly [Tensor, Tensor]): [Tensor, [Tensor, Tensor]] {
+    /** The output and the last states [h_n, c_n]; `state` is [h_0, c_0], `options.lengths` says where padding begins. */
+    forward(
+        x: Tensor,
+        state?: readonly [Tensor, Tensor],
+        options: SequenceOptions = {},
+    ): [Tensor, [Tensor, Tensor]] {
         const given: unknown = state;
         if (given !== undefined && (!Array.isArray(given) || given.length !== 2))
             throw new TypeError(`[LSTM] the state must be [h_0, c_0], got ${describeValue(given)}`);
-        const { output, states } = this.runLayers(x, state);
+        const { output, states } = this.runLayers(x, state, options);
         return [output, [states[0], states[1]]];
     }
 

@@ -5,6 +5,7 @@ import { concat, stack } from '../ops/join.js';
 import { linear } from '../ops/linear.js';
 import { reshape, select, transpose, unsqueeze } from '../ops/shape_ops.js';
 import { unbind } from '../ops/unbind.js';
+import { where } from '../ops/where.js';
 import type { DType } from '../tensor/dtype.js';
 import { requireTensor } from '../tensor/require_tensor.js';
 import { sameShape, shapeText, type Shape } from '../tensor/shape.js';
@@ -13,6 +14,7 @@ import { draw, type InitOptions } from './draw.js';
 import { Module } from './module.js';
 import { requireOptions, requireSizes } from './options.js';
 import { Parameter } from './parameter.js';
+import { realSteps, type SequenceOptions } from './sequence_lengths.js';
 
 export interface RecurrentOptions extends InitOptions {
     /** Layers one on top of the other. Default: 1. */
@@ -119,12 +121,13 @@ export abstract class Recurrent extends Module {
     protected abstract cell(inputs: Tensor, hidden: Tensor, state: CellState): CellState;
 
     /**
-     * Runs all layers. Output [T, N, D H] in the order of `batchFirst`, and the last states [layers * D, N, H] each, or all
+     * Runs all layers; `options` as for their `forward`. Output [T, N, D H] in the order of `batchFirst`, and the last states [layers * D, N, H] each, or all
      * of them without N.
      */
     protected runLayers(
         x: Tensor,
         given: readonly unknown[] | undefined,
+        options: SequenceOptions,
     ): { output: Tensor; states: Tensor[] } {
         const batch = this.checkInput(x);
         const isBatched = x.rank === 3;
@@ -132,6 +135,11 @@ export abstract class Recurrent extends Module {
         const ended: CellState[] = [];
         // [T, N, I]
         let sequence = !isBatched ? unsqueeze(x, 1) : this.batchFirst ? transpose(x, 0, 1) : x;
+        if (!isBatched && options.lengths !== undefined)
+            throw this.shapeError(`a batch of sequences for lengths`, x.shape, 'one alone has no padding');
+        const isReal = realSteps(this.constructor.name, sequence, options);
+        // Nothing of the padding may reach a state.
+        if (isReal) sequence = where(isReal, sequence, 0);
         for (let layer = 0; layer < this.numLayers; layer++) {
             if (layer > 0)
                 sequence = dropout(sequence, this.dropout, {
@@ -141,7 +149,7 @@ export abstract class Recurrent extends Module {
             const outputs: Tensor[] = [];
             for (let direction = 0; direction < this.directions; direction++) {
                 const start = initial.map((state) => select(state, 0, layer * this.directions + direction));
-                const { output, end } = this.runDirection(sequence, layer, direction, start);
+                const { output, end } = this.runDirection(sequence, layer, direction, start, isReal);
                 outputs.push(output);
                 ended.push(end);
             }
@@ -153,12 +161,13 @@ export abstract class Recurrent extends Module {
         return { output: this.batchFirst ? transpose(sequence, 0, 1) : sequence, states };
     }
 
-    // sequence [T, N, I] -> output [T, N, H], end [N, H] each
+    // sequence [T, N, I], isReal [T, N, 1] -> output [T, N, H], end [N, H] each
     private runDirection(
         sequence: Tensor,
         layer: number,
         direction: number,
         start: CellState,
+        isReal: Tensor | undefined,
     ): { output: Tensor; end: CellState } {
         const { inputs, hidden, inputBias, hiddenBias } = this.weightsOf(layer, direction);
         const steps = unbind(linear(sequence, inputs, inputBias), 0);
@@ -166,10 +175,15 @@ export abstract class Recurrent extends Module {
         let state = start;
         for (let i = 0; i < steps.length; i++) {
             const t = direction === 0 ? i : steps.length - 1 - i;
-            state = this.cell(steps[t], linear(state[0], hidden, hiddenBias), state);
+            const before = state;
+            const after = this.cell(steps[t], linear(before[0], hidden, hiddenBias), before);
+            const isStep = isReal && select(isReal, 0, t);
+            // A sequence stays as it is where it has ended, or has not begun.
+            state = isStep ? after.map((part, j) => where(isStep, part, before[j])) : after;
             outputs[t] = state[0];
         }
-        return { output: stack(outputs), end: state };
+        const output = stack(outputs);
+        return { output: isReal ? where(isReal, output, 0) : output, end: state };
     }
 
     /** The number of sequences. */

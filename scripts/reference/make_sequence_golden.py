@@ -8,6 +8,7 @@ import pathlib
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "test" / "golden" / "sequences.safetensors"
 
@@ -19,6 +20,14 @@ RECURRENT = {
     "gru": (nn.GRU(3, 4), (5, 2, 3), False),
     "gru_deep": (nn.GRU(3, 4, num_layers=3, bidirectional=True, batch_first=True), (2, 5, 3), True),
     "gru_plain": (nn.GRU(3, 4, bias=False), (5, 3), True),
+}
+
+# Likewise, of sequences of these lengths, packed for the layer and padded again.
+PACKED = {
+    "lstm_packed": (nn.LSTM(3, 4), (5, 4, 3), False, [3, 5, 1, 4]),
+    "lstm_deep_packed": (nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True), (3, 5, 3), True, [2, 4, 1]),
+    "gru_packed": (nn.GRU(3, 4), (5, 4, 3), False, [3, 5, 1, 4]),
+    "gru_deep_packed": (nn.GRU(3, 4, num_layers=3, bidirectional=True, batch_first=True), (3, 5, 3), True, [2, 4, 1]),
 }
 
 
@@ -69,7 +78,7 @@ def record(values, name, layer, inputs, outputs):
         values[f"{name}/output/{key}"] = tensor.detach()
 
 
-def recurrent(values, name, layer, shape, with_state):
+def recurrent(values, name, layer, shape, with_state, lengths=None):
     layer.double()
     inputs = {"x": torch.randn(shape, dtype=torch.float64, requires_grad=True)}
     is_lstm = isinstance(layer, nn.LSTM)
@@ -81,7 +90,14 @@ def recurrent(values, name, layer, shape, with_state):
     state = None
     if with_state:
         state = (inputs["h0"], inputs["c0"]) if is_lstm else inputs["h0"]
-    output, end = layer(inputs["x"], state)
+    if lengths is None:
+        output, end = layer(inputs["x"], state)
+    else:
+        inputs["lengths"] = torch.tensor(lengths)
+        packed = pack_padded_sequence(inputs["x"], inputs["lengths"], layer.batch_first, enforce_sorted=False)
+        output, end = layer(packed, state)
+        time = shape[1 if layer.batch_first else 0]
+        output, _ = pad_packed_sequence(output, layer.batch_first, total_length=time)
     outputs = {"y": output, **({"h": end[0], "c": end[1]} if is_lstm else {"h": end})}
     record(values, name, layer, inputs, outputs)
 
@@ -128,6 +144,8 @@ def main():
     for name, case in ATTENTION.items():
         attention(values, name, *case)
     functional(values)
+    for name, case in PACKED.items():
+        recurrent(values, name, *case)
     save_file({key: tensor.contiguous() for key, tensor in values.items()}, OUT)
 
 

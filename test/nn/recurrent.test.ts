@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 
-import { capture, Generator, gradcheck, nn, noGrad, ones, randn, type Tensor } from '../../lib/index.js';
+import {
+    capture,
+    Generator,
+    gradcheck,
+    nn,
+    noGrad,
+    ones,
+    randn,
+    tensor,
+    type Tensor,
+} from '../../lib/index.js';
 import { assertSameBits } from '../support/same_bits.js';
 import { assertClose, checkLayer } from './sequence_golden.js';
 
@@ -11,11 +21,20 @@ const lstms: Record<string, nn.LSTM> = {
     lstm: new nn.LSTM(...shape),
     lstm_deep: new nn.LSTM(...shape, { numLayers: 2, bidirectional: true, batchFirst: true }),
     lstm_plain: new nn.LSTM(...shape, { bias: false }),
+    lstm_packed: new nn.LSTM(...shape),
+    lstm_deep_packed: new nn.LSTM(...shape, { numLayers: 2, bidirectional: true, batchFirst: true }),
 };
 const grus: Record<string, nn.GRU> = {
     gru: new nn.GRU(...shape),
     gru_deep: new nn.GRU(...shape, { numLayers: 3, bidirectional: true, batchFirst: true }),
     gru_plain: new nn.GRU(...shape, { bias: false }),
+    gru_packed: new nn.GRU(...shape),
+    gru_deep_packed: new nn.GRU(...shape, { numLayers: 3, bidirectional: true, batchFirst: true }),
+};
+
+const lengthsOf = (inputs: ReadonlyMap<string, Tensor>): nn.SequenceOptions => {
+    const lengths = inputs.get('lengths');
+    return lengths ? { lengths } : {};
 };
 
 describe('nn.LSTM and nn.GRU', () => {
@@ -23,7 +42,7 @@ describe('nn.LSTM and nn.GRU', () => {
         it(`${name}: outputs, states and gradients are PyTorch's`, () =>
             checkLayer(name, layer, (inputs) => {
                 const [h0, c0] = [inputs.get('h0'), inputs.get('c0')];
-                const [y, [h, c]] = layer.forward(inputs.get('x')!, h0 && c0 && [h0, c0]);
+                const [y, [h, c]] = layer.forward(inputs.get('x')!, h0 && c0 && [h0, c0], lengthsOf(inputs));
                 return { y, h, c };
             }));
     }
@@ -31,7 +50,7 @@ describe('nn.LSTM and nn.GRU', () => {
     for (const [name, layer] of Object.entries(grus)) {
         it(`${name}: outputs, states and gradients are PyTorch's`, () =>
             checkLayer(name, layer, (inputs) => {
-                const [y, h] = layer.forward(inputs.get('x')!, inputs.get('h0'));
+                const [y, h] = layer.forward(inputs.get('x')!, inputs.get('h0'), lengthsOf(inputs));
                 return { y, h };
             }));
     }
@@ -62,6 +81,59 @@ describe('nn.LSTM and nn.GRU', () => {
             assert.deepEqual(first.toArray(), whole.slice(0, 0, 4).toArray());
             assert.deepEqual(second.toArray(), whole.slice(0, 4).toArray());
         }
+    });
+
+    it('see nothing of the padding, whatever stands there, and give it no gradient', () => {
+        for (const layer of [
+            new nn.LSTM(3, 4, { numLayers: 2, bidirectional: true, batchFirst: true }),
+            new nn.GRU(3, 4, { numLayers: 2, bidirectional: true, batchFirst: true }),
+        ]) {
+            const x = randn([3, 5, 3], { generator: new Generator(5) });
+            const lengths = [5, 2, 3];
+            const padded = x.clone();
+            lengths.forEach((length, i) =>
+                padded
+                    .select(0, i)
+                    .slice(0, length)
+                    .fill_(i === 1 ? NaN : 1e30),
+            );
+            padded.requiresGrad = true;
+            const [output, end] = layer.forward(padded, undefined, { lengths });
+            const sums = [end].flat().map((state) => state.square().sum());
+            sums.reduce((a, b) => a.add(b), output.square().sum()).backward();
+            lengths.forEach((length, i) => {
+                // As the sequence alone.
+                const [alone, last] = layer.forward(x.slice(0, i, i + 1).slice(1, 0, length));
+                assertSameBits(
+                    Array.from(output.select(0, i).slice(0, 0, length).clone().dataSync(), Number),
+                    Array.from(alone.select(0, 0).clone().dataSync(), Number),
+                );
+                for (const part of [output, padded.grad!])
+                    assert.equal(part.select(0, i).slice(0, length).ne(0).sum().item(), 0);
+                [end].flat().forEach((state, j) => {
+                    assert.deepEqual(state.select(1, i).toArray(), [last].flat()[j].select(1, 0).toArray());
+                });
+            });
+            for (const parameter of layer.parameters())
+                assert.ok(parameter.grad?.isFinite().all().item(), 'NaN came through');
+        }
+    });
+
+    it('take lengths as an input of a captured step', () => {
+        const layer = new nn.GRU(3, 4, { bidirectional: true });
+        const step = (x: Tensor, lengths: Tensor): Tensor =>
+            layer.forward(x, undefined, { lengths })[1].sum();
+        const captured = capture(step);
+        const x = randn([5, 2, 3]);
+        for (const lengths of [
+            [5, 2],
+            [1, 4],
+            [3, 3],
+        ]) {
+            const given = tensor(lengths, { dtype: 'int64' });
+            assertSameBits([captured(x, given).item()], [step(x, given).item()]);
+        }
+        assert.equal(captured.statistics.programs.length, 1);
     });
 
     it('drop between layers in training alone, not behind the last one', () => {
@@ -159,6 +231,23 @@ describe('nn.LSTM and nn.GRU', () => {
         assert.throws(
             () => Reflect.apply(Reflect.get(lstm, 'forward') as () => unknown, lstm, [x, x]),
             /\[LSTM\].*the state must be \[h_0, c_0\]/,
+        );
+        const withLengths = (lengths: unknown, input = x): (() => unknown) => {
+            return () => lstm.forward(input, undefined, { lengths: lengths as number[] });
+        };
+        assert.throws(withLengths([5, 0]), /\[LSTM\].*lengths must be integers from 1 to 5, .*got 0/);
+        assert.throws(withLengths([6, 1]), /from 1 to 5, the steps of the batch, got 6/);
+        assert.throws(withLengths([5, 1.5]), /got 1.5/);
+        assert.throws(withLengths('5'), /from 1 to 5, the steps of the batch, got the string "5"/);
+        assert.throws(withLengths([5]), /expected lengths \[2\], one for each sequence, got \[1\]/);
+        assert.throws(withLengths(ones([2])), /lengths must be integers, got float32/);
+        assert.throws(
+            withLengths([5], ones([5, 3])),
+            /expected a batch of sequences for lengths, got \[5, 3\]; one alone has no padding/,
+        );
+        assert.throws(
+            () => lstm.forward(x, undefined, Object.fromEntries([['length', [5, 5]]])),
+            /unknown option 'length'/,
         );
         assert.throws(() => new nn.GRU(3, 4, { dropout: 0.5 }), /GRU: dropout 0.5 acts between layers/);
         assert.throws(
