@@ -103,7 +103,7 @@ void launch_cast(const TensorView& x, const TensorView& out, int64_t count, Stre
                                          static_cast<const From*>(x.data), static_cast<To*>(out.data), count);
 }
 
-// False for other dtypes than float32 and one of 16 bits.
+// False for other dtypes than float32 and those of 16 bits.
 bool cast_floats(const TensorView& x, const TensorView& out, int64_t count, Stream stream) {
     if (x.dtype == DType::float32 && out.dtype == DType::float16) {
         launch_cast<float, Float16>(x, out, count, stream);
@@ -113,6 +113,10 @@ bool cast_floats(const TensorView& x, const TensorView& out, int64_t count, Stre
         launch_cast<Float16, float>(x, out, count, stream);
     } else if (x.dtype == DType::bfloat16 && out.dtype == DType::float32) {
         launch_cast<BFloat16, float>(x, out, count, stream);
+    } else if (x.dtype == DType::float16 && out.dtype == DType::bfloat16) {
+        launch_cast<Float16, BFloat16>(x, out, count, stream);
+    } else if (x.dtype == DType::bfloat16 && out.dtype == DType::float16) {
+        launch_cast<BFloat16, Float16>(x, out, count, stream);
     } else {
         return false;
     }

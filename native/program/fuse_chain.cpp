@@ -26,9 +26,7 @@ class ChainRules {
     bool can_join(size_t call) {
         if (!is_elementwise(r_.calls[call])) return false;
         const Operand out = r_.output(call, 0);
-        if ((out.view.dtype != DType::float32 && out.view.dtype != DType::float64) || !is_dense(out.view) ||
-            element_count(out.view) == 0)
-            return false;
+        if (!is_float(out.view.dtype) || !is_dense(out.view) || element_count(out.view) == 0) return false;
         for (int32_t i = 0; i < r_.calls[call].input_count; ++i) {
             const Operand& x = r_.input(call, static_cast<size_t>(i));
             if (x.buffer == out.buffer) return false;

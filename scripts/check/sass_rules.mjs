@@ -11,7 +11,7 @@ export const forbiddenEverywhere = ['UBLKPF'];
 /** Kernels that may have local memory all the same. */
 export const exceptions = [
     {
-        kernels: /^(unary|chain)_groups<(float|double)>$/,
+        kernels: /^(unary_groups<(float|double), \d|chain_groups<(float|double|B?Float16))>$/,
         reason: "sine, cosine and tangent of large angles take the compiler's table of 2 / pi by an index",
     },
     {
@@ -50,6 +50,11 @@ export const rules = [
     { kernels: /^narrow_conv$/, needs: { FFMA: 96, 'LDS.128': 2, 'STG.E.128': 1 } },
     { kernels: /^narrow_gradient$/, needs: { FFMA: 72, 'LDG.E.128': 1 } },
     { kernels: /^(unary|binary|compare|where|chain|drop)_groups</, needs: wide },
+    // Of eight elements, nothing but 16-bit floats has 16 bytes.
+    {
+        kernels: /^((unary|binary|compare|where|drop)_groups<float, 8|chain_groups<B?Float16)>$/,
+        needs: wide,
+    },
     { kernels: /^random_values$/, needs: { 'STG.E.128': 1 } },
     { kernels: /^(copy_dense|cast_dense|cast_tensors)</, needs: wide },
     // Their addresses come from memory: the compiler cannot know that they are of the device's.

@@ -69,7 +69,7 @@ function oneByOne(
 function draw(shape: Shape, seed: string, dtype: DType): Tensor {
     const uniform = seededUniform(seedOf(seed));
     const data = Array.from({ length: sizeOf(shape) }, () => uniform() * 4 - 2);
-    return fromTypedArray(dtype === 'float64' ? Float64Array.from(data) : Float32Array.from(data), shape);
+    return fromTypedArray(Float64Array.from(data), shape).to(dtype);
 }
 
 const bytes = (x: Tensor): Buffer => {
@@ -116,7 +116,7 @@ describe('chain', () => {
             withSet(set, () => {
                 const uniform = seededUniform(5);
                 shapes.forEach((shape) => {
-                    for (const dtype of ['float32', 'float64'] as const) {
+                    for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) {
                         for (const length of [1, 2, 5, 16]) {
                             scope(() => {
                                 const row = shape.length > 0 ? draw(shape.slice(-1), 'row', dtype) : 0.5;

@@ -51,7 +51,12 @@ describe('capture joins elementwise functions', () => {
         ['not a part of a value', (v) => [v.mul(2).slice(1, 0, 8).tanh()], ['binary', 'unary']],
         ['not the transposed value', (v) => [v.mul(2).transpose(0, 1).tanh()], ['binary', 'unary']],
         ['not across dtypes', (v) => [v.mul(2).to('float64').tanh()], ['binary', 'unary']],
-        ['not low precision', (v) => [v.to('bfloat16').mul(2).tanh()], ['binary', 'unary']],
+        [
+            'bfloat16, rounded after each function',
+            (v) => [v.to('bfloat16').mul(0.3).add(1).tanh()],
+            ['chain'],
+        ],
+        ['float16 with a row', (v) => [v.to('float16').mul(0.3).add(row.to('float16')).tanh()], ['chain']],
         ['not a row that grows', (v) => [row.mul(2).add(v)], ['binary', 'binary']],
         ['not what is written in between', (v) => [v.mul(2).add_(1).tanh()], ['binary', 'binary', 'unary']],
     ];

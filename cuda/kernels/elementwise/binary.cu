@@ -11,23 +11,23 @@ __host__ __device__ constexpr bool divides(BinaryFunction function) {
 }
 
 // a, b [...] -> out [...] = f(a, b), constants p0 and p1
-template <class T>
+template <class T, int width>
 __device__ __forceinline__ void binary_groups(const Walk<2>& walk, BinaryFunction function,
                                               const Live<Constants<T>>& constants,
                                               const FaultReport& report) {
     const Constants<T> c = constants.get();
-    each_group<T>(walk, [&](Group<T>(&in)[2], const GroupPlace& place, Group<T>& out) {
+    each_group<T, width>(walk, [&](Group<T, width>(&in)[2], const GroupPlace& place, Group<T, width>& out) {
         if constexpr (std::is_same_v<T, int64_t>) {
             if (divides(function)) {
 #pragma unroll
-                for (int i = 0; i < group; ++i) {
+                for (int i = 0; i < width; ++i) {
                     if (in[1][i] != 0) continue;
                     report.raise(FaultKind::integer_division_by_zero, 0, 0, place.first + i * place.step);
                     in[1][i] = 1;
                 }
             }
         }
-        apply_binary<T>(function, in[0], in[1], c.p0, c.p1, out);
+        apply_binary<T, width>(function, in[0], in[1], c.p0, c.p1, out);
     });
 }
 
@@ -69,9 +69,11 @@ void binary(const OpCall& call, const BinaryParams& params, Queue& queue) {
     if (!is_float(out.dtype)) refuse_zero_divisor(function, b);
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
-        launch_batched<binary_groups<T>>(walk.grid(), queue.stream(), walk, function,
-                                         queue.live(params, &constants_of<T, BinaryParams>),
-                                         queue.fault_report(OpCode::binary));
+        with_width<T>(walk, [&](auto width) {
+            launch_batched<binary_groups<T, width()>>(walk.grid(), queue.stream(), walk, function,
+                                                      queue.live(params, &constants_of<T, BinaryParams>),
+                                                      queue.fault_report(OpCode::binary));
+        });
     });
 }
 

@@ -35,8 +35,13 @@ ChainConstants<T> chain_constants_of(const ChainParams& params) {
 }
 
 // Inputs of the call, then steps. The result of the step before is at hand; earlier ones lie in slots.
-template <class T>
+template <class Stored>
 struct Chain {
+    // What elements are computed in, and how many of them a lane takes.
+    using T = std::conditional_t<std::is_same_v<Stored, double>, double, float>;
+    static constexpr int width = sizeof(Stored) == 2 ? wide_group : group;
+    using Values = T[width];
+
     int32_t input_count, step_count, slot_count;
     bool is_packed;
     int64_t count, period;
@@ -55,7 +60,7 @@ struct Chain {
         for (int32_t i = 0; i < input_count; ++i) set_input(i, call.inputs[i], result);
         for (int32_t i = 0; i < call.output_count; ++i) {
             out[i] = call.outputs[i].data;
-            is_packed = is_packed && is_group_aligned(out[i], result.dtype);
+            is_packed = is_packed && is_group_aligned(out[i], result.dtype, width);
         }
         for (int32_t i = 0; i < step_count; ++i) {
             steps[i] = {static_cast<int32_t>(params.functions.values[i]),
@@ -76,8 +81,8 @@ struct Chain {
         in[i] = {source_of(x), kind == ChainInput::scalar ? OperandKind::one
                                : kind == ChainInput::full ? OperandKind::packed
                                                           : OperandKind::row};
-        if (kind != ChainInput::scalar) is_packed = is_packed && is_group_aligned(x.data, x.dtype);
-        if (kind == ChainInput::row) is_packed = is_packed && period % group == 0;
+        if (kind != ChainInput::scalar) is_packed = is_packed && is_group_aligned(x.data, x.dtype, width);
+        if (kind == ChainInput::row) is_packed = is_packed && period % width == 0;
     }
 
     // A result that only the next step reads needs no slot; a slot is free again behind the last that reads

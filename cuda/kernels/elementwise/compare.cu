@@ -7,19 +7,19 @@ namespace nativegrad::cuda {
 namespace {
 
 // a, b [...] -> out bool [...] = f(a, b)
-template <class T>
+template <class T, int width>
 __device__ __forceinline__ void compare_groups(const Walk<2>& walk, CompareFunction function) {
-    each_group<T>(walk, [&](const Group<T>(&in)[2], const GroupPlace&, Group<T>& out) {
-        apply_compare<T>(function, in[0], in[1], out);
+    each_group<T, width>(walk, [&](const Group<T, width>(&in)[2], const GroupPlace&, Group<T, width>& out) {
+        apply_compare<T, width>(function, in[0], in[1], out);
     });
 }
 
 // condition, a, b [...] -> out [...] = a where the condition holds, else b
-template <class T>
+template <class T, int width>
 __device__ __forceinline__ void where_groups(const Walk<3>& walk) {
-    each_group<T>(walk, [&](const Group<T>(&in)[3], const GroupPlace&, Group<T>& out) {
+    each_group<T, width>(walk, [&](const Group<T, width>(&in)[3], const GroupPlace&, Group<T, width>& out) {
 #pragma unroll
-        for (int i = 0; i < group; ++i) out[i] = in[0][i] != T(0) ? in[1][i] : in[2][i];
+        for (int i = 0; i < width; ++i) out[i] = in[0][i] != T(0) ? in[1][i] : in[2][i];
     });
 }
 
@@ -38,8 +38,11 @@ void compare(const OpCall& call, const CompareParams& params, Queue& queue) {
     const Walk<2> walk({&out, &a, &b});
     if (walk.count == 0) return;
     with_compute_type(static_cast<DType>(params.dtype), [&](auto type) {
-        launch_batched<compare_groups<decltype(type)>>(walk.grid(), queue.stream(), walk,
+        using T = decltype(type);
+        with_width<T>(walk, [&](auto width) {
+            launch_batched<compare_groups<T, width()>>(walk.grid(), queue.stream(), walk,
                                                        static_cast<CompareFunction>(params.function));
+        });
     });
 }
 
@@ -54,7 +57,10 @@ void where(const OpCall& call, const NoParams&, Queue& queue) {
     const Walk<3> walk({&out, &c, &a, &b});
     if (walk.count == 0) return;
     with_compute_type(out.dtype, [&](auto type) {
-        launch_batched<where_groups<decltype(type)>, unbounded>(walk.grid(), queue.stream(), walk);
+        using T = decltype(type);
+        with_width<T>(walk, [&](auto width) {
+            launch_batched<where_groups<T, width()>, unbounded>(walk.grid(), queue.stream(), walk);
+        });
     });
 }
 

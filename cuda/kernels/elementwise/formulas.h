@@ -1,5 +1,5 @@
-// The functions of elementwise_table.def for float, double and int64_t on `group` values at a time. Which one
-// is known at run time only: a switch that all lanes take alike costs less than an instance per function.
+// The functions of elementwise_table.def for float, double and int64_t on a group of values at a time. Which
+// one is known at run time only: a switch that all lanes take alike costs less than an instance per function.
 #pragma once
 
 #include <math.h>
@@ -11,11 +11,11 @@
 
 namespace nativegrad::cuda {
 
-// Elements of one lane that lie side by side: 16 bytes of float32.
-constexpr int group = 4;
+// Elements of one lane that lie side by side: 16 bytes of float32, or of the dtypes of two bytes.
+constexpr int group = 4, wide_group = 8;
 
-template <class T>
-using Group = T[group];
+template <class T, int width = group>
+using Group = T[width];
 
 namespace formulas {
 
@@ -46,14 +46,14 @@ inline __host__ __device__ float floor_divide(float a, float b) {
 
 }  // namespace formulas
 
-template <class T>
-__device__ __forceinline__ void apply_unary(UnaryFunction function, const Group<T>& x, T p0, T p1,
-                                            Group<T>& out) {
+template <class T, int width>
+__device__ __forceinline__ void apply_unary(UnaryFunction function, const Group<T, width>& x, T p0, T p1,
+                                            Group<T, width>& out) {
     switch (function) {
 #define UNARY(name, Formula, integer)                                  \
     case UnaryFunction::name:                                          \
         if constexpr (integer || !std::is_same_v<T, int64_t>) {        \
-            _Pragma("unroll") for (int i = 0; i < group; ++i) out[i] = \
+            _Pragma("unroll") for (int i = 0; i < width; ++i) out[i] = \
                 formulas::Formula::apply(x[i], p0, p1);                \
         }                                                              \
         return;
@@ -65,14 +65,14 @@ __device__ __forceinline__ void apply_unary(UnaryFunction function, const Group<
 }
 
 // Integers: no b may be 0 where it divides.
-template <class T>
-__device__ __forceinline__ void apply_binary(BinaryFunction function, const Group<T>& a, const Group<T>& b,
-                                             T p0, T p1, Group<T>& out) {
+template <class T, int width>
+__device__ __forceinline__ void apply_binary(BinaryFunction function, const Group<T, width>& a,
+                                             const Group<T, width>& b, T p0, T p1, Group<T, width>& out) {
     switch (function) {
 #define BINARY(name, Formula, integer)                                 \
     case BinaryFunction::name:                                         \
         if constexpr (integer || !std::is_same_v<T, int64_t>) {        \
-            _Pragma("unroll") for (int i = 0; i < group; ++i) out[i] = \
+            _Pragma("unroll") for (int i = 0; i < width; ++i) out[i] = \
                 formulas::Formula::apply(a[i], b[i], p0, p1);          \
         }                                                              \
         return;
@@ -84,13 +84,13 @@ __device__ __forceinline__ void apply_binary(BinaryFunction function, const Grou
 }
 
 // out: 0 or 1
-template <class T>
-__device__ __forceinline__ void apply_compare(CompareFunction function, const Group<T>& a, const Group<T>& b,
-                                              Group<T>& out) {
+template <class T, int width>
+__device__ __forceinline__ void apply_compare(CompareFunction function, const Group<T, width>& a,
+                                              const Group<T, width>& b, Group<T, width>& out) {
     switch (function) {
 #define COMPARE(name, Formula)                                     \
     case CompareFunction::name:                                    \
-        _Pragma("unroll") for (int i = 0; i < group; ++i) out[i] = \
+        _Pragma("unroll") for (int i = 0; i < width; ++i) out[i] = \
             formulas::Formula::apply(a[i], b[i]).v ? T(1) : T(0);  \
         return;
 #include "ops/elementwise_table.def"

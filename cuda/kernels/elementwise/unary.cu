@@ -7,12 +7,12 @@ namespace nativegrad::cuda {
 namespace {
 
 // x [...] -> out [...] = f(x), constants p0 and p1
-template <class T>
+template <class T, int width>
 __device__ __forceinline__ void unary_groups(const Walk<1>& walk, UnaryFunction function,
                                              const Live<Constants<T>>& constants) {
     const Constants<T> c = constants.get();
-    each_group<T>(walk, [&](const Group<T>(&in)[1], const GroupPlace&, Group<T>& out) {
-        apply_unary<T>(function, in[0], c.p0, c.p1, out);
+    each_group<T, width>(walk, [&](const Group<T, width>(&in)[1], const GroupPlace&, Group<T, width>& out) {
+        apply_unary<T, width>(function, in[0], c.p0, c.p1, out);
     });
 }
 
@@ -46,8 +46,10 @@ void unary(const OpCall& call, const UnaryParams& params, Queue& queue) {
     if (walk.count == 0) return;
     with_compute_type(out.dtype, [&](auto type) {
         using T = decltype(type);
-        launch_batched<unary_groups<T>>(walk.grid(), queue.stream(), walk, function,
-                                        queue.live(params, &constants_of<T, UnaryParams>));
+        with_width<T>(walk, [&](auto width) {
+            launch_batched<unary_groups<T, width()>>(walk.grid(), queue.stream(), walk, function,
+                                                     queue.live(params, &constants_of<T, UnaryParams>));
+        });
     });
 }
 

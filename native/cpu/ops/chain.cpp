@@ -49,9 +49,13 @@ struct Places {
     }
 };
 
-template <class T>
+// Stored: float and double are computed in place; 16-bit floats in float, and rounded after each step as the
+// functions one by one would.
+template <class Stored>
 class Chain {
   public:
+    using T = std::conditional_t<sizeof(Stored) == 2, float, Stored>;
+
     Chain(const OpCall& call, const ChainParams& params)
         : call_(call), params_(params), places_(params, call.input_count) {
         const TensorView& out = call.outputs[0];
@@ -61,7 +65,7 @@ class Chain {
         for (int32_t i = 0; i < call.input_count; ++i) {
             kinds_[i] = chain_input_of(call.inputs[i], out);
             has_rows = has_rows || kinds_[i] == ChainInput::row;
-            if (kinds_[i] != ChainInput::scalar && call.inputs[i].dtype != own_dtype<T>())
+            if (kinds_[i] != ChainInput::scalar && call.inputs[i].dtype != out.dtype)
                 fail("needs operands of one dtype");
         }
         // Segments hold whole rows, or lie within one.
@@ -74,14 +78,19 @@ class Chain {
     void run() const {
         parallel_for(divide_up(segments_, segments_per_task), [&](int64_t task) {
             const WorkBuffer<T> buffers((call_.input_count + places_.count) * block_size);
+            const WorkBuffer<T> outputs(is_converted ? call_.output_count * block_size : 0);
             fill_constant_blocks(buffers.data());
             const int64_t end = std::min(segments_, (task + 1) * segments_per_task);
             for (int64_t segment = task * segments_per_task; segment < end; ++segment)
-                run_segment(segment, buffers.data());
+                run_segment(segment, buffers.data(), outputs.data());
         });
     }
 
   private:
+    static constexpr bool is_converted = !std::is_same_v<Stored, T>;
+
+    DType dtype() const { return call_.outputs[0].dtype; }
+
     // Numbers, and rows that are repeated, are the same in each segment.
     void fill_constant_blocks(T* buffers) const {
         for (int32_t i = 0; i < call_.input_count; ++i) {
@@ -92,28 +101,57 @@ class Chain {
                 std::fill_n(block + 1, segment_ - 1, block[0]);
             } else if (kinds_[i] == ChainInput::row && !is_cut_) {
                 for (int64_t at = 0; at < segment_; at += row_)
-                    std::copy_n(elements_of<T>(x), row_, block + at);
+                    load_block(dtype(), x.data, 1, row_, block + at);
             }
         }
     }
 
-    void run_segment(int64_t segment, T* buffers) const {
+    // n elements of input i from `start` on, converted into the block where they are of another type.
+    const T* elements_at(int32_t i, int64_t start, int64_t n, T* block) const {
+        const Stored* from = elements_of<Stored>(call_.inputs[i]) + start;
+        if constexpr (is_converted) {
+            load_block(dtype(), from, 1, n, block);
+            return block;
+        } else {
+            return from;
+        }
+    }
+
+    void run_segment(int64_t segment, T* buffers, T* outputs) const {
         const int64_t in_row = segment % per_row_ * segment_;
         const int64_t start = is_cut_ ? segment / per_row_ * row_ + in_row : segment * segment_;
         const int64_t n = std::min(segment_, is_cut_ ? row_ - in_row : total_ - start);
         const T* values[4 * max_rank];
         for (int32_t i = 0; i < call_.input_count; ++i) {
-            values[i] = kinds_[i] == ChainInput::full             ? elements_of<T>(call_.inputs[i]) + start
-                        : kinds_[i] == ChainInput::row && is_cut_ ? elements_of<T>(call_.inputs[i]) + in_row
-                                                                  : buffers + i * block_size;
+            T* block = buffers + i * block_size;
+            values[i] = kinds_[i] == ChainInput::full             ? elements_at(i, start, n, block)
+                        : kinds_[i] == ChainInput::row && is_cut_ ? elements_at(i, in_row, n, block)
+                                                                  : block;
         }
         for (int32_t step = 0; step < params_.functions.count; ++step) {
             const int32_t place = places_.of_step[step];
-            T* to = place < 0 ? elements_of<T>(call_.outputs[-1 - place]) + start
-                              : buffers + (call_.input_count + place) * block_size;
-            run_step(step, values, to, n);
-            values[call_.input_count + step] = to;
+            T* const between = buffers + (call_.input_count + std::max(place, 0)) * block_size;
+            Stored* const stored =
+                place < 0 ? elements_of<Stored>(call_.outputs[-1 - place]) + start : nullptr;
+            if constexpr (is_converted) {
+                T* const to = place < 0 ? outputs + (-1 - place) * block_size : between;
+                run_step(step, values, to, n);
+                round_block(to, stored, n);
+                values[call_.input_count + step] = to;
+            } else {
+                T* const to = place < 0 ? stored : between;
+                run_step(step, values, to, n);
+                values[call_.input_count + step] = to;
+            }
         }
+    }
+
+    // What a step made becomes what a tensor of the dtype would hold: that of an output, or none.
+    void round_block(T* made, Stored* output, int64_t n) const {
+        Stored unseen[block_size];
+        Stored* const stored = output != nullptr ? output : unseen;
+        store_block(dtype(), stored, 1, n, made);
+        load_block(dtype(), stored, 1, n, made);
     }
 
     void run_step(int32_t step, const T* const* values, T* to, int64_t n) const {
@@ -143,7 +181,9 @@ void chain(const OpCall& call, const ChainParams& params) {
     if (element_count(out) == 0) return;
     if (out.dtype == DType::float32) return Chain<float>(call, params).run();
     if (out.dtype == DType::float64) return Chain<double>(call, params).run();
-    fail("needs float32 or float64, got %s", dtype_name(out.dtype));
+    if (out.dtype == DType::float16) return Chain<Float16>(call, params).run();
+    if (out.dtype == DType::bfloat16) return Chain<BFloat16>(call, params).run();
+    fail("needs a float dtype, got %s", dtype_name(out.dtype));
 }
 
 }  // namespace nativegrad::cpu
