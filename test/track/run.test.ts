@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 
+import { FileWriteError } from '../../lib/io/file_write_error.js';
 import { FolderLockedError, readRun, startRun } from '../../lib/track/index.js';
 import { readLog, readWholeLog, RunLog } from '../../lib/track/run_log.js';
 import type { LogRecord } from '../../lib/track/records.js';
@@ -125,6 +128,27 @@ describe('a tracked run in its folder', () => {
         assert.throws(() => run.logInput({ ...dataset, digest: 'd'.repeat(37) }), RangeError);
         assert.throws(() => run.logInput({ ...dataset, ...{ size: 1 } }), /size/);
         await run.end();
+    });
+
+    it('closes its sinks, and is free again, where its last lines find no room', async () => {
+        let closed = 0;
+        const close = (): Promise<undefined> => {
+            closed++;
+            return Promise.resolve(undefined);
+        };
+        const run = await startRun({ folder: folder(), sinks: [() => ({ write: () => undefined, close })] });
+        const full = mock.method(fs, 'writeSync', () => {
+            throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+        });
+        syncBuiltinESMExports();
+        try {
+            await assert.rejects(run.end(), FileWriteError);
+        } finally {
+            full.mock.restore();
+            syncBuiltinESMExports();
+        }
+        assert.equal(closed, 1);
+        await (await startRun({ folder: folder() })).end();
     });
 
     it('says once that the disk refuses lines, and that they are not on disk', async () => {

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import { syncCommand } from '../../lib/cli/sync_command.js';
+import { lockFolder } from '../../lib/io/folder_lock.js';
+import { startRun } from '../../lib/track/index.js';
+import { serverKey } from '../../lib/track/mlflow/cursor.js';
+import { Collector } from '../support/collector.js';
+import { useTemporaryFolder } from '../support/temporary_folder.js';
+
+/** The little that a run of metrics asks of an MLflow server. */
+const ANSWERS: Readonly<Record<string, object>> = {
+    'experiments/get-by-name': { experiment: { experiment_id: '1', lifecycle_stage: 'active' } },
+    'runs/create': { run: { info: { run_id: 'r', experiment_id: '1', artifact_uri: '' } } },
+};
+
+describe('nativegrad sync', () => {
+    const folder = useTemporaryFolder();
+    let server: Server;
+    let uri: string;
+    let status: number;
+    let requests: number;
+
+    beforeEach(async () => {
+        [status, requests] = [200, 0];
+        server = createServer((asked, answer) => {
+            requests++;
+            asked.resume();
+            const path = /mlflow\/([^?]*)/.exec(asked.url ?? '')?.[1] ?? '';
+            answer.writeHead(status).end(JSON.stringify(ANSWERS[path] ?? {}));
+        }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        for (const name of ['a', 'b', 'c', 'd']) {
+            const run = await startRun({ folder: join(folder(), name), name });
+            run.logMetrics({ loss: 1 });
+            await run.end();
+        }
+    });
+    afterEach(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+
+    async function sync(): Promise<{ code: number; out: string; err: string }> {
+        const [out, err] = [new Collector(), new Collector()];
+        const code = await syncCommand({ folders: folder(), trackingUri: uri }, { out, err });
+        return { code, out: out.text, err: err.text };
+    }
+
+    it('goes on past a run that cannot be sent, and says so', async () => {
+        const lock = await lockFolder(join(folder(), 'b'), `upload-${serverKey(uri)}`);
+        const first = await sync();
+        assert.equal(first.code, 1);
+        assert.match(first.err, /^nativegrad: .*\/b: .* is in use by process \d+ .*\n$/);
+        const sent = (text: string): string[] =>
+            [...text.matchAll(/\/(\w): (.*) sent$/gm)].map((m) => m.slice(1).join(' '));
+        assert.deepEqual(sent(first.out), ['a 2 records', 'c 2 records', 'd 2 records']);
+        lock.release();
+        const second = await sync();
+        assert.deepEqual([second.code, second.err, sent(second.out)], [0, '', ['b 2 records']]);
+    });
+
+    it('stops where the server lets nobody in: the others would meet the same', async () => {
+        status = 401;
+        const { code, out, err } = await sync();
+        assert.deepEqual([code, out, requests], [1, '', 3]);
+        assert.equal(err.match(/refuses who asks \(HTTP 401\)/g)?.length, 3);
+    });
+});
