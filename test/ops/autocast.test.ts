@@ -6,15 +6,22 @@ import {
     conv1d,
     conv2d,
     convTranspose2d,
+    div,
     einsum,
+    eye,
+    full,
     linear,
     manualSeed,
     matmul,
     nn,
     ones,
+    onesLike,
     optim,
+    pow,
+    rand,
     randint,
     randn,
+    scaledDotProductAttention,
     softmax,
     type Tensor,
 } from '../../lib/index.js';
@@ -22,7 +29,7 @@ import {
 const matrix = (): Tensor => ones([4, 4]);
 
 describe('autocast', () => {
-    // The dtypes that torch.autocast('cpu', torch.bfloat16) gives.
+    // The dtypes that torch.autocast('cuda', torch.bfloat16) gives.
     const products: [string, () => Tensor][] = [
         ['matmul', () => matmul(matrix(), matrix())],
         ['linear', () => linear(matrix(), matrix(), ones([4]))],
@@ -44,11 +51,86 @@ describe('autocast', () => {
         assert.deepEqual(y.toArray(), Array(4).fill([4, 4, 4, 4]));
     });
 
+    // The list of torch.autocast('cuda'), and further reductions.
+    const wide: [string, (x: Tensor) => Tensor][] = [
+        ['sum', (x) => x.sum(1)],
+        ['mean', (x) => x.mean()],
+        ['prod', (x) => x.prod(0)],
+        ['cumsum', (x) => x.cumsum(0)],
+        ['variance', (x) => x.variance(1)],
+        ['std', (x) => x.std(1)],
+        ['norm', (x) => x.norm()],
+        ['norm of order 3', (x) => x.norm(3, 1)],
+        ['logsumexp', (x) => x.logsumexp(1)],
+        ['softmax', (x) => softmax(x, 1)],
+        ['logSoftmax', (x) => x.logSoftmax(1)],
+        ['pow', (x) => x.pow(3)],
+        ['pow of two', (x) => x.pow(x)],
+        ['a number to a power', (x) => pow(2, x)],
+        ['square', (x) => x.square()],
+        ['a number divided', (x) => div(1, x)],
+        ['exp', (x) => x.exp()],
+        ['expm1', (x) => x.expm1()],
+        ['log', (x) => x.log()],
+        ['log1p', (x) => x.log1p()],
+        ['log2', (x) => x.log2()],
+        ['rsqrt', (x) => x.rsqrt()],
+        ['reciprocal', (x) => x.reciprocal()],
+        ['tan', (x) => x.tan()],
+        ['softplus', (x) => x.softplus()],
+        ['layerNorm', (x) => x.layerNorm(4, ones([4]))],
+        ['groupNorm', (x) => x.groupNorm(2, ones([4]))],
+    ];
+    for (const [name, body] of wide) {
+        it(`takes ${name} in float32, and gives gradients in the dtype of what came`, () => {
+            for (const dtype of ['bfloat16', 'float16'] as const) {
+                const x = rand([4, 4]).add(0.5).to(dtype);
+                x.requiresGrad = true;
+                const y = autocast(dtype, () => body(x));
+                assert.equal(y.dtype, 'float32');
+                assert.deepEqual(y.toArray(), body(x.detach().to('float32')).toArray());
+                assert.equal(body(x.detach()).dtype, dtype, 'outside');
+                y.sum().backward();
+                assert.equal(x.grad?.dtype, dtype);
+                assert.equal(
+                    autocast(dtype, () => body(ones([4, 4], { dtype: 'float64' }))).dtype,
+                    'float64',
+                );
+            }
+        });
+    }
+
+    it('keeps a loss that ends above 65504 finite', () => {
+        const x = full([64, 64], 16);
+        const loss = autocast('float16', () => x.matmul(eye(64)).sub(0).square().sum());
+        assert.equal(loss.item(), 64 * 64 * 256);
+    });
+
+    it('computes backward in the dtypes of forward, inside and outside of it', () => {
+        const x = rand([8, 32]).to('float16');
+        const gradient = (isInside: boolean): unknown => {
+            const own = x.clone();
+            own.requiresGrad = true;
+            const backward = autocast('float16', () => {
+                // Its backward has a square and an exponential.
+                const y = own.erf();
+                const run = (): void => y.backward(onesLike(y));
+                if (isInside) run();
+                return isInside ? () => undefined : run;
+            });
+            backward();
+            return own.grad?.toArray();
+        };
+        assert.deepEqual(gradient(true), gradient(false));
+    });
+
     it('leaves the rest in the dtype that it gets', () => {
         autocast('bfloat16', () => {
             const short = matrix().matmul(matrix());
-            assert.equal(short.relu().dtype, 'bfloat16');
-            assert.equal(softmax(short, 1).dtype, 'bfloat16');
+            for (const x of [short.relu(), short.sigmoid(), short.sqrt(), short.max(1), short.square_()])
+                assert.equal(x.dtype, 'bfloat16');
+            const heads = scaledDotProductAttention(matrix(), matrix(), matrix());
+            assert.equal(heads.dtype, 'bfloat16');
             assert.equal(add(matrix(), matrix()).dtype, 'float32');
             assert.equal(add(short, matrix()).dtype, 'float32');
             assert.equal(matmul(matrix().to('float64'), matrix().to('float64')).dtype, 'float64');

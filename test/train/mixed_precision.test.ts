@@ -161,6 +161,18 @@ describe('training in mixed precision', () => {
         }
     });
 
+    it('takes a loss that is a sum above the range of float16', async () => {
+        const loss = (outputs: Tensor): Tensor => outputs.sub(100).square().sum();
+        for (const capture of [true, false]) {
+            const options = { loss, capture };
+            const { history } = await fit({ precision: 'float16', options }, 1);
+            assert.equal(history.stopReason, 'completed');
+            const [{ loss: last, skippedSteps = NaN }] = history.epochs;
+            assert.ok(last > 65504, String(last));
+            assert.ok(skippedSteps < 0.7 * history.steps, String(skippedSteps));
+        }
+    });
+
     it('does not end at a batch whose loss is no number, which float32 does', async () => {
         const run = async (precision: 'float16' | 'float32'): Promise<train.History> => {
             const scaled = { precision, scaler: new optim.GradScaler({ initScale: 64 }) };
