@@ -4,8 +4,7 @@ import { imageGrid } from '../plot/image_grid.js';
 import type { GridSample } from '../plot/image_grid.js';
 import { renderPng } from '../plot/render_png.js';
 import { calibrationChart, chartPicture, curvesChart, rankingChart } from '../report/charts.js';
-import { examine } from '../report/evaluation.js';
-import { renderReport } from '../report/index.js';
+import type { Evaluation } from '../report/evaluation.js';
 import type { ReportData, ScoredData } from '../report/training_report.js';
 import type { RunFolder } from './run_folder.js';
 
@@ -16,10 +15,12 @@ type Warn = (text: string) => void;
  * on this machine, the SVG files stand alone and `warn` is told once: a trained model is worth more than its pictures.
  */
 export async function writeReport(folder: RunFolder, data: ReportData, warn: Warn): Promise<string[]> {
-    await writeFileAtomic(folder.file('report.html'), await renderReport(data));
+    const { examined, reportPage } = await import('../report/training_report.js');
+    const found = examined(data);
+    await writeFileAtomic(folder.file('report.html'), await reportPage(data, found));
     const names = ['report.html'];
     let canRender = true;
-    for (const [name, drawing] of pictures(data)) {
+    for (const [name, drawing] of pictures(data, found)) {
         const svg = await drawing;
         await writeFileAtomic(folder.file(`${name}.svg`), svg);
         names.push(`${name}.svg`);
@@ -41,17 +42,22 @@ async function tryRender(svg: string, warn: Warn): Promise<Uint8Array | undefine
     }
 }
 
-function pictures({ title, training, evaluation }: ReportData): [string, Promise<string>][] {
+function pictures(
+    { title, training, evaluation }: ReportData,
+    found: Evaluation | undefined,
+): [string, Promise<string>][] {
     const drawn: [string, Promise<string>][] = [];
     // A run that was interrupted in its first epoch has no curve.
     if (training && training.epochs.length > 0)
         drawn.push(['curves', chartPicture(title, curvesChart(training.epochs, training.lossLabel))]);
-    return evaluation ? [...drawn, ...evaluationPictures(evaluation)] : drawn;
+    return evaluation && found ? [...drawn, ...evaluationPictures(evaluation, found)] : drawn;
 }
 
-function evaluationPictures(scored: ScoredData): [string, Promise<string>][] {
+function evaluationPictures(
+    scored: ScoredData,
+    { calibration, rankings, mistakes }: Evaluation,
+): [string, Promise<string>][] {
     const { name, score, classNames, images } = scored;
-    const { calibration, rankings, mistakes } = examine(score, classNames);
     const percent = (100 * score.report.accuracy).toFixed(2);
     const counts = score.report.confusion;
     const drawn: [string, Promise<string>][] = [

@@ -46,10 +46,9 @@ export interface ScoredData {
     readonly images?: GreyImages;
 }
 
-/** The page of a run; see `renderReport`. */
-export async function reportPage(data: ReportData): Promise<string> {
+/** The page of a run; see `renderReport`. `found` is what `examine` says of its evaluation. */
+export async function reportPage(data: ReportData, found = examined(data)): Promise<string> {
     const { training, evaluation: scored } = data;
-    const found = scored && examine(scored.score, scored.classNames);
     const sections = [
         training && training.epochs.length > 0 ? await courseSection(training) : undefined,
         ...(scored && found ? await evaluationSections(scored, found) : []),
@@ -63,6 +62,11 @@ export async function reportPage(data: ReportData): Promise<string> {
         tiles: tilesOf(data, found),
         sections: sections.filter((section) => section !== undefined),
     });
+}
+
+/** What there is to say of an evaluation, where there is one. */
+export function examined({ evaluation }: ReportData): Evaluation | undefined {
+    return evaluation && examine(evaluation.score, evaluation.classNames);
 }
 
 function leadOf({ model, training, evaluation }: ReportData): string {
