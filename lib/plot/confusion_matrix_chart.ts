@@ -12,10 +12,15 @@ export interface ConfusionMatrixChart {
 }
 
 const CELL = 48;
+/** As far as a picture grows; cells of more classes become smaller. */
+const LARGEST_SIDE = 960;
+/** Narrower cells have no room for a count, and their rows none for each name. */
+const SMALLEST_LABELLED = 36;
 const MARGIN = { left: 96, right: 116, top: 60, bottom: 64 };
 
 /**
- * Draws a confusion matrix as SVG text: each cell shows its count and is coloured by its share of the true class.
+ * Draws a confusion matrix as SVG text: each cell shows its count and is coloured by its share of the true class; of
+ * more than 26 classes the colour alone.
  * counts [C, C], classNames [C] -> SVG
  *
  * @throws {RangeError} where the counts are not square or the names do not fit them.
@@ -29,7 +34,8 @@ const MARGIN = { left: 96, right: 116, top: 60, bottom: 64 };
 export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise<string> {
     checkSquare(chart);
     const titleLook = { fontSize: STYLE.titleSize, color: STYLE.text, overflow: 'truncate' as const };
-    const side = Math.max(chart.counts.length * CELL, 4 * CELL);
+    const side = Math.min(LARGEST_SIDE, Math.max(chart.counts.length, 4) * CELL);
+    const hasRoom = side / chart.counts.length >= SMALLEST_LABELLED;
     const names = [...chart.classNames];
     const axisName = { nameLocation: 'middle' as const, nameTextStyle: { fontSize: 13, color: STYLE.text } };
     const axisLook = {
@@ -40,7 +46,7 @@ export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise
         axisLabel: {
             color: STYLE.text,
             fontSize: STYLE.textSize,
-            interval: 0,
+            ...(hasRoom ? { interval: 0 } : {}),
             width: 60,
             overflow: 'truncate' as const,
         },
@@ -68,8 +74,8 @@ export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise
             visualMap: heatLegend(side),
             series: {
                 type: 'heatmap',
-                data: cells(chart.counts),
-                itemStyle: { borderColor: '#ffffff', borderWidth: 1 },
+                data: cells(chart.counts, hasRoom),
+                itemStyle: { borderColor: '#ffffff', borderWidth: hasRoom ? 1 : 0 },
             },
         },
         { width: MARGIN.left + side + MARGIN.right, height: MARGIN.top + side + MARGIN.bottom },
@@ -93,7 +99,10 @@ function heatLegend(side: number): object {
     };
 }
 
-function cells(counts: readonly (readonly number[])[]): NonNullable<HeatmapSeriesOption['data']> {
+function cells(
+    counts: readonly (readonly number[])[],
+    hasRoom: boolean,
+): NonNullable<HeatmapSeriesOption['data']> {
     return counts.flatMap((row, label) => {
         const total = row.reduce((sum, count) => sum + count, 0);
         return row.map((count, predicted) => {
@@ -101,7 +110,7 @@ function cells(counts: readonly (readonly number[])[]): NonNullable<HeatmapSerie
             return {
                 value: [predicted, label, share],
                 label: {
-                    show: true,
+                    show: hasRoom,
                     formatter: count === 0 ? '' : String(count),
                     color: share > 45 ? '#ffffff' : STYLE.text,
                     fontSize: count >= 10_000 ? 10 : STYLE.textSize,

@@ -19,6 +19,10 @@ const UNIT = [0, 1] as const;
 /** Where every class has a larger area than this, its curve is a line along two edges of the unit square; a corner says more. */
 const ZOOM_FROM = 0.99;
 const CORNER = 0.1;
+/** As many as there are colours to tell them apart; of more classes the worst ones and the mean of all are drawn. */
+const MOST_CURVES = 10;
+const WORST_CURVES = 5;
+const MEAN_POINTS = 400;
 
 /** Each panel of a chart as a figure of a page. */
 export function chartFigures(chart: ReportChart): Promise<Figure[]> {
@@ -141,12 +145,12 @@ export function rankingChart(rankings: readonly ClassRanking[]): ReportChart {
     const known = rankings.filter(({ roc }) => !Number.isNaN(roc.area));
     const mean = (values: readonly number[]): number =>
         values.reduce((sum, value) => sum + value, 0) / values.length;
-    const line = (name: string, x: Float64Array, y: Float64Array): LineSeries => {
-        const points = thinned(x, y);
-        return { name, x: points.x, values: points.y };
-    };
     const isGood = known.every(({ roc }) => roc.area > ZOOM_FROM);
     const near = isGood ? CORNER : 1;
+    const which =
+        known.length > MOST_CURVES
+            ? `The mean of ${known.length} classes, and the ${WORST_CURVES} worst ones, each`
+            : 'Each class';
     const where = isGood ? ', the corner of good models' : '';
     const worst = (name: string, figures: readonly (readonly [string, number])[]): string => {
         const [first] = [...figures].sort((a, b) => a[1] - b[1]);
@@ -163,10 +167,15 @@ export function rankingChart(rankings: readonly ClassRanking[]): ReportChart {
                 yLabel: 'True positive rate',
                 xRange: [0, near],
                 yRange: [1 - near, 1],
-                series: known.map(({ className, roc }) =>
-                    line(className, roc.falsePositiveRate, roc.truePositiveRate),
+                series: tellingCurves(
+                    known.map(({ className: name, roc }) => ({
+                        name,
+                        area: roc.area,
+                        x: roc.falsePositiveRate,
+                        y: roc.truePositiveRate,
+                    })),
                 ),
-                description: `Each class against the others; ${worst(
+                description: `${which} against the others; ${worst(
                     'area',
                     known.map(({ className, roc }) => [className, roc.area]),
                 )}.`,
@@ -177,10 +186,15 @@ export function rankingChart(rankings: readonly ClassRanking[]): ReportChart {
                 yLabel: 'Precision',
                 xRange: [1 - near, 1],
                 yRange: [1 - near, 1],
-                series: known.map(({ className, precisionRecall: curve }) =>
-                    line(className, curve.recall, curve.precision),
+                series: tellingCurves(
+                    known.map(({ className: name, precisionRecall: curve }) => ({
+                        name,
+                        area: curve.averagePrecision,
+                        x: curve.recall,
+                        y: curve.precision,
+                    })),
                 ),
-                description: `Each class against the others; ${worst(
+                description: `${which} against the others; ${worst(
                     'average precision',
                     known.map(({ className, precisionRecall }) => [
                         className,
@@ -190,4 +204,43 @@ export function rankingChart(rankings: readonly ClassRanking[]): ReportChart {
             },
         ],
     };
+}
+
+interface RankedCurve {
+    readonly name: string;
+    readonly area: number;
+    /** Rising. */
+    readonly x: Float64Array;
+    readonly y: Float64Array;
+}
+
+function tellingCurves(curves: readonly RankedCurve[]): LineSeries[] {
+    const line = ({ name, x, y }: Pick<RankedCurve, 'name' | 'x' | 'y'>): LineSeries => {
+        const points = thinned(x, y);
+        return { name, x: points.x, values: points.y };
+    };
+    if (curves.length <= MOST_CURVES) return curves.map(line);
+    const worst = [...curves].sort((a, b) => a.area - b.area).slice(0, WORST_CURVES);
+    return [line(meanCurve(curves)), ...worst.map(line)];
+}
+
+/** The mean height of all curves at each place (macro average). */
+function meanCurve(curves: readonly RankedCurve[]): Pick<RankedCurve, 'name' | 'x' | 'y'> {
+    const x = Float64Array.from({ length: MEAN_POINTS + 1 }, (_, i) => i / MEAN_POINTS);
+    const y = new Float64Array(x.length);
+    for (const curve of curves) {
+        let next = 0;
+        x.forEach((place, i) => {
+            while (next < curve.x.length && (curve.x[next] ?? 1) <= place) next++;
+            y[i] = (y[i] ?? 0) + heightAt(curve, next, place) / curves.length;
+        });
+    }
+    return { name: 'mean of the classes', x, y };
+}
+
+/** On the line between the last point at or before a place and the first one behind it, which is `next`. */
+function heightAt({ x, y }: RankedCurve, next: number, place: number): number {
+    const [right, left] = [Math.min(next, x.length - 1), Math.max(0, next - 1)];
+    const [x0, x1, y0, y1] = [x[left], x[right], y[left], y[right]];
+    return x1 > x0 && place > x0 ? y0 + ((y1 - y0) * (place - x0)) / (x1 - x0) : y0;
 }

@@ -123,6 +123,20 @@ describe('plot', () => {
         assert.equal(shown.filter((text) => text === 'cow').length, 2);
     });
 
+    it('draws a confusion matrix of 100 classes in colours alone, no larger than a screen', async () => {
+        const size = 100;
+        const counts = Array.from({ length: size }, (_, i) =>
+            Array.from({ length: size }, (_, j) => (i === j ? 777 : 1)),
+        );
+        const classNames = counts.map((_, i) => `class ${i}`);
+        const svg = await confusionMatrixChart({ title: 'Test set', classNames, counts });
+        const shown = texts(svg);
+        assert.equal(shown.filter((text) => text === '777' || text === '1').length, 0);
+        const named = shown.filter((text) => text.startsWith('class ')).length;
+        assert.ok(named >= 10 && named <= 120, `${named} names`);
+        assert.ok(Number(/ width="(\d+)"/.exec(svg)?.[1]) <= 1200);
+    });
+
     it('refuses a confusion matrix that is not square', async () => {
         const bad = { title: '', classNames: ['a', 'b'], counts: [[1, 2]] };
         await assert.rejects(confusionMatrixChart(bad), /must be square .*1 rows of \[2\], 2 names/);
