@@ -3,7 +3,7 @@ import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Batch } from './dataset.js';
-import { permutation } from './shuffle.js';
+import { permutationOf, streamOf } from './shuffle.js';
 
 export interface CsvBatchOptions {
     /** Default: 32. */
@@ -61,13 +61,11 @@ export class CsvBatches implements AsyncIterable<Batch> {
     }
 
     async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
-        const epoch = this.epoch++;
+        const random = streamOf(this.seed, this.epoch++);
         let window: EncodedRow[] = [];
         let waiting: EncodedRow[] = [];
-        let windows = 0;
         const mix = (): void => {
-            const order = permutation(window.length, this.seed, epoch * 2 ** 16 + windows++);
-            for (const i of order) waiting.push(window[i]);
+            for (const i of permutationOf(window.length, random)) waiting.push(window[i]);
             window = [];
         };
         for await (const row of this.source.rows(this.keep)) {

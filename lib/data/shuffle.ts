@@ -10,8 +10,18 @@ const counterStride = 2 ** 32;
  * A permutation of 0 … n - 1 that depends on seed and stream alone: the same on every machine and for any number of threads.
  */
 export function permutation(n: number, seed: number, stream = 0): Int32Array {
+    return permutationOf(n, streamOf(seed, stream));
+}
+
+/** @internal The random numbers of a stream, such as an epoch: 2^32 of them. */
+export function streamOf(seed: number, stream: number): Generator {
     const generator = new Generator(seed);
     generator.state = { seed, offset: stream * counterStride };
+    return generator;
+}
+
+/** @internal The next permutation of 0 … n - 1 that a generator gives. */
+export function permutationOf(n: number, generator: Generator): Int32Array {
     const order = randperm(n, { generator, dtype: 'int32' });
     const numbers = order.dataSync() as Int32Array;
     order.dispose();

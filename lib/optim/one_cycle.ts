@@ -118,7 +118,8 @@ export class OneCycleLR extends Schedule {
         const index = phases.findIndex(({ end }, i) => step <= end || i === phases.length - 1);
         const phase = phases[index];
         const begin = index === 0 ? 0 : (phases[index - 1]?.end ?? 0);
-        const share = (step - begin) / (phase.end - begin);
+        // A phase of no steps is over at once.
+        const share = phase.end === begin ? 1 : (step - begin) / (phase.end - begin);
         const between = ([from, to]: readonly [number, number]): number =>
             annealStrategy === 'linear'
                 ? from + (to - from) * share
