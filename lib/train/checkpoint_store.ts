@@ -1,17 +1,9 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
-import { FolderLockedError, lockFolder, type FolderLock } from '../io/folder_lock.js';
+import { CheckpointFolder, type SaveDetails } from '../io/checkpoint/checkpoint_folder.js';
 import type { Manifest } from '../io/checkpoint/manifest.js';
-import {
-    findCheckpoints,
-    readCheckpoint,
-    verifyCheckpoint,
-    type FoundCheckpoint,
-    type ReadCheckpoint,
-} from '../io/checkpoint/read_checkpoint.js';
-import { removeCheckpoint, removeLeftovers, writeCheckpoint } from '../io/checkpoint/write_checkpoint.js';
-import { makeFolders } from '../io/make_folders.js';
+import { readCheckpoint, type ReadCheckpoint } from '../io/checkpoint/read_checkpoint.js';
 import { decodeSafetensors, safetensorsChunks } from '../io/safetensors.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
@@ -39,10 +31,7 @@ export interface CheckpointStoreOptions {
 /** What is saved: the sections with tensors become a safetensors file each, all else stands in state.json. */
 export type CheckpointState = Readonly<Record<string, unknown>>;
 
-export interface SaveDetails {
-    readonly configHash?: string;
-    readonly metrics?: Readonly<Record<string, number | null>>;
-}
+export type { SaveDetails };
 
 /** A checkpoint that was read; its tensors lie on the CPU. */
 export interface LoadedCheckpoint {
@@ -72,8 +61,7 @@ const optionNames = ['every', 'keepLast', 'keepBest', 'monitor', 'mode', 'onWarn
  * console.log(saved?.step); // 100
  */
 export class CheckpointStore {
-    private lock: FolderLock | null = null;
-    private readonly keepLast: number;
+    private readonly files: CheckpointFolder;
     private readonly keepBest: number;
     private readonly monitor: MonitoredName;
     private readonly mode: 'min' | 'max';
@@ -97,10 +85,15 @@ export class CheckpointStore {
         requireCount('keepLast', keepLast, 1);
         requireCount('keepBest', keepBest, 0);
         this.every = { steps, epochs, minutes };
-        this.keepLast = keepLast;
         this.keepBest = keepBest;
         this.monitor = monitor;
         this.mode = options.mode ?? modeOf(monitor);
+        this.files = new CheckpointFolder(folder, {
+            keepLast,
+            keepBest,
+            badness: (manifest) => this.badness(manifest),
+            warn: (text) => this.warn(text),
+        });
     }
 
     /** @internal */
@@ -124,109 +117,39 @@ export class CheckpointStore {
      * @throws {CheckpointError} 'locked' where another process has it, 'write' where it cannot be made.
      */
     async open(): Promise<void> {
-        if (this.lock) return;
-        try {
-            await makeFolders(this.folder);
-            this.lock = await lockFolder(this.folder, 'checkpoints');
-        } catch (cause) {
-            if (cause instanceof FolderLockedError) throw lockedError(cause);
-            const reason = cause instanceof Error ? cause.message : String(cause);
-            throw new CheckpointError('write', this.folder, `cannot be used: ${reason}`, { cause });
-        }
-        await removeLeftovers(this.folder).catch((error: unknown) =>
-            this.warn(`leftovers in ${this.folder} cannot be removed: ${String(error)}`),
-        );
+        await this.files.open();
     }
 
     /** Gives the folder to others. */
     close(): void {
-        this.lock?.release();
-        this.lock = null;
+        this.files.close();
     }
 
     /**
      * Saves a state as checkpoint `step-N`. The tensors are copied before the function returns its promise, so training may go
-     * on at once; when it resolves, the checkpoint survives a power cut.
+     * on at once; when it resolves, the checkpoint survives a power cut. Saves of one store follow each other in the order of the calls.
      *
      * @throws {CheckpointError} 'write' where it cannot be written: the older ones stand; 'locked'.
      */
     async save(step: number, state: CheckpointState, details: SaveDetails = {}): Promise<string> {
         requireCount('step', step, 0);
-        const files = await snapshot(state);
-        const wasOpen = this.lock !== null;
-        await this.open();
-        try {
-            return await this.write(step, files, details);
-        } finally {
-            if (!wasOpen) this.close();
-        }
+        return this.files.save(step, snapshot(state), details);
     }
 
-    private async write(
-        step: number,
-        files: Record<string, Uint8Array[]>,
-        { configHash = '', metrics = {} }: SaveDetails,
-    ): Promise<string> {
-        const found = await findCheckpoints(this.folder);
-        const names = new Set(found.map(({ name }) => name));
-        let name = `step-${step}`;
-        for (let n = 1; names.has(name); n++) name = `step-${step}.${n}`;
-        const sequence = Math.max(0, ...found.map(({ manifest }) => manifest?.sequence ?? 0)) + 1;
-        const path = join(this.folder, name);
-        const manifest = await writeCheckpoint(path, { step, sequence, configHash, metrics }, files);
-        try {
-            await verifyCheckpoint(path);
-        } catch (cause) {
-            await removeCheckpoint(path).catch(() => undefined);
-            throw new CheckpointError('write', path, 'is not what was written when it is read again', {
-                cause,
-            });
-        }
-        await this.retain([{ path, name, manifest }, ...found]);
-        return path;
-    }
-
-    /** Removes those that are neither new nor good enough; the first is new. */
-    private async retain(found: readonly FoundCheckpoint[]): Promise<void> {
-        const sound = found.filter(({ manifest }) => manifest !== undefined);
-        const rank = ({ manifest }: FoundCheckpoint): number => this.badness(manifest);
-        const best = sound.filter((item) => rank(item) < Infinity).sort((a, b) => rank(a) - rank(b));
-        const kept = new Set([...sound.slice(0, this.keepLast), ...best.slice(0, this.keepBest)]);
-        for (const item of found) {
-            if (kept.has(item) || item.problem?.code === 'newer-format') continue;
-            await removeCheckpoint(item.path).catch((error: unknown) =>
-                this.warn(`an old checkpoint, ${item.path}, cannot be removed: ${String(error)}`),
-            );
-        }
-    }
-
-    private badness(manifest: Manifest | undefined): number {
-        const value = manifest?.metrics[this.monitor];
+    private badness(manifest: Manifest): number {
+        const value = manifest.metrics[this.monitor];
         if (typeof value !== 'number') return Infinity;
         return this.mode === 'min' ? value : -value;
     }
 
     /**
-     * The newest good checkpoint, every byte checked; older ones stand in for damaged ones, with a warning. Undefined where
-     * there is none at all.
+     * The newest good checkpoint, every byte checked; older ones stand in for those that are damaged or cannot be read, with a
+     * warning. Undefined where there is none at all.
      *
-     * @throws {CheckpointError} 'damaged' where all are, 'newer-format' where a later version has written the newest.
+     * @throws {CheckpointError} 'damaged' or 'unreadable' where all are, 'newer-format' where a later version has written the newest.
      */
     async load(): Promise<LoadedCheckpoint | undefined> {
-        const problems: string[] = [];
-        for (const { path, problem } of await findCheckpoints(this.folder)) {
-            try {
-                if (problem) throw problem;
-                const loaded = await loadCheckpoint(path);
-                for (const text of problems) this.warn(`${text}; going back to ${path}`);
-                return loaded;
-            } catch (error) {
-                if (!(error instanceof CheckpointError) || error.code === 'newer-format') throw error;
-                problems.push(error.message);
-            }
-        }
-        if (problems.length === 0) return undefined;
-        throw new CheckpointError('damaged', this.folder, `holds no good checkpoint: ${problems.join('; ')}`);
+        return this.files.load(loadCheckpoint);
     }
 }
 
@@ -241,7 +164,7 @@ export async function loadCheckpoint(path: string): Promise<LoadedCheckpoint> {
         return { path, step: read.manifest.step, state: readState(read) };
     } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new CheckpointError('damaged', path, `cannot be read: ${reason}`, { cause });
+        throw new CheckpointError('unreadable', path, `cannot be read: ${reason}`, { cause });
     }
 }
 
@@ -288,11 +211,6 @@ async function snapshot(state: CheckpointState): Promise<Record<string, Uint8Arr
         if (list.length > 0) files[`${name}.safetensors`] = safetensorsChunks(list, { format: 'nativegrad' });
     }
     return { ...files, 'state.json': [text] };
-}
-
-function lockedError({ folder, holder, lock }: FolderLockedError): CheckpointError {
-    const detail = `${holder} writes checkpoints there already; end it, or choose another folder (its lock is ${lock})`;
-    return new CheckpointError('locked', folder, detail);
 }
 
 function requireCount(name: string, value: number, least: number, isGood = false): void {

@@ -26,17 +26,24 @@ export interface FoundCheckpoint {
 
 const namePattern = /^step-(\d{1,16})(?:\.(\d{1,9}))?$/;
 
-/** The checkpoints of a folder, newest first; those whose manifest is unusable by their step. Empty where there is no folder. */
-export async function findCheckpoints(folder: string): Promise<FoundCheckpoint[]> {
-    let names: string[];
+/**
+ * The names of the checkpoints in a folder; none where there is no folder.
+ *
+ * @throws {CheckpointError} 'unreadable'.
+ */
+export async function checkpointNames(folder: string): Promise<string[]> {
     try {
-        names = await readdir(folder);
+        return (await readdir(folder)).filter((text) => namePattern.test(text));
     } catch (cause) {
         if (errorCode(cause) === 'ENOENT') return [];
-        throw new CheckpointError('missing', folder, `cannot be read: ${textOf(cause)}`, { cause });
+        throw new CheckpointError('unreadable', folder, `cannot be read: ${textOf(cause)}`, { cause });
     }
+}
+
+/** The checkpoints of a folder, newest first; those whose manifest is unusable by their step. Empty where there is no folder. */
+export async function findCheckpoints(folder: string): Promise<FoundCheckpoint[]> {
     const found: FoundCheckpoint[] = [];
-    for (const name of names.filter((text) => namePattern.test(text))) {
+    for (const name of await checkpointNames(folder)) {
         const path = join(folder, name);
         try {
             found.push({ path, name, manifest: await readManifest(path) });
@@ -67,7 +74,7 @@ async function readManifest(path: string): Promise<Manifest> {
 /**
  * Reads a checkpoint and checks every byte of it against its manifest.
  *
- * @throws {CheckpointError} 'damaged', 'missing' or 'newer-format', saying what is wrong.
+ * @throws {CheckpointError} 'damaged', 'unreadable' or 'newer-format', saying what is wrong.
  */
 export async function readCheckpoint(path: string): Promise<ReadCheckpoint> {
     const manifest = await readManifest(path);
@@ -137,7 +144,7 @@ async function readWhole(
         if (cause instanceof CheckpointError) throw cause;
         if (errorCode(cause) === 'ENOENT')
             throw new CheckpointError('damaged', path, `${name} is missing`, { cause });
-        throw new CheckpointError('damaged', path, `${name} cannot be read: ${textOf(cause)}`, { cause });
+        throw new CheckpointError('unreadable', path, `${name} cannot be read: ${textOf(cause)}`, { cause });
     }
 }
 
