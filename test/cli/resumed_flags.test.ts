@@ -23,6 +23,14 @@ describe('the flags of a run that goes on', () => {
         assert.match(warnings[0], /^--epochs 4: the run began with 3; its end will differ/);
     });
 
+    it('are texts and switches, nothing else that stands there', async () => {
+        begin({ useBatchNorm: true, epochs: 3, tags: null, loss: ['mse'], seed: '7', json: true });
+        const { raw, began } = await withFlagsOfRun({ seed: '7' }, folder(), warn);
+        assert.deepEqual(raw, { useBatchNorm: true, seed: '7' });
+        assert.deepEqual(began, raw);
+        assert.deepEqual(warnings, []);
+    });
+
     it('are those that are given where the folder tells of none', async () => {
         const given = { epochs: '4', runName: 'a' };
         for (const flags of [undefined, 3, null]) {

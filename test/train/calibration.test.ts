@@ -27,6 +27,14 @@ describe('calibration', () => {
         );
     });
 
+    it('weighs bins by their samples', () => {
+        // Three at 0.9, of which two are right, and one at 0.6, which is wrong.
+        const { expectedError } = calibration([0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.6, 0.4], [0, 0, 1, 1], 2, {
+            bins: 5,
+        });
+        assert.ok(Math.abs(expectedError - (3 * (0.9 - 2 / 3) + 0.6) / 4) < 1e-12, String(expectedError));
+    });
+
     it('has no error without samples, and none where confidence is accuracy', () => {
         assert.ok(Number.isNaN(calibration([], [], 2).expectedError));
         assert.ok(Number.isNaN(calibration([], [], 2).maximumError));
