@@ -3,7 +3,7 @@ import type { StagedPackage } from './staged_package.js';
 
 /** One side of a comparison: it can run its work again and again and says what that took. */
 export interface Subject {
-    /** `nativegrad` for ours; the key of the row's `peers` else. */
+    /** `nativegrad` for ours; the key of the row's `variants` or `peers` else. */
     readonly key: string;
     /** Runs `count` units of work (steps, calls, processes); resolves to their seconds, or to bytes where those are measured. */
     run(count: number): Promise<number>;
@@ -69,6 +69,8 @@ export interface Benchmark {
     readonly needs?: 'mnist' | 'package';
     /** Peer key -> its work. */
     readonly peers: Readonly<Record<string, PeerWork>>;
+    /** Other ways of ours to the same end, which take their turns beside it. */
+    readonly variants?: Readonly<Record<string, (context: BenchContext) => Promise<Subject> | Subject>>;
     ours(context: BenchContext): Promise<Subject> | Subject;
 }
 

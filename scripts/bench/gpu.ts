@@ -11,8 +11,10 @@ import { readMnist } from '../../lib/data/mnist_files.js';
 import { ACCURACY_NAMES, BEST_RECIPES, compareAccuracy, Comparison } from './accuracy_rows.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import { chooseRows, groupsOf, UnknownRowError, type Named } from './choose.js';
-import { GPU_BENCHMARKS } from './gpu_cases/index.js';
-import { currentClocks, describeGpu, NoGpuError } from './gpu_device.js';
+import { GPU_BENCHMARKS, gpuBenchmarks } from './gpu_cases/index.js';
+import { SMALL } from './gpu_cases/sizes.js';
+import { ClockWatch } from './gpu_clocks.js';
+import { describeGpu, NoGpuError } from './gpu_device.js';
 import { profileRows } from './gpu_profile.js';
 import { describeHost } from './host.js';
 import { measureRows, positive, print, runCommand, say } from './measure.js';
@@ -27,6 +29,8 @@ interface Flags {
     readonly data?: string;
     readonly compile: boolean;
     readonly try?: true;
+    readonly small?: true;
+    readonly commit?: string;
     readonly profile?: true;
 }
 
@@ -37,6 +41,7 @@ const SEEDS = 10;
 /** Rows that bench:accuracy has, too: whole trainings, each a process of its own. */
 const ACCURACY: readonly Named[] = ACCURACY_NAMES.map((name) => ({ group: 'accuracy', name: `gpu_${name}` }));
 const ALL: readonly Named[] = [...GPU_BENCHMARKS, ...ACCURACY];
+const SMALL_ROWS = gpuBenchmarks(SMALL);
 
 interface Chosen {
     readonly benchmarks: readonly Benchmark[];
@@ -84,8 +89,7 @@ async function measureAll(
 ): Promise<void> {
     const { python, try: isTried, compile } = flags;
     const gpu = describeGpu();
-    const commit = currentCommit();
-    const idle = currentClocks();
+    const commit = flags.commit ?? currentCommit();
     const peers = await Peers.start(benchmarks, {
         python,
         threads: context.threads,
@@ -94,23 +98,20 @@ async function measureAll(
         frameworks: accuracies.length > 0 ? ['torch'] : [],
         say,
     });
+    const clocks = new ClockWatch();
     try {
         const machine = [gpu, describeHost(), `Node ${process.version}`, ...peers.versions].join(', ');
         print(machine);
-        // After each row: a machine may be taken away. The clocks are those of work.
+        // After each row: a machine may be taken away.
         const save = (rows: readonly object[]): void => {
             if (flags.save === undefined) return;
-            const clocks = [idle, currentClocks()].filter((text) => text !== null).join('; at work ');
             const words = process.argv.slice(2);
-            const facts = { script: 'bench:gpu', words, commit };
-            saveRun(flags.save, rows, {
-                ...facts,
-                machine: clocks === '' ? machine : `${machine}; clocks ${clocks}`,
-            });
+            saveRun(flags.save, rows, { script: 'bench:gpu', words, commit, machine });
         };
         const { rows } = await measureRows(benchmarks, peers, context, {
             rounds: isTried ? 1 : flags.rounds,
             peak: null,
+            clocks,
             onRow: save,
             isSaved: flags.save !== undefined,
             ...(isTried ? { turn: 1 } : {}),
@@ -120,19 +121,21 @@ async function measureAll(
         });
         if (flags.json) print(JSON.stringify([...rows, ...trained]));
     } finally {
+        clocks.close();
         peers.close();
     }
 }
 
 async function run(words: readonly string[], flags: Flags): Promise<void> {
-    const chosen = chooseRows(ALL, words);
+    const timed = flags.small ? SMALL_ROWS : GPU_BENCHMARKS;
+    const chosen = chooseRows(flags.small ? timed : ALL, words);
     if (flags.list) {
         for (const { name } of chosen) print(name);
         return;
     }
     if (flags.save !== undefined) requireWritable(flags.save);
     const names = new Set(chosen.map(({ name }) => name));
-    const benchmarks = GPU_BENCHMARKS.filter(({ name }) => names.has(name));
+    const benchmarks = timed.filter(({ name }) => names.has(name));
     const accuracies = ACCURACY_NAMES.filter((name) => names.has(`gpu_${name}`));
     const reads = accuracies.length > 0 || benchmarks.some(({ needs }) => needs === 'mnist');
     const data = reads ? (await readMnist({ folder: flags.data })).folder : '';
@@ -154,18 +157,27 @@ const command = new Command('bench:gpu')
     .option('--python <path>', 'a Python that has torch with CUDA', 'python3')
     .option('--rounds <n>', 'rounds that count', positive, 9)
     .option('--data <folder>', 'folder of the MNIST files')
+    .option(
+        '--commit <hash>',
+        'what is measured, where git does not say (else a file COMMIT beside package.json)',
+    )
     .option('--no-compile', "leave out torch.compile's variants, which take half a minute to set up")
     .addOption(
         new Option(
             '--profile',
             'time, bytes and share of the memory bandwidth of each call of a training step, and nothing else',
-        ).conflicts(['try', 'json', 'save']),
+        ).conflicts(['try', 'small', 'json', 'save']),
     )
     .option('--try', 'one short turn with PyTorch on the CPU: shows that a row runs, on the simulator, too')
+    .addOption(
+        new Option('--small', 'the same rows in small sizes, which their names tell, with --try').implies({
+            try: true,
+        }),
+    )
     .addHelpText(
         'after',
         '\nColumns: minimum, median and median distance from it over the rounds; GFLOP/s (GB/s where the work is to move' +
-            '\nbytes). Every round gives each side one turn, which ends when the GPU is done. The rows of ceilings show what the' +
+            '\nbytes). Every round gives each side one turn, which ends when the GPU is done; its\nclocks are read meanwhile. The rows of ceilings show what the' +
             '\nGPU itself can do. NATIVEGRAD_CUDA names another plugin than the one of npm run build:cuda.',
     )
     .action(async (words: string[], flags: Flags) => run(words, flags));

@@ -7,25 +7,24 @@ export class NoGpuError extends Error {
     override name = 'NoGpuError';
 }
 
-/** Fields of nvidia-smi for the GPU that this process sees first; null where it does not say. */
-function query(...fields: readonly string[]): string[] | null {
+/** Words for nvidia-smi that ask for these fields of the GPU that this process sees first. */
+export function smiQuery(...fields: readonly string[]): string[] {
     const [first = ''] = (process.env.CUDA_VISIBLE_DEVICES ?? '').split(',');
-    const words = [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader'];
+    const place = first === '' ? [] : ['-i', first];
+    return [...place, `--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits'];
+}
+
+/** The release of the driver, such as 580.65.06; null where nvidia-smi does not say. */
+function driverRelease(): string | null {
     try {
-        const line = execFileSync('nvidia-smi', [...(first === '' ? [] : ['-i', first]), ...words], {
+        const text = execFileSync('nvidia-smi', smiQuery('driver_version'), {
             encoding: 'utf8',
             stdio: ['ignore', 'pipe', 'ignore'],
         });
-        return line.split('\n')[0].split(', ');
+        return text.split('\n')[0].trim();
     } catch {
         return null;
     }
-}
-
-/** "1980 MHz, memory 3201 MHz, 245.10 W, 41 C" at this moment; null where nvidia-smi does not say. */
-export function currentClocks(): string | null {
-    const found = query('clocks.sm', 'clocks.mem', 'power.draw', 'temperature.gpu');
-    return found && `${found[0]}, memory ${found[1]}, ${found[2]}, ${found[3]} C`;
 }
 
 const versionText = (version: number): string =>
@@ -38,7 +37,11 @@ export function describeGpu(): string {
     const { name, driver, runtime } = cuda.deviceInfo();
     const products = cuda.productLibrary();
     const library = 'path' in products ? `cuBLASLt ${products.version}` : 'no cuBLASLt';
-    return [name, `driver for CUDA ${versionText(driver)}`, `CUDA ${versionText(runtime)}`, library].join(
-        ', ',
-    );
+    const release = driverRelease() ?? 'of a release that nvidia-smi does not tell';
+    return [
+        name,
+        `driver ${release} (for CUDA ${versionText(driver)})`,
+        `CUDA ${versionText(runtime)}`,
+        library,
+    ].join(', ');
 }

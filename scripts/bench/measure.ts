@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 
 import { watchStream } from '../../lib/cli/streams.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
+import { clocksText, type ClockWatch } from './gpu_clocks.js';
 import type { Peers } from './peers.js';
 import { describeRow } from './report.js';
 import { runRounds } from './rounds.js';
@@ -28,6 +29,8 @@ export interface MeasureOptions {
     readonly turn?: number;
     /** The rows are wanted even where nobody reads what is printed. */
     readonly isSaved?: boolean;
+    /** Reads the clocks of a GPU while the turns go on. */
+    readonly clocks?: ClockWatch;
     /** Gets all rows so far after each one. */
     readonly onRow?: (rows: readonly Row[]) => void;
 }
@@ -46,14 +49,18 @@ async function measureRow(
 ): Promise<Measured> {
     const subjects = [await benchmark.ours(context)];
     try {
+        for (const [key, variant] of Object.entries(benchmark.variants ?? {}))
+            subjects.push({ ...(await variant(context)), key });
         subjects.push(...(await peers.subjects(benchmark, context)));
+        await options.clocks?.begin();
         const found = await runRounds(subjects, {
             rounds: benchmark.rounds ?? options.rounds,
             turn: options.turn ?? benchmark.turn,
             peak: benchmark.flops === null ? null : options.peak,
         });
-        const row = makeRow(benchmark, found.amounts, found.peaks);
-        print(`${describeRow(benchmark, row, found)}\n`);
+        const clocks = await options.clocks?.end();
+        const row = { ...makeRow(benchmark, found.amounts, found.peaks), ...(clocks ? { clocks } : {}) };
+        print(describeRow(benchmark, row, found) + (clocks ? `\n${clocksText(clocks)}\n` : '\n'));
         return { rows: [row], peaks: found.peaks };
     } finally {
         for (const subject of subjects) await subject.close?.();

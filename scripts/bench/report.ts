@@ -11,7 +11,14 @@ function rate({ flops, bytes }: Benchmark, seconds: number): string {
     return amount === undefined ? '-' : (amount / seconds / 1e9).toFixed(1);
 }
 
-function line(key: string, summary: Summary, benchmark: Benchmark, found: Measurement): string {
+/** `over`: this median over ours. */
+function line(
+    key: string,
+    summary: Summary,
+    over: number | undefined,
+    benchmark: Benchmark,
+    found: Measurement,
+): string {
     const seconds = summary.median / benchmark.scale;
     const fraction = peakFraction(benchmark.flops, found.amounts.get(key) ?? [], found.peaks);
     const cells = [
@@ -19,8 +26,9 @@ function line(key: string, summary: Summary, benchmark: Benchmark, found: Measur
         rate(benchmark, seconds),
         fraction === null ? '-' : `${(100 * fraction).toFixed(1)} %`,
         ...(benchmark.epoch === undefined ? [] : [`${(seconds * benchmark.epoch).toFixed(2)} s`]),
+        over === undefined ? '' : `${over.toFixed(2)}x`,
     ];
-    return `  ${key.padEnd(30)}${cells.map((cell) => cell.padStart(10)).join('')}`;
+    return `  ${key.padEnd(30)}${cells.map((cell) => cell.padStart(10)).join('')}`.trimEnd();
 }
 
 /** The block of lines that a person reads for one row. */
@@ -35,11 +43,13 @@ export function describeRow(benchmark: Benchmark, row: Row, found: Measurement):
     const unit = benchmark.flops === null && benchmark.bytes !== undefined ? 'GB/s' : 'GFLOP/s';
     const titles = ['min', 'median', 'mad', unit, 'of peak'];
     if (benchmark.epoch !== undefined) titles.push('epoch');
+    const others = Object.entries({ ...row.variants, ...row.peers });
+    if (others.length > 0) titles.push('over ours');
     const lines = [
         `${row.name}  (${row.unit}; ${facts.join(', ')})`,
         `  ${''.padEnd(30)}${titles.map((title) => title.padStart(10)).join('')}`,
-        line('nativegrad', row.ours, benchmark, found),
-        ...Object.entries(row.peers).map(([key, peer]) => line(key, peer, benchmark, found)),
+        line('nativegrad', row.ours, undefined, benchmark, found),
+        ...others.map(([key, other]) => line(key, other, row.ratios[key], benchmark, found)),
     ];
     if (row.ratio !== null) lines.push(`  best peer's median over ours: ${row.ratio.toFixed(2)}`);
     return lines.join('\n');

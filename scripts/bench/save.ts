@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { median } from './statistics.js';
 
@@ -16,16 +17,37 @@ export interface RunFacts {
     readonly peaks?: readonly number[];
 }
 
-/** The commit that was measured, with a + where files differ from it; null outside a repository. */
-export function currentCommit(): string | null {
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What `body` gives; null where it throws. */
+function orNull<T>(body: () => T): T | null {
     try {
-        const git = (...words: string[]): string =>
-            execFileSync('git', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-        const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
-        return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+        return body();
     } catch {
         return null;
     }
+}
+
+function commitOfGit(folder: string): string | null {
+    return orNull(() => {
+        const git = (...words: string[]): string =>
+            execFileSync('git', ['-C', folder, ...words], {
+                encoding: 'utf8',
+                stdio: ['ignore', 'pipe', 'ignore'],
+            }).trim();
+        // A copy of the files may lie within a repository of something else.
+        if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(folder)) return null;
+        const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
+        return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+    });
+}
+
+/**
+ * The commit that was measured, with a + where files differ from it. Where this is no repository, or without git, what a file
+ * `COMMIT` in the project's folder says; null where there is none.
+ */
+export function currentCommit(folder = PROJECT): string | null {
+    return commitOfGit(folder) ?? orNull(() => readFileSync(join(folder, 'COMMIT'), 'utf8').trim());
 }
 
 /** Options whose value is a place on this machine, and says nothing to a reader elsewhere. */

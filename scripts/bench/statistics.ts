@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.js';
+import type { Clocks } from './gpu_clocks.js';
 
 export interface Summary {
     readonly min: number;
@@ -13,9 +14,15 @@ export interface Row {
     readonly unit: string;
     readonly ours: Summary;
     readonly peers: Readonly<Record<string, Summary>>;
+    /** Other ways of ours to the same end. */
+    readonly variants: Readonly<Record<string, Summary>>;
+    /** The median of each peer and variant over ours. */
+    readonly ratios: Readonly<Record<string, number>>;
     readonly ratio: number | null;
     /** Median over the rounds of our rate in GFLOP/s over the peak that was measured in the same round. */
     readonly peak_fraction: number | null;
+    /** Of the GPU, where it has told them. */
+    readonly clocks?: Clocks;
 }
 
 export function median(values: readonly number[]): number {
@@ -50,16 +57,23 @@ export function makeRow(
     const own = amounts.get('nativegrad');
     if (!own) throw new Error(`[bench] ${benchmark.name} has no run of our own`);
     const peers: Record<string, Summary> = {};
-    for (const [key, values] of amounts) {
-        if (key !== 'nativegrad') peers[key] = summarize(values, benchmark.scale);
-    }
+    const variants: Record<string, Summary> = {};
+    const ratios: Record<string, number> = {};
     const ours = summarize(own, benchmark.scale);
+    for (const [key, values] of amounts) {
+        if (key === 'nativegrad') continue;
+        const summary = summarize(values, benchmark.scale);
+        (key in (benchmark.variants ?? {}) ? variants : peers)[key] = summary;
+        ratios[key] = summary.median / ours.median;
+    }
     const medians = Object.values(peers).map((peer) => peer.median);
     return {
         name: benchmark.name,
         unit: benchmark.unit,
         ours,
         peers,
+        variants,
+        ratios,
         ratio: medians.length > 0 ? Math.min(...medians) / ours.median : null,
         peak_fraction: peakFraction(benchmark.flops, own, peaks),
     };

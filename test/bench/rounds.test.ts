@@ -65,6 +65,24 @@ describe('bench rounds', () => {
         );
     });
 
+    it('compares with each peer and with other ways of ours, of which only peers enter the ratio', () => {
+        const amounts = new Map([
+            ['nativegrad', [0.001]],
+            ['nativegrad_in_turn', [0.0005]],
+            ['pytorch', [0.15]],
+            ['pytorch_graph', [0.012]],
+        ]);
+        const variants = { nativegrad_in_turn: () => Promise.reject(new Error('not used here')) };
+        const row = makeRow({ ...BENCHMARK, variants }, amounts, []);
+        assert.deepEqual(Object.keys(row.variants), ['nativegrad_in_turn']);
+        assert.deepEqual(Object.keys(row.peers), ['pytorch', 'pytorch_graph']);
+        assert.deepEqual(row.ratios, { nativegrad_in_turn: 0.5, pytorch: 150, pytorch_graph: 12 });
+        assert.equal(row.ratio, 12);
+        const text = describeRow(BENCHMARK, row, { amounts, peaks: [], turn: 1, steal: 0, discarded: 0 });
+        for (const line of [/nativegrad_in_turn .* 0\.50x$/m, /pytorch .* 150\.00x$/m, /over ours$/m])
+            assert.match(text, line);
+    });
+
     it('leaves ratio and fraction out where there is no peer and no peak', () => {
         const row = makeRow(BENCHMARK, new Map([['nativegrad', [1]]]), []);
         assert.deepEqual(row.peers, {});

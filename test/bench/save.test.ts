@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-import { portableCommand, saveRun } from '../../scripts/bench/save.js';
+import { currentCommit, portableCommand, saveRun } from '../../scripts/bench/save.js';
 
 describe('bench results', () => {
     it('hold the command without places of this machine', () => {
@@ -22,6 +23,18 @@ describe('bench results', () => {
             'npm run bench -- mlp --python PATH --rounds 9 --data PATH',
         );
         assert.equal(portableCommand('bench', ['--save=x.json', 'gemm']), 'npm run bench -- gemm');
+    });
+
+    it('name the commit by a file where the folder is no repository, though it may lie in one', () => {
+        // Within this repository, whose commit it is not.
+        const folder = mkdtempSync(fileURLToPath(new URL('../../build/bench-commit-', import.meta.url)));
+        try {
+            assert.equal(currentCommit(folder), null);
+            writeFileSync(join(folder, 'COMMIT'), 'abc1234\n');
+            assert.equal(currentCommit(folder), 'abc1234');
+        } finally {
+            rmSync(folder, { recursive: true });
+        }
     });
 
     it('are written as a file with the rows, the machine and its peak', () => {

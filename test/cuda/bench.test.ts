@@ -41,7 +41,7 @@ describe('bench:gpu', function () {
             '/nonexistent/python3',
         ]);
         assert.equal(code, 0, stderr);
-        assert.match(stdout, /^Simulated GPU, driver for CUDA 13\.0, /);
+        assert.match(stdout, /^Simulated GPU, driver .* \(for CUDA 13\.0\), CUDA /);
         const found = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as PrintedRow[];
         assert.deepEqual(found.map(({ name }) => name).sort(), [...rows].sort());
         for (const { unit, ours, peers } of found) {
@@ -87,7 +87,7 @@ describe('bench:gpu', function () {
                 `gpu_conv_f16_${direction}_32x64_14x14_b512`,
                 `gpu_conv_f16_${direction}_64x128_14x14_b512`,
             ]),
-            ...['gpu_models_f32_64', 'gpu_models_f32_64_in_turn'],
+            'gpu_models_f32_64',
             ...['bf16', 'fp16'].flatMap((precision) => [
                 `gpu_accuracy_${precision}_mlp`,
                 `gpu_accuracy_${precision}_cnn`,
@@ -97,6 +97,33 @@ describe('bench:gpu', function () {
             wanted.filter((name) => !names.includes(name)),
             [],
         );
+    });
+
+    // Each kind of row that products do not show; `pytorch_*` is in test/bench/gpu_peers.test.ts.
+    it('runs copies, convolutions, steps of both networks and models in small, and keeps them', async () => {
+        writeSmallMnist(folder(), 20, 2);
+        const file = join(folder(), 'rows.json');
+        const directions = ['fwd', 'bwd_data', 'bwd_weight'].map(
+            (direction) => `gpu_conv_bf16_${direction}_3x4_5x5_b2`,
+        );
+        const training = ['gpu_mlp_f16_b2', 'gpu_cnn_bf16_b2'];
+        const rows = ['gpu_copy_1mib', ...directions, ...training, 'gpu_models_f32_3'];
+        const words = ['--small', '--data', folder(), '--save', file, '--commit', 'abc1234'];
+        const { code, stdout, stderr } = await bench([...rows, ...words, '--python', '/nonexistent/python3']);
+        assert.equal(code, 0, stderr);
+        const saved = JSON.parse(readFileSync(file, 'utf8')) as {
+            readonly commit: string;
+            readonly machine: string;
+            readonly rows: readonly (PrintedRow & { readonly ratios: Readonly<Record<string, number>> })[];
+        };
+        assert.equal(saved.commit, 'abc1234');
+        assert.match(saved.machine, /^Simulated GPU, /);
+        assert.deepEqual(saved.rows.map(({ name }) => name).sort(), [...rows].sort());
+        for (const { ours } of saved.rows) assert.ok(ours.median > 0);
+        // One program beside one after the other, in the row itself.
+        const models = saved.rows.find(({ name }) => name === 'gpu_models_f32_3');
+        assert.deepEqual(Object.keys(models?.ratios ?? {}), ['nativegrad_in_turn']);
+        assert.match(stdout, /nativegrad_in_turn .* [\d.]+x$/m);
     });
 
     it('measures nothing without a GPU, with the reason and exit code 2', async () => {

@@ -1,15 +1,15 @@
 import type { Benchmark } from '../benchmark.js';
-import { convolutions } from './convolutions.js';
-import { copies } from './copies.js';
-import { models } from './models.js';
-import { products } from './products.js';
-import { training } from './training.js';
+import { convolutionRows } from './convolutions.js';
+import { copyRows } from './copies.js';
+import { modelsRows } from './models.js';
+import { productRows } from './products.js';
+import { FULL, type Sizes } from './sizes.js';
+import { trainingRows } from './training.js';
 
-/** Every row that `npm run bench:gpu` knows. Names are fixed: results of different days are compared by them. */
-export const GPU_BENCHMARKS: readonly Benchmark[] = [
-    ...copies,
-    ...products,
-    ...convolutions,
-    ...training,
-    ...models,
-];
+/** The rows that `npm run bench:gpu` times itself; their names hold the sizes. */
+export function gpuBenchmarks(sizes: Sizes): readonly Benchmark[] {
+    return [copyRows, productRows, convolutionRows, trainingRows, modelsRows].flatMap((rows) => rows(sizes));
+}
+
+/** Names are fixed: results of different days are compared by them. */
+export const GPU_BENCHMARKS: readonly Benchmark[] = gpuBenchmarks(FULL);

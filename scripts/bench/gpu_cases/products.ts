@@ -1,9 +1,10 @@
 import { randn, type Tensor } from '../../../lib/index.js';
 import { run } from '../../../lib/native/call.js';
 import { denseFlops, type BenchContext, type Benchmark, type Subject } from '../benchmark.js';
-import { LAYER_BATCHES, layerProducts, type Product } from '../cases/gemm.js';
+import { layerProducts, type Product } from '../cases/gemm.js';
 import type { Precision } from '../cases/training.js';
-import { DTYPES, REPEATED, repeatedSubject, torchRepeated } from './repeated.js';
+import { DTYPES, repeatedSubject, torchRepeated } from './repeated.js';
+import type { Sizes } from './sizes.js';
 
 // a [M, K] or, transposed, [K, M]; b [K, N] or [N, K] -> c [M, N]
 function ours(
@@ -28,7 +29,7 @@ function productRow(
     name: string,
     product: Product,
     precision: Precision,
-    times = REPEATED,
+    times: number,
 ): Benchmark {
     const { kind, m, n, k } = product;
     const words = `${m}, ${n}, ${k}, '${kind}', '${precision}', ${times}, DEVICE`;
@@ -47,16 +48,19 @@ function productRow(
 }
 
 /** The products of the MLP's steps, and one that shows what the GPU can do at most. */
-export const products: readonly Benchmark[] = [
-    productRow('ceilings', 'gpu_gemm_bf16_8192', { kind: 'nn', m: 8192, n: 8192, k: 8192 }, 'bf16', 1),
+export const productRows = ({ largest: size, productBatches, repeated }: Sizes): readonly Benchmark[] => [
+    productRow('ceilings', `gpu_gemm_bf16_${size}`, { kind: 'nn', m: size, n: size, k: size }, 'bf16', 1),
     ...(['f16', 'f32'] as const).flatMap((precision) =>
-        LAYER_BATCHES.flatMap(layerProducts).map((product) =>
-            productRow(
-                'gemm',
-                `gpu_gemm_${precision}_${product.kind}_${product.m}x${product.n}x${product.k}`,
-                product,
-                precision,
+        productBatches
+            .flatMap(layerProducts)
+            .map((product) =>
+                productRow(
+                    'gemm',
+                    `gpu_gemm_${precision}_${product.kind}_${product.m}x${product.n}x${product.k}`,
+                    product,
+                    precision,
+                    repeated,
+                ),
             ),
-        ),
     ),
 ];

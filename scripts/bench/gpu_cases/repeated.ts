@@ -5,9 +5,6 @@ import { disposeAll } from '../cases/calls.js';
 /** Of operands, by the word in a row's name. */
 export const DTYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
 
-/** So many calls are one unit of work, so that what starts them costs nothing beside them. */
-export const REPEATED = 20;
-
 /** Calls on the same operands as one captured step; `call` writes to tensors that are there already. */
 export function repeatedSubject(
     { threads, device = 'cpu' }: BenchContext,

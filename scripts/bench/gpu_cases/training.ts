@@ -3,6 +3,7 @@ import { trainFlops, type Benchmark, type PeerCalls } from '../benchmark.js';
 import { buildCnn, CNN_LAYERS } from '../cases/cnn.js';
 import { buildMlp, MLP_LAYERS } from '../cases/mlp.js';
 import { trainingSubject, type Precision } from '../cases/training.js';
+import type { Sizes } from './sizes.js';
 
 interface Network {
     readonly name: 'mlp' | 'cnn';
@@ -50,7 +51,7 @@ function trainingRow({ name, build, layers, turn }: Network, batch: number, prec
 const PRECISIONS = ['f32', 'f16', 'bf16'] as const;
 
 /** Whole steps of the two networks: gather, forward, loss, backward, Adam. */
-export const training: readonly Benchmark[] = [
-    ...[64, 256].flatMap((batch) => PRECISIONS.map((precision) => trainingRow(MLP, batch, precision))),
-    ...PRECISIONS.map((precision) => trainingRow(CNN, 512, precision)),
+export const trainingRows = ({ mlpBatches, cnnBatch }: Sizes): readonly Benchmark[] => [
+    ...mlpBatches.flatMap((batch) => PRECISIONS.map((precision) => trainingRow(MLP, batch, precision))),
+    ...PRECISIONS.map((precision) => trainingRow(CNN, cnnBatch, precision)),
 ];

@@ -28,8 +28,10 @@ def wait(device):
         torch.cuda.synchronize()
 
 
-def captured(body, warm_up=3):
+def captured(body, device, warm_up=3):
     """A graph of what body() enqueues, which ran a few times before on a stream of its own."""
+    if device != "cuda":
+        raise RuntimeError("a graph needs a GPU")
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -70,8 +72,6 @@ class Training(Work):
     """
 
     def __init__(self, network, folder, batch, precision="f32", mode="eager", device="cuda"):
-        if mode == "graph" and device != "cuda":
-            raise RuntimeError("a graph needs a GPU")
         use_best()
         self.device, self.batch, self.dtype = device, batch, DTYPE[precision]
         x, self.y = digits(folder, device)
@@ -91,7 +91,7 @@ class Training(Work):
         self.order = torch.randperm(len(self.x), generator=generator).to(device)
         self.rows = self.order[:batch].clone()
         self.position = 0
-        self.graph = captured(self.body) if mode == "graph" else None
+        self.graph = captured(self.body, device) if mode == "graph" else None
 
     def forward(self, x, y):
         return torch.nn.functional.cross_entropy(self.model(x), y)
@@ -121,12 +121,36 @@ class Training(Work):
             raise ArithmeticError(f"the loss became {value}")
 
 
+class Models(Work):
+    """Steps of several networks, in turn or stacked: op by op, compiled, or all of a step as one graph."""
+
+    def __init__(self, kind, models, sizes, mode="eager", device="cuda"):
+        use_best()
+        self.device = device
+        self.all = kind(models, sizes, fused=True, device=device, capturable=device == "cuda")
+        if mode == "compile":
+            self.all.compile()
+        self.rows = self.all.rows.next().clone()
+        self.graph = captured(self.body, device) if mode == "graph" else None
+
+    def body(self):
+        self.all.train(self.rows)
+
+    def step(self):
+        self.rows.copy_(self.all.rows.next())
+        self.enqueue()
+
+    def finish(self):
+        super().finish()
+        self.all.finish()
+
+
 class Repeated(Work):
     """One operation so many times on the same operands, as a graph on a GPU, so that its launch costs nothing."""
 
     def __init__(self, operation, times, device="cuda"):
         self.operation, self.times, self.device = operation, times, device
-        self.graph = captured(self.body) if device == "cuda" else None
+        self.graph = captured(self.body, device) if device == "cuda" else None
 
     def body(self):
         # Kept, so that each has a place of its own.
@@ -169,4 +193,4 @@ def copy(megabytes, device="cuda"):
     return Repeated(lambda: target.copy_(source), 1, device)
 
 
-__all__ = ["InTurn", "Repeated", "Stacked", "Training", "convolution", "copy", "product"]
+__all__ = ["InTurn", "Models", "Repeated", "Stacked", "Training", "convolution", "copy", "product"]

@@ -39,21 +39,34 @@ def check(loss):
 
 
 class InTurn:
-    """One model after the other: gather, forward, backward, Adam."""
+    """One model after the other: gather, forward, backward, Adam; `capturable` for a CUDA graph."""
 
-    def __init__(self, models, sizes, fused=None, device="cpu"):
+    def __init__(self, models, sizes, fused=None, device="cpu", capturable=False):
         self.rows = Rows(sizes[0], device)
         self.models = [network(sizes).to(device) for _ in range(models)]
+        self.losses_of = [self.loss_of(model) for model in self.models]
         self.optimizers = [
-            torch.optim.Adam(model.parameters(), lr=1e-3 * (1 + i / models), fused=fused)
+            torch.optim.Adam(
+                model.parameters(), lr=1e-3 * (1 + i / models), fused=fused, capturable=capturable
+            )
             for i, model in enumerate(self.models)
         ]
 
+    @staticmethod
+    def loss_of(model):
+        return lambda x, y: torch.nn.functional.cross_entropy(model(x), y)
+
+    def compile(self):
+        torch._dynamo.config.recompile_limit = 4 * len(self.models)
+        self.losses_of = [torch.compile(loss_of, mode="reduce-overhead") for loss_of in self.losses_of]
+
     def step(self):
-        rows = self.rows.next()
-        for model, optimizer in zip(self.models, self.optimizers):
+        self.train(self.rows.next())
+
+    def train(self, rows):
+        for loss_of, optimizer in zip(self.losses_of, self.optimizers):
             x, y = self.rows.x[rows], self.rows.y[rows]
-            self.loss = torch.nn.functional.cross_entropy(model(x), y)
+            self.loss = loss_of(x, y)
             optimizer.zero_grad()
             self.loss.backward()
             optimizer.step()
@@ -65,12 +78,14 @@ class InTurn:
 class Stacked:
     """All at once by vmap over stacked parameters, as PyTorch's tutorial on ensembles does; one learning rate for all."""
 
-    def __init__(self, models, sizes, device="cpu"):
+    def __init__(self, models, sizes, fused=True, device="cpu", capturable=False):
         self.rows = Rows(sizes[0], device)
         networks = [network(sizes).to(device) for _ in range(models)]
         parameters, _ = stack_module_state(networks)
         self.parameters = {name: value.detach() for name, value in parameters.items()}
-        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=1e-3, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.parameters.values(), lr=1e-3, fused=fused, capturable=capturable
+        )
         base = networks[0]
 
         def loss_of(parameters, x, y):
@@ -79,8 +94,13 @@ class Stacked:
 
         self.gradients = vmap(grad(loss_of, has_aux=True), in_dims=(0, None, None))
 
+    def compile(self):
+        self.gradients = torch.compile(self.gradients, mode="reduce-overhead")
+
     def step(self):
-        rows = self.rows.next()
+        self.train(self.rows.next())
+
+    def train(self, rows):
         gradients, self.losses = self.gradients(self.parameters, self.rows.x[rows], self.rows.y[rows])
         for name, value in self.parameters.items():
             value.grad = gradients[name]
