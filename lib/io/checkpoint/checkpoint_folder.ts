@@ -34,8 +34,6 @@ export interface SaveDetails {
 
 /** So often `load` lists the folder again where another process removes what it has listed. */
 const mostListings = 10;
-/** What may have been counted by checkpoints that cannot be read: room for them below the next. */
-const unknownSequences = 2 ** 32;
 
 /** A folder of checkpoints `step-N`: saved one after the other, the newest good one found, old ones removed. */
 export class CheckpointFolder {
@@ -194,10 +192,11 @@ export class CheckpointFolder {
     }
 }
 
-/** Above all that were counted, also by checkpoints that cannot be read for now. */
+/** Above all that were counted. Those that cannot be read for now may have counted on from a time, but not from a later one. */
 function sequenceAfter(found: readonly FoundCheckpoint[]): number {
-    const most = Math.max(0, ...found.map(({ manifest }) => manifest?.sequence ?? 0));
-    return most + (found.some(({ problem }) => problem && problem.code !== 'damaged') ? unknownSequences : 1);
+    const next = Math.max(0, ...found.map(({ manifest }) => manifest?.sequence ?? 0)) + 1;
+    const hasUnknown = found.some(({ problem }) => problem && problem.code !== 'damaged');
+    return hasUnknown ? Math.max(next, Date.now()) : next;
 }
 
 async function firstGood<T>(
