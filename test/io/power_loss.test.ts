@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { findCheckpoints, readCheckpoint } from '../../lib/io/checkpoint/read_checkpoint.js';
-import { removeLeftovers } from '../../lib/io/checkpoint/write_checkpoint.js';
+import { CheckpointFolder } from '../../lib/io/checkpoint/checkpoint_folder.js';
+import { readCheckpoint } from '../../lib/io/checkpoint/read_checkpoint.js';
 import { DiskTrace } from '../support/power_loss.js';
 import type { CrashState } from '../support/power_loss.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -20,62 +20,74 @@ describe('power loss while a checkpoint is saved', function () {
         return Object.fromEntries(readdirSync(runs).map((name) => [name, Object.fromEntries(files(name))]));
     }
 
-    function trace(): DiskTrace {
-        const traced = new TracedSave(folder());
-        assert.match(traced.save(1, []).out, /^saved/);
-        const before = checkpoints(traced.runs);
+    /** What the save of step 2 does to the folder of checkpoints, or that of step 1, which makes that folder, to the disk. */
+    function trace(step: 1 | 2): DiskTrace {
+        const traced = new TracedSave(mkdtempSync(join(folder(), 'trace-')));
+        if (step === 2) assert.match(traced.save(1, []).out, /^saved/);
+        const before = step === 2 ? checkpoints(traced.runs) : {};
         const acknowledgement = join(folder(), 'acknowledged');
-        const { out, log } = traced.save(2, [], acknowledgement);
+        const { out, log } = traced.save(step, [], acknowledgement);
         assert.match(out, /^saved/);
-        const after = checkpoints(traced.runs)['step-2'];
+        const after = checkpoints(traced.runs)[`step-${step}`];
         assert.ok(after);
         const contents = (name: string): Uint8Array => after[name] ?? assert.fail(name);
-        return new DiskTrace(traced.runs, before, contents).read(log, acknowledgement);
+        const top = step === 2 ? traced.runs : traced.disk;
+        return new DiskTrace(top, before, contents).read(log, acknowledgement);
     }
 
-    /** The step that is found, or the reason why none is. */
-    async function recover(state: CrashState): Promise<number | string> {
+    /** The step that is found, 0 where there is none, or the reason why. */
+    async function recover(state: CrashState, runs: string): Promise<number | string> {
         const place = join(folder(), 'crashed');
         rmSync(place, { recursive: true, force: true });
         mkdirSync(place);
         state.write(place);
-        await removeLeftovers(place);
-        const problems: string[] = [];
-        for (const { path, problem } of await findCheckpoints(place)) {
-            const read = problem ?? (await readCheckpoint(path).catch((error: unknown) => error));
-            if (read instanceof Error) problems.push(read.message);
-            else return (read as { manifest: { step: number } }).manifest.step;
+        const rules = { keepLast: 1, keepBest: 0, badness: () => Infinity, warn: () => undefined };
+        const stepOf = async (path: string): Promise<number> => (await readCheckpoint(path)).manifest.step;
+        try {
+            return (await new CheckpointFolder(join(place, runs), rules).load(stepOf)) ?? 0;
+        } catch (error) {
+            return String(error);
         }
-        return `none is left: ${problems.join('; ')}`;
     }
 
     async function wrongStates(
         states: Iterable<CrashState>,
+        step: 1 | 2,
         most = Infinity,
     ): Promise<{ count: number; wrong: string[] }> {
         const wrong: string[] = [];
         let count = 0;
         for (const state of states) {
             count++;
-            const step = await recover(state);
-            if (step !== 2 && (state.isAcknowledged || step !== 1)) wrong.push(`${state.text} -> ${step}`);
+            const found = await recover(state, step === 2 ? '.' : 'new/runs');
+            if (found !== step && (state.isAcknowledged || found !== step - 1))
+                wrong.push(`${state.text} -> ${found}`);
             if (wrong.length >= most) break;
         }
         return { count, wrong };
     }
 
-    it('leaves the acknowledged or the newer checkpoint in every state that the disk may be in', async () => {
-        const { count, wrong } = await wrongStates(trace().states());
-        assert.deepEqual(wrong, []);
-        assert.ok(count >= 80, `${count} states`);
-    });
+    for (const [step, what, syncs, states] of [
+        [1, 'the first checkpoint', 6, 40],
+        [2, 'a checkpoint', 4, 80],
+    ] as const) {
+        it(`leaves the acknowledged or the newer one in every state of the disk: ${what}`, async () => {
+            const { count, wrong } = await wrongStates(trace(step).states(), step);
+            assert.deepEqual(wrong, []);
+            assert.ok(count >= states, `${count} states`);
+        });
 
-    it('would not without any of the fsyncs', async () => {
-        const traced = trace();
-        assert.equal(traced.syncs, 4);
-        for (let leaveOut = 0; leaveOut < traced.syncs; leaveOut++) {
-            const { wrong } = await wrongStates(traced.states(leaveOut), 1);
-            assert.ok(wrong.length > 0, `fsync ${leaveOut} is not needed`);
-        }
-    });
+        it(`would not without any of the fsyncs: ${what}`, async () => {
+            const traced = trace(step);
+            assert.equal(traced.syncs, syncs);
+            for (let leaveOut = 0; leaveOut < traced.syncs; leaveOut++) {
+                const { wrong } = await wrongStates(acknowledged(traced.states(leaveOut)), step, 1);
+                assert.ok(wrong.length > 0, `fsync ${leaveOut} is not needed`);
+            }
+        });
+    }
 });
+
+function* acknowledged(states: Iterable<CrashState>): Generator<CrashState> {
+    for (const state of states) if (state.isAcknowledged) yield state;
+}
