@@ -63,15 +63,18 @@ string(REPLACE ";" "," architecture_words "${NATIVEGRAD_CUDA_ARCHITECTURES}")
 target_compile_definitions(nativegrad_cuda_objects PRIVATE NATIVEGRAD_CUDA_ARCHITECTURES="${architecture_words}")
 target_compile_options(nativegrad_cuda_objects PRIVATE ${host_options})
 
+# What the runtime itself runs on the device.
+file(GLOB runtime_kernels CONFIGURE_DEPENDS ${here}/runtime/*_cuda.cu)
+compile_kernels(runtime_objects ${runtime_kernels})
 compile_kernels(kernel_objects ${kernels})
-add_library(nativegrad_cuda SHARED ${kernel_objects} ${backend_sources}
+add_library(nativegrad_cuda SHARED ${kernel_objects} ${runtime_objects} ${backend_sources}
             $<TARGET_OBJECTS:nativegrad_cuda_objects>)
 # The simulator's kernels and tests that are right, on a GPU; `--probe` works without one.
 set(gpu_tests correct products runtime tensor_core)
 list(TRANSFORM gpu_tests PREPEND ${here}/sim/test/)
 list(TRANSFORM gpu_tests APPEND .cu)
 compile_kernels(test_objects ${gpu_tests})
-add_executable(cuda_gpu_test ${here}/sim/test/main.cpp ${test_objects} $<TARGET_OBJECTS:nativegrad_cuda_objects>)
+add_executable(cuda_gpu_test ${here}/sim/test/main.cpp ${test_objects} ${runtime_objects} $<TARGET_OBJECTS:nativegrad_cuda_objects>)
 foreach(target nativegrad_cuda cuda_gpu_test)
   set_up_plugin(${target})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)

@@ -16,7 +16,7 @@ namespace nativegrad::cuda {
 
 namespace {
 
-constexpr const char* heading = "nativegrad products 1";
+constexpr const char* heading = "nativegrad products 2";
 // Shapes without end must not fill the memory, nor the disk.
 constexpr size_t most_choices = 4096;
 

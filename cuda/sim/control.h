@@ -24,6 +24,7 @@ struct Setup {
     bool no_graph = false;           // none can be instantiated
     int64_t graph_room = INT64_MAX;  // executable graphs that the device has room for at a time
     double slow_ms = 0;              // what each piece of work on a stream takes
+    double launch_cost_ms = 0;       // what giving a stream a piece of work takes the host
     uint64_t failing_launch = 0;  // this launch, counted from 1, fails as an illegal access would; 0 is none
     bool block_races = true;      // whether they are looked for
     // Accesses and meetings of a block without the end of a lane, after which it counts as endless: half a

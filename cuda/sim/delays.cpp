@@ -40,6 +40,11 @@ double now_ms() {
     return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
 }
 
+void sleep_on_host(double milliseconds) {
+    if (milliseconds > 0)
+        std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(milliseconds));
+}
+
 double done_after(double busy_until) {
     const double slow = setup().slow_ms;
     return slow > 0 ? std::max(busy_until, now_ms()) + slow : 0;

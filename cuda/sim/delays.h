@@ -10,6 +10,9 @@ namespace nativegrad::cuda::sim {
 
 double now_ms();
 
+// What a call costs the host (setup word `launch_cost`).
+void sleep_on_host(double milliseconds);
+
 // When work is done that is given now to a stream whose former work is done at `busy_until`.
 double done_after(double busy_until);
 

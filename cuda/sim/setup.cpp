@@ -39,6 +39,8 @@ void apply_word(Setup& setup, const std::string& name, const std::string& value)
         if (setup.memory_bytes == 0) fail("[cuda_sim] memory takes bytes, or a number with K, M or G");
     } else if (name == "slow") {
         setup.slow_ms = std::atof(value.c_str());
+    } else if (name == "launch_cost") {
+        setup.launch_cost_ms = std::atof(value.c_str());
     } else if (name == "failing_launch") {
         setup.failing_launch = std::strtoull(value.c_str(), nullptr, 10);
     } else if (name == "built_for") {

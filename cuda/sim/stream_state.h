@@ -24,6 +24,11 @@ struct Node {
 
 struct StreamState;
 
+struct HoldState {
+    StreamState* stream;
+    double worked = 0;  // milliseconds of the work that waits
+};
+
 struct Capture {
     StreamState* origin;
     std::vector<Node> nodes;
@@ -38,12 +43,15 @@ struct StreamState {
     uint64_t work = 0, waited = 0;
     Numbers last;     // of the capture: what its next node must wait for
     double done = 0;  // when its work is done (sim/delays.h)
+    HoldState* hold = nullptr;
 };
 
 struct EventState {
     int device;
     bool timing, recorded = false;
+    // By the clock; of one whose stream is held, after the hold's end.
     double milliseconds = 0;
+    bool held = false;
     Capture* capture = nullptr;
     StreamState* stream = nullptr;
     uint64_t work = 0;
@@ -83,5 +91,8 @@ StreamState& default_stream(int device);
 StreamState* stream_state(const char* call, Stream stream);
 // Runs the work, or records it where the stream is captured.
 void submit(const char* call, Stream stream, std::string name, std::function<void()> work);
+
+// The stream goes on, if it is held.
+void free_stream(StreamState& stream);
 
 }  // namespace nativegrad::cuda::sim

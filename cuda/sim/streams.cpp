@@ -42,6 +42,7 @@ void submit(const char* call, Stream stream, std::string name, std::function<voi
                Status::invalid_argument);
     }
     ++state->work;
+    sleep_on_host(setup().launch_cost_ms);
     if (state->capture != nullptr) {
         std::vector<Node>& nodes = state->capture->nodes;
         nodes.push_back({std::move(name), std::move(work), std::move(state->last)});
@@ -49,7 +50,9 @@ void submit(const char* call, Stream stream, std::string name, std::function<voi
         return;
     }
     state->done = done_after(state->done);
+    const double start = now_ms();
     work();
+    if (state->hold != nullptr) state->hold->worked += now_ms() - start;
 }
 
 namespace {
@@ -129,6 +132,7 @@ void destroy(Stream stream) {
     if (stream.handle == nullptr) return;
     StreamState* state = checked<StreamState>("destroy", stream.handle, "the stream");
     if (state->capture != nullptr) state->capture->invalid = "a captured stream was destroyed";
+    free_stream(*state);
     for (EventState* event : live<EventState>()) {
         if (event->stream == state) event->stream = nullptr;
     }
@@ -140,7 +144,9 @@ void synchronize(Stream stream) {
     enter("synchronize");
     refuse_in_capture("synchronize");
     count(Work::host_wait);
-    wait_until(stream_state("synchronize", stream)->done, lock);
+    StreamState* state = stream_state("synchronize", stream);
+    free_stream(*state);
+    wait_until(state->done, lock);
 }
 
 void synchronize_device() {
@@ -149,8 +155,10 @@ void synchronize_device() {
     refuse_in_capture("synchronize_device");
     count(Work::host_wait);
     double done = default_stream(current_device()).done;
-    for (const StreamState* stream : live<StreamState>()) {
-        if (stream->device == current_device()) done = std::max(done, stream->done);
+    for (StreamState* stream : live<StreamState>()) {
+        if (stream->device != current_device()) continue;
+        free_stream(*stream);
+        done = std::max(done, stream->done);
     }
     wait_until(done, lock);
 }
@@ -159,7 +167,8 @@ bool is_done(Stream stream) {
     std::lock_guard lock(runtime_mutex());
     enter("is_done");
     refuse_in_capture("is_done");
-    return is_past(stream_state("is_done", stream)->done);
+    const StreamState* state = stream_state("is_done", stream);
+    return state->hold == nullptr && is_past(state->done);
 }
 
 void wait_event(Stream stream, Event event) {
@@ -217,7 +226,8 @@ void record(Event event, Stream stream) {
     state->stream = on;
     state->work = on->work;
     state->last = on->last;
-    state->milliseconds = now_ms();
+    state->held = on->hold != nullptr;
+    state->milliseconds = state->held ? on->hold->worked : now_ms();
     state->done = on->done;
 }
 
@@ -235,14 +245,17 @@ void synchronize(Event event) {
     enter("synchronize");
     refuse_in_capture("synchronize");
     count(Work::host_wait);
-    wait_until(finished_event("synchronize", event)->done, lock);
+    EventState* state = finished_event("synchronize", event);
+    if (state->held && state->stream != nullptr) free_stream(*state->stream);
+    wait_until(state->done, lock);
 }
 
 bool is_done(Event event) {
     std::lock_guard lock(runtime_mutex());
     enter("is_done");
     refuse_in_capture("is_done");
-    return is_past(finished_event("is_done", event)->done);
+    const EventState* state = finished_event("is_done", event);
+    return !state->held && is_past(state->done);
 }
 
 float elapsed_ms(Event start, Event end) {
@@ -250,6 +263,7 @@ float elapsed_ms(Event start, Event end) {
     enter("elapsed_ms");
     const EventState* from = finished_event("elapsed_ms", start);
     const EventState* to = finished_event("elapsed_ms", end);
+    if (from->held || to->held) refuse("elapsed_ms", "the events are not done: their stream is held");
     if (!from->timing || !to->timing || !from->recorded || !to->recorded) {
         refuse("elapsed_ms", "both events must be made for timing and recorded", Status::invalid_argument);
     }

@@ -113,6 +113,7 @@ export const unruled = [
             /^(norm_factors|norm_backward_factors)<|^(factor_of_norm|update_scale|move_fault|prepare_taps|range_elements)$/,
         reason: 'few numbers',
     },
+    { kernels: /^wait_for_host$/, reason: 'one lane, which looks at one number of the host' },
     {
         kernels: /^copy_strided<|<AnyElements</,
         reason: 'operands that lie in any way; those that lie side by side have kernels of their own',

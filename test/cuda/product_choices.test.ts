@@ -38,7 +38,7 @@ describe('the fastest way of a product', function () {
         const text = readFileSync(fileIn(folder), 'utf8');
         assert.match(
             text,
-            /^nativegrad products 1\n.* driver \d+ cublaslt 130000 plugin \d+ maker .*\t(own|library)\nend\n$/,
+            /^nativegrad products 2\n.* driver \d+ cublaslt 130000 plugin \d+ maker .*\t(own|library)\nend\n$/,
         );
         const bits = ['own', 'library'].map((maker) => {
             const chosen = text.replace(/\t.*/, `\t${maker}`);
@@ -58,8 +58,8 @@ describe('the fastest way of a product', function () {
         mkdirSync(join(folder, 'nativegrad'));
         for (const [text, line] of [
             ['rubbish', 1],
-            ['nativegrad products 1\nkey and no value\nend\n', 2],
-            ['nativegrad products 1\nkey\tvalue\n', 2],
+            ['nativegrad products 2\nkey and no value\nend\n', 2],
+            ['nativegrad products 2\nkey\tvalue\n', 2],
         ] as const) {
             writeFileSync(fileIn(folder), text);
             const idle = reportOfChild('library.cuda.isAvailable(); report(library.cuda.productLibrary());', {
@@ -68,7 +68,7 @@ describe('the fastest way of a product', function () {
             const ignored = `whose content was ignored: line ${line} is not what this program wrote`;
             assert.equal(idle.choices, `0 by time, kept in ${fileIn(folder)}, ${ignored}`);
             assert.equal(reportWith(folder).choices, `1 by time, kept in ${fileIn(folder)}`);
-            assert.match(readFileSync(fileIn(folder), 'utf8'), /^nativegrad products 1\n.*\tend\n|\nend\n$/);
+            assert.match(readFileSync(fileIn(folder), 'utf8'), /^nativegrad products 2\n.*\tend\n|\nend\n$/);
         }
     });
 

@@ -1,7 +1,11 @@
 // The runtime: copies, streams, events, graphs. The same on a GPU.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "device/device.h"
+#include "gemm/choices.h"
+#include "runtime/stream_hold.h"
 #include "sim/test/check.h"
 #ifdef NATIVEGRAD_SIM
 #include "sim/control.h"
@@ -77,6 +81,53 @@ NATIVEGRAD_TEST(events_order_streams) {
     expect(x.values()[31] == 7, "value");
     destroy(start);
     destroy(end);
+}
+
+NATIVEGRAD_TEST(held_stream_has_the_time_of_its_work) {
+    OwnStream own;
+    const Event start = create_event(true), end = create_event(true);
+    Buffer<float> x(std::vector<float>(32, 0));
+    launch<add_to_each>({1, 32}, own.stream, x.data(), 3, 32);
+    synchronize(own.stream);
+    StreamHold hold(own.stream);
+    record(start, own.stream);
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    launch<add_to_each>({1, 32}, own.stream, x.data(), 4, 32);
+    record(end, own.stream);
+    expect(!is_done(end) && !is_done(own.stream), "the stream waits");
+    expect(hold.let_go(), "it waited until it was let go");
+    expect(!hold.let_go(), "once");
+    synchronize(end);
+    expect(elapsed_ms(start, end) < 20, "the kernel's time, not the host's");
+    expect(x.values()[31] == 7, "value");
+    destroy(start);
+    destroy(end);
+}
+
+NATIVEGRAD_TEST(held_stream_hangs_nobody) {
+    OwnStream own;
+    const Event end = create_event();
+    Buffer<float> x(std::vector<float>(32, 0));
+    StreamHold hold(own.stream);
+    launch<add_to_each>({1, 32}, own.stream, x.data(), 4, 32);
+    record(end, own.stream);
+    synchronize(end);
+    expect(!hold.let_go(), "it did not wait until it was let go");
+    StreamHold unused(own.stream);
+    synchronize(own.stream);
+    expect(x.values()[0] == 4, "value");
+    destroy(end);
+}
+
+NATIVEGRAD_TEST(time_of_a_body_is_the_device_s) {
+    OwnStream own;
+    Buffer<float> x(std::vector<float>(32, 0));
+    const double time = milliseconds_of(own.stream, [&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(4));
+        launch<add_to_each>({1, 32}, own.stream, x.data(), 1, 32);
+    });
+    expect(time < 2, "the kernel's time, not the host's");
+    expect(x.values()[0] == 32, "one run, one that is timed, three rounds of ten");
 }
 
 NATIVEGRAD_TEST(graphs_replay) {
