@@ -86,9 +86,11 @@ class UpdateRules {
                (dtype == DType::float32 || dtype == DType::bfloat16 || dtype == DType::float16);
     }
 
-    // Of dy [m, n] and x [m, k]. Large products share packed operands, and few rows of the gradient cannot be
-    // divided among threads: there two calls are faster.
-    static bool pays(int64_t m, int64_t n, int64_t k) {
+    // Of dy [m, n] and x [m, k]. On the CPU large products share packed operands, and few rows of the
+    // gradient cannot be divided among threads: there two calls are faster. Elsewhere a call less is a launch
+    // less, and the gradient is neither written nor read.
+    bool pays(int64_t m, int64_t n, int64_t k) const {
+        if (r_.program.device != 0) return true;
         const bool is_large = m >= 128 && n * k > (int64_t{1} << 17);
         const bool has_few_rows = n < 64 && n * k > (int64_t{1} << 14);
         return !is_large && !has_few_rows;
