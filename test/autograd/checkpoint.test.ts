@@ -4,6 +4,7 @@ import {
     autocast,
     capture,
     checkpoint,
+    defaultDevice,
     defaultGenerator,
     Generator,
     grad,
@@ -142,7 +143,10 @@ describe('checkpoint', () => {
                 return [1, 2, 3].map(() => program(randn([4, 8], { generator })).item());
             }),
         );
-        assert.equal(new Set(runs.flat().map(String)).size, 1);
+        const [plain, checkpointed] = runs;
+        assert.deepEqual(checkpointed, plain);
+        // Fused calls of a GPU add up in another order.
+        if (defaultDevice() === 'cpu') assert.deepEqual(plain[0], plain[1]);
     });
 
     it('serves grad(), retained graphs and second derivatives', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import {
     data,
+    defaultDevice,
     manualSeed,
     nn,
     ones,
@@ -136,14 +137,26 @@ describe('training in mixed precision', () => {
         );
     });
 
-    it('has the bits of single ops where steps are captured', async () => {
-        const run = async (capture: boolean): Promise<unknown> => {
+    it('has the numbers of single ops where steps are captured, on the CPU their bits', async () => {
+        const run = async (
+            capture: boolean,
+        ): Promise<{ weights: number[]; scaling: unknown; loss: number }> => {
             const scaler = new optim.GradScaler({ initScale: 2 ** 30, growthInterval: 7 });
             const options = { capture, gradientClip: 0.5 };
             const { weights, history } = await fit({ precision: 'float16', scaler, options }, 1);
             return { weights, scaling: scaler.stateDict(), loss: history.epochs[0].loss };
         };
-        assert.deepEqual(await run(true), await run(false));
+        const [captured, single] = [await run(true), await run(false)];
+        if (defaultDevice() === 'cpu') {
+            assert.deepEqual(captured, single);
+            return;
+        }
+        // Fused calls of a GPU add up in another order, and an optimizer's steps need not be small where a gradient is.
+        assert.deepEqual(captured.scaling, single.scaling);
+        assert.ok(Math.abs(captured.loss / single.loss - 1) < 1e-3, `${captured.loss}, ${single.loss}`);
+        const gaps = captured.weights.map((weight, i) => Math.abs(weight - single.weights[i]));
+        const gap = gaps.reduce((sum, each) => sum + each, 0) / gaps.length;
+        assert.ok(gap < 1e-3, `the weights are ${gap} apart in the mean`);
     });
 
     it('ends where no scale helps, and leaves the weights as they were', async () => {
