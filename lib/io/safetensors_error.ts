@@ -9,6 +9,8 @@ export type SafetensorsErrorCode =
     | 'duplicate-key'
     | 'metadata'
     | 'field'
+    | 'unknown-field'
+    | 'rank'
     | 'dtype'
     | 'shape'
     | 'offsets'

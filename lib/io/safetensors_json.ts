@@ -79,13 +79,13 @@ export class HeaderParser {
                 dtype = this.readString(where);
             } else if (key === 'shape') {
                 if (shape !== undefined) this.failDuplicate(where, key);
-                shape = this.readIntegers(where, MAX_RANK);
+                shape = this.readIntegers(where, MAX_RANK, 'rank');
             } else if (key === 'data_offsets') {
                 if (offsets !== undefined) this.failDuplicate(where, key);
-                offsets = this.readIntegers(where, 2);
+                offsets = this.readIntegers(where, 2, 'field');
             } else {
                 throw new SafetensorsError(
-                    'field',
+                    'unknown-field',
                     where,
                     `unknown field ${quote(key)}; expected dtype, shape, data_offsets`,
                 );
@@ -120,14 +120,14 @@ export class HeaderParser {
         this.expect(where, '}');
     }
 
-    private readIntegers(where: string, limit: number): number[] {
+    private readIntegers(where: string, limit: number, code: 'field' | 'rank'): number[] {
         const values: number[] = [];
         this.expect(where, '[');
         if (this.accept(']')) return values;
         do {
             if (values.length === limit) {
                 throw new SafetensorsError(
-                    'field',
+                    code,
                     where,
                     `more than ${limit} integers in a list at character ${this.position}`,
                 );

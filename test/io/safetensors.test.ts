@@ -137,7 +137,16 @@ describe('safetensors', () => {
         );
         assertRejects(rawFile(`{${entry('w')},${entry('w')}}`, FOUR), 'duplicate-key', /"w" appears twice/);
         assertRejects(rawFile('{"__metadata__":{"a":4}}'), 'metadata', /"a" must be a string/);
-        assertRejects(rawFile(`{${entry('w', ',"x":1')}}`, FOUR), 'field', /tensor "w": unknown field "x"/);
+        assertRejects(
+            rawFile(`{${entry('w', ',"x":1')}}`, FOUR),
+            'unknown-field',
+            /tensor "w": unknown field "x"/,
+        );
+        const ones = Array.from({ length: 65 }, () => 1).join();
+        const deep = entry('w').replace(/"shape":\[[^\]]*\]/, `"shape":[${ones}]`);
+        assertRejects(rawFile(`{${deep}}`, FOUR), 'rank', /more than 64 integers/);
+        const three = entry('w').replace(/"data_offsets":\[[^\]]*\]/, '"data_offsets":[0,4,4]');
+        assertRejects(rawFile(`{${three}}`, FOUR), 'field', /more than 2 integers/);
         assertRejects(
             rawFile(`{${entry('w').replace('U8', 'F8')}}`, FOUR),
             'dtype',

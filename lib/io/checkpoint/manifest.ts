@@ -47,9 +47,9 @@ export function parseManifest(text: string, path: string): Manifest {
     const [, hash, body = ''] = match ?? [];
     if (match === null || sha256(body) !== hash)
         throw new CheckpointError('damaged', path, `${MANIFEST_NAME} is damaged`);
-    const manifest = JSON.parse(body) as Manifest;
+    const manifest = parsed(body);
     const { format, version } = manifest;
-    if (format !== 'nativegrad.checkpoint' || !Number.isSafeInteger(version))
+    if (format !== 'nativegrad.checkpoint' || version === undefined || !Number.isSafeInteger(version))
         throw new CheckpointError('damaged', path, `${MANIFEST_NAME} is not that of a checkpoint`);
     if (version > FORMAT_VERSION)
         throw new CheckpointError(
@@ -66,8 +66,18 @@ export function parseManifest(text: string, path: string): Manifest {
     return manifest;
 }
 
-/** Its hash says that it is as it was written, not that we wrote it. */
-function isWhole({ step, sequence, configHash, metrics, files }: Readonly<Partial<Manifest>>): boolean {
+/** An object, whatever the text is: its hash says that it is as it was written, not by whom. */
+function parsed(body: string): Partial<Manifest> {
+    try {
+        const value = JSON.parse(body) as unknown;
+        return typeof value === 'object' && value !== null ? value : {};
+    } catch {
+        return {};
+    }
+}
+
+function isWhole(manifest: Partial<Manifest>): manifest is Manifest {
+    const { step, sequence, configHash, metrics, files } = manifest;
     const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) >= 0;
     const isTable = (x: unknown): x is object => typeof x === 'object' && x !== null && !Array.isArray(x);
     return (

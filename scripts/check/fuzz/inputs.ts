@@ -1,4 +1,5 @@
 import { zipSync } from 'fflate';
+import { manifestText, sha256 } from '../../../lib/io/checkpoint/manifest.js';
 import { encodeNpy } from '../../../lib/io/npy.js';
 import { encodeOnnx } from '../../../lib/io/onnx/encode_onnx.js';
 import type { OnnxModel } from '../../../lib/io/onnx/onnx_model.js';
@@ -6,7 +7,7 @@ import { loadWire } from '../../../lib/io/onnx/wire.js';
 import { encodeSafetensors, type StoredDType } from '../../../lib/io/safetensors.js';
 import { byteLengthOf, STORED_DTYPES } from '../../../lib/io/safetensors_dtype.js';
 
-export const parserNames = ['safetensors', 'idx', 'npy', 'npz', 'onnx'] as const;
+export const parserNames = ['safetensors', 'idx', 'npy', 'npz', 'onnx', 'manifest'] as const;
 export type ParserName = (typeof parserNames)[number];
 type Random = (limit: number) => number;
 
@@ -118,6 +119,7 @@ function soundFile(name: ParserName, random: Random): Buffer {
     }
     if (name === 'npy') return npyFile(random);
     if (name === 'onnx') return onnxFile(random);
+    if (name === 'manifest') return manifestFile(random);
     if (name === 'npz') {
         const names = Array.from(
             { length: random(3) },
@@ -165,6 +167,19 @@ function onnxFile(random: Random): Buffer {
         metadata: random(2) === 0 ? {} : { 'nativegrad.info': '{}', note: 'ü' },
     };
     return Buffer.concat(encodeOnnx(model, wire));
+}
+
+function manifestFile(random: Random): Buffer {
+    const names = ['model.safetensors', 'optimizer.safetensors', 'state.json'].slice(random(4));
+    const entries = names.map((name) => [name, { bytes: random(1 << 20), sha256: sha256(name) }] as const);
+    return Buffer.from(
+        manifestText({
+            ...{ format: 'nativegrad.checkpoint', version: 1, step: random(99), sequence: random(99) },
+            configHash: random(2) === 0 ? '' : sha256(''),
+            metrics: random(2) === 0 ? {} : { loss: random(9) / 4, validationLoss: null },
+            files: Object.fromEntries(entries),
+        }),
+    );
 }
 
 function sizes(random: Random): number[] {
@@ -223,9 +238,11 @@ function change(bytes: Buffer, random: Random): Buffer {
     }
 }
 
-/** Makes announced header lengths right again, or nothing behind them would ever be reached. */
+/** Makes announced header lengths and hashes right again, or nothing behind them would ever be reached. */
 function mend(name: ParserName, bytes: Buffer): void {
     const end = bytes.lastIndexOf('}');
     if (name === 'safetensors' && end >= 8) bytes.writeBigUInt64LE(BigInt(end - 7));
     if (name === 'npy' && end >= 10) bytes.writeUInt16LE(Math.min(end - 8, bytes.length - 10), 8);
+    const [, body] = name === 'manifest' ? (/"manifest":(.*)\}\n$/.exec(bytes.toString('latin1')) ?? []) : [];
+    if (body !== undefined) bytes.write(sha256(body), '{"sha256":"'.length, 'latin1');
 }

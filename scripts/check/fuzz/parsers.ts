@@ -1,12 +1,15 @@
-// Feeds damaged files to the parsers of safetensors, IDX, .npy, .npz and ONNX: npm run fuzz:parsers -- --cases 1000000 --seed 7
+// Feeds damaged files to the parsers of safetensors, IDX, .npy, .npz, ONNX and the manifest of a checkpoint:
+// npm run fuzz:parsers -- --cases 1000000 --seed 7 --parsers safetensors,idx (default: all of them)
 // Each must give a typed error or a result; sound files must be read; and the reference reader of safetensors (PyPI, see
-// test/requirements.txt) must agree. A case is run alone by --seed S --first I --cases 1.
+// test/requirements.txt) must agree. A case is run alone by --seed S --first I --cases 1 and the same --parsers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DataFileError } from '../../../lib/data/data_file_error.js';
 import { decodeIdx } from '../../../lib/data/idx.js';
+import { CheckpointError } from '../../../lib/io/checkpoint/checkpoint_error.js';
+import { parseManifest } from '../../../lib/io/checkpoint/manifest.js';
 import { decodeNpy } from '../../../lib/io/npy.js';
 import { NpyError } from '../../../lib/io/npy_error.js';
 import { decodeNpz } from '../../../lib/io/npz.js';
@@ -16,13 +19,14 @@ import { decodeSafetensors, SafetensorsError } from '../../../lib/io/safetensors
 import { caseRandom, makeInput, parserNames, wire, type ParserName } from './inputs.js';
 
 /** Rules of ours that the reference reader lacks; what only they refuse, it may accept (test/io/safetensors.test.ts names each). */
-const stricter = ['duplicate-key', 'field', 'bool-value', 'dtype', 'header-start'];
+const stricter = ['duplicate-key', 'unknown-field', 'rank', 'bool-value', 'dtype', 'header-start'];
 const kinds = {
     safetensors: SafetensorsError,
     idx: DataFileError,
     npy: NpyError,
     npz: NpyError,
     onnx: OnnxError,
+    manifest: CheckpointError,
 };
 const readers: Readonly<Record<ParserName, (bytes: Uint8Array) => unknown>> = {
     safetensors: decodeSafetensors,
@@ -30,6 +34,7 @@ const readers: Readonly<Record<ParserName, (bytes: Uint8Array) => unknown>> = {
     npy: (bytes) => decodeNpy(bytes, 'input'),
     npz: (bytes) => decodeNpz(bytes, 'input', 1 << 20),
     onnx: (bytes) => decodeOnnx(bytes, 'input', wire),
+    manifest: (bytes) => parseManifest(Buffer.from(bytes).toString('latin1'), 'input'),
 };
 const reference = `
 import sys, struct, safetensors
@@ -48,11 +53,15 @@ const { values } = parseArgs({
         cases: { type: 'string', default: '1000000' },
         seed: { type: 'string', default: '1' },
         first: { type: 'string', default: '0' },
+        parsers: { type: 'string', default: parserNames.join() },
     },
 });
 const [cases, seed, first] = [values.cases, values.seed, values.first].map(Number);
 if (![cases, seed, first].every(Number.isSafeInteger))
     throw new Error('--cases, --seed and --first take whole numbers');
+const chosen = parserNames.filter((name) => values.parsers.split(',').includes(name));
+if (chosen.join() !== values.parsers)
+    throw new Error(`--parsers takes some of ${parserNames.join()}, in this order`);
 const note = (entry: object): void => {
     const counts = process.env.NATIVEGRAD_TEST_COUNTS;
     if (counts) appendFileSync(counts, `${JSON.stringify({ pid: process.pid, ...entry })}\n`);
@@ -70,7 +79,7 @@ const accepted = new Map<string, number>();
 const failures: string[] = [];
 for (let index = first ?? 0; index < (first ?? 0) + (cases ?? 0); index++) {
     const random = caseRandom(seed ?? 1, index);
-    const name = parserNames[random(parserNames.length)] ?? 'safetensors';
+    const name = chosen[random(chosen.length)] ?? 'safetensors';
     const { bytes, isSound } = makeInput(name, random);
     const verdict = verdictOf(name, bytes, isSound, index);
     if (name !== 'safetensors') continue;
@@ -98,7 +107,7 @@ console.log(
 );
 note({
     event: 'end',
-    passed: failures.length === 0 ? parserNames.length : 0,
+    passed: failures.length === 0 ? chosen.length : 0,
     failed: failures.length,
     pending: 0,
 });
