@@ -222,7 +222,10 @@ std::vector<cublasLtMatmulAlgo_t> candidates(const Product& p, const Description
         cublaslt_handle(), description.handle, operands.b.handle, operands.a.handle, operands.c.handle,
         operands.c.handle, preference.handle, most, results, &found);
     std::vector<cublasLtMatmulAlgo_t> algorithms;
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return algorithms;
+    // Of an epilogue that it does not know for the layout, some versions say that it is no valid value.
+    const bool has_epilogue = p.epilogue != Epilogue::none;
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_INVALID_VALUE && has_epilogue))
+        return algorithms;
     check(status, "cublasLtMatmulAlgoGetHeuristic");
     for (int i = 0; i < found; ++i) {
         if (results[i].state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(results[i].algo);
@@ -291,9 +294,10 @@ std::string text_of(const Key& key) {
 }
 
 // start(algorithm) -> whether cuBLASLt took it. Which of the plan's algorithms is fastest, or what was found
-// to be in an earlier process; the first one where nothing may be timed.
+// to be in an earlier process; the first one where nothing may be timed. Empty where it takes none of them.
 template <class Start>
-size_t choose(const Plan& plan, const Key& key, const Product& p, Stream stream, const Start& start) {
+std::optional<size_t> choose(const Plan& plan, const Key& key, const Product& p, Stream stream,
+                             const Start& start) {
     if (plan.algorithms.size() < 2 || !can_time_products()) return 0;
     const std::string text = text_of(key);
     if (const std::optional<std::string> known = known_choice(text)) {
@@ -303,16 +307,16 @@ size_t choose(const Plan& plan, const Key& key, const Product& p, Stream stream,
     }
     // A product that adds to its output comes to another end each time.
     if (p.beta != 0 || is_capturing(stream)) return 0;
-    size_t best = 0;
+    std::optional<size_t> best;
     double least = 0;
     for (size_t i = 0; i < plan.algorithms.size(); ++i) {
         bool taken = true;
         const double time = milliseconds_of(stream, [&] { taken = taken && start(plan.algorithms[i]); });
-        if (!taken || (i > 0 && least > 0 && time >= least)) continue;
+        if (!taken || (best.has_value() && time >= least)) continue;
         best = i;
         least = time;
     }
-    keep_choice(text, text_of(plan.algorithms[best]));
+    if (best.has_value()) keep_choice(text, text_of(plan.algorithms[*best]));
     return best;
 }
 
@@ -327,12 +331,12 @@ bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace
     const Alignments alignments = {alignment_of(a), alignment_of(b), alignment_of(c)};
     const Key key = key_of(p, alignments, workspace.bytes);
     const std::shared_ptr<Plan> plan = plan_of(key, p, alignments, workspace.bytes);
-    if (plan->algorithms.empty()) return false;
     const float alpha = static_cast<float>(p.alpha), beta = static_cast<float>(p.beta);
     const bool wide = p.type == DType::float64;
     const void* scales[] = {wide ? static_cast<const void*>(&p.alpha) : &alpha,
                             wide ? static_cast<const void*>(&p.beta) : &beta};
     const std::lock_guard lock(plan->mutex);
+    if (plan->algorithms.empty()) return false;
     plan->description.point_to(p);
     const Operands& operands = plan->operands;
     const auto start = [&](const cublasLtMatmulAlgo_t& algorithm) {
@@ -345,6 +349,11 @@ bool multiply(const Product& p, const void* a, const void* b, void* c, Workspace
         plan->chosen = choose(*plan, key, p, stream, [&](const cublasLtMatmulAlgo_t& algorithm) {
             return start(algorithm) == CUBLAS_STATUS_SUCCESS;
         });
+        if (!plan->chosen.has_value()) {
+            // The next call hears so without trying.
+            plan->algorithms.clear();
+            return false;
+        }
     }
     const cublasLtMatmulAlgo_t& algorithm = plan->algorithms[deterministic ? 0 : *plan->chosen];
     if (note_alone("cuBLASLt", stream, [=](Stream on) { multiply(p, a, b, c, workspace, on); })) return true;
