@@ -151,6 +151,8 @@ async function runAll(options) {
     if (!fast && !isSimulator) {
         const flags = '--architecture cnn --conv_channels 32,64 --batch_size 128 --epochs 5 --use_batch_norm';
         train('CNN', plugin, flags.split(' '), 0.988);
+        for (const precision of ['fp16', 'bf16'])
+            train(`CNN ${precision}`, plugin, [...flags.split(' '), '--mixed_precision', precision], 0.988);
         sanitize(options, environment);
     }
     console.log(failures.length === 0 ? '\nall of it passed' : `\nfailed: ${failures.join('; ')}`);
