@@ -48,8 +48,9 @@ export interface Callback {
     onStepsEnd?(records: readonly StepRecord[], context: FitContext): void | Promise<void>;
     onEpochEnd?(record: EpochRecord, context: FitContext): void | Promise<void>;
     /**
-     * What a checkpoint keeps of the callback: numbers, texts, lists, plain objects, Maps and tensors. `loadStateDict` gets it
-     * back before `onTrainBegin` of a resumed fit, whose context says `resumed`: do not start anew there.
+     * What a checkpoint keeps of the callback: numbers, texts, lists, plain objects, Maps, typed arrays and tensors; anything
+     * else ends the fit with a TypeError that says where it is. `loadStateDict` gets it back before `onTrainBegin` of a
+     * resumed fit, whose context says `resumed`: do not start anew there.
      */
     stateDict?(): unknown;
     loadStateDict?(state: unknown): void;

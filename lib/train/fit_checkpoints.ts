@@ -88,6 +88,10 @@ export class FitCheckpoints {
     private savedTime = performance.now();
     private isClosed = false;
     private lastSaved = '';
+    /** The newest one that is safe. */
+    private newest: string | null = null;
+    /** Why no save can ever succeed. */
+    private failure: { readonly error: unknown } | null = null;
     private bests: number[] = [];
     /** What the fit goes on from. */
     private resumed: (Pick<FitState, 'mode' | 'steps'> & { readonly path: string }) | null = null;
@@ -146,6 +150,7 @@ export class FitCheckpoints {
         this.warnOfDifferences(path, fit);
         this.warnOfAverage(path, state.average !== undefined);
         this.resumed = { path, mode: fit.mode, steps: fit.steps };
+        this.newest = path;
         this.savedSteps = fit.steps;
         this.savedEpochs = fit.records.length;
         this.savedTime = performance.now();
@@ -241,6 +246,7 @@ export class FitCheckpoints {
 
     /** After steps within an epoch. */
     async afterSteps(run: FitRun, steps: EpochSteps, seconds: number): Promise<void> {
+        this.rethrow();
         const isEnd = steps.count >= (run.stepsPerEpoch ?? Infinity);
         if (isEnd || run.hasEnded || !(this.stepsLeft(run) <= 0 || this.isTime)) return;
         await this.save(run, { steps, seconds });
@@ -287,6 +293,7 @@ export class FitCheckpoints {
         if (run.records.length > 0 && run.reason !== 'diverged' && run.reason !== 'failed')
             await this.save(run);
         await this.pending;
+        this.rethrow();
     }
 
     async close(): Promise<void> {
@@ -299,6 +306,7 @@ export class FitCheckpoints {
         const key = placeOf(run.steps, within?.steps.epoch ?? run.records.length, within !== undefined);
         if (this.isClosed || key === this.lastSaved) return;
         await this.pending;
+        this.rethrow();
         this.lastSaved = key;
         this.savedSteps = run.steps;
         this.savedEpochs = run.records.length;
@@ -309,12 +317,24 @@ export class FitCheckpoints {
         );
         const details = { metrics, configHash: this.configHash() };
         this.pending = this.store.save(run.steps, this.stateOf(run, within), details).then(
-            () => undefined,
-            (error: unknown) =>
-                this.store.warn(
-                    `${error instanceof Error ? error.message : String(error)}; the fit goes on, older checkpoints stand`,
-                ),
+            (path) => void (this.newest = path),
+            (error: unknown) => this.heed(error),
         );
+    }
+
+    /** What the disk refuses leaves the fit as it is; a state that cannot be saved would never be, and ends it. */
+    private heed(error: unknown): void {
+        const isOfSystem = error instanceof CheckpointError || (error instanceof Error && 'syscall' in error);
+        if (!isOfSystem) {
+            this.failure ??= { error };
+            return;
+        }
+        const stands = this.newest === null ? 'there is none yet to go back to' : `${this.newest} stands`;
+        this.store.warn(`${error.message}; the fit goes on, ${stands}`);
+    }
+
+    private rethrow(): void {
+        if (this.failure) throw this.failure.error;
     }
 
     private stateOf(run: FitRun, within: Within | undefined): Record<string, unknown> {

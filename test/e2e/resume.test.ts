@@ -139,10 +139,7 @@ describe('train --resume', function () {
         // Room for the model (407 KB) and all else, but not for Adam's moments (814 KB).
         const full = await run('--epochs 1 --max_steps 99', `trap '' XFSZ; ulimit -f 600; "$@"`);
         assert.equal(full.code, 0, full.stderr);
-        assert.match(
-            full.stderr,
-            /warning: .*cannot be written: EFBIG.*; the fit goes on, older checkpoints stand/,
-        );
+        assert.match(full.stderr, /warning: .*cannot be written: EFBIG.*; the fit goes on, .*step-5 stands/);
         assert.deepEqual(found(), ['step-5']);
         assert.equal((await run('--epochs 1 --max_steps 99')).code, 0);
         assert.equal(found().includes('step-5'), false);
