@@ -2,14 +2,13 @@ import { basename, dirname } from 'node:path';
 
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { CheckpointFolder, type SaveDetails } from '../io/checkpoint/checkpoint_folder.js';
-import type { Manifest } from '../io/checkpoint/manifest.js';
 import { readCheckpoint, type ReadCheckpoint } from '../io/checkpoint/read_checkpoint.js';
 import { decodeSafetensors, safetensorsChunks } from '../io/safetensors.js';
 import { describeValue } from '../support/describe_value.js';
 import { requireOptionNames } from '../support/option_names.js';
 import { entriesOf } from '../tensor/tensor_file.js';
 import { fromStorage, type Tensor } from '../tensor/tensor.js';
-import { modeOf } from './early_stopping.js';
+import { modeOf, monitored } from './early_stopping.js';
 import type { EpochRecord, MonitoredName } from './history.js';
 import { packTree, unpackTree } from './state_tree.js';
 
@@ -18,7 +17,7 @@ export interface CheckpointStoreOptions {
     readonly every?: { readonly steps?: number; readonly epochs?: number; readonly minutes?: number };
     /** The newest that are kept. Default 3. */
     readonly keepLast?: number;
-    /** The best that are kept besides, by `monitor`. Default 0. */
+    /** The best that are kept besides, by `monitor`; an epoch without that figure ends a fit with an error. Default 0. */
     readonly keepBest?: number;
     /** Default: validationLoss. */
     readonly monitor?: MonitoredName;
@@ -91,7 +90,7 @@ export class CheckpointStore {
         this.files = new CheckpointFolder(folder, {
             keepLast,
             keepBest,
-            badness: (manifest) => this.badness(manifest),
+            badness: ({ metrics }) => this.badness(metrics[this.monitor]),
             warn: (text) => this.warn(text),
         });
     }
@@ -102,13 +101,18 @@ export class CheckpointStore {
         else process.emitWarning(text, 'CheckpointWarning');
     }
 
-    /** @internal Whether an epoch is one of the best, of which `seen` are the figures so far. */
-    isAmongBest(record: EpochRecord, seen: number[]): boolean {
-        const value = record[this.monitor];
-        if (value === undefined || !Number.isFinite(value) || this.keepBest === 0) return false;
-        seen.push(this.mode === 'min' ? value : -value);
-        seen.sort((a, b) => a - b).splice(this.keepBest);
-        return seen.includes(this.mode === 'min' ? value : -value);
+    /**
+     * @internal Whether the last of these epochs is one of the best.
+     * @throws Error where it does not have the figure that says so.
+     */
+    isAmongBest(records: readonly EpochRecord[]): boolean {
+        const last = records.at(-1);
+        if (this.keepBest === 0 || !last) return false;
+        const value = this.badness(monitored('CheckpointStore', this.monitor, last));
+        return (
+            value < Infinity &&
+            records.filter((x) => this.badness(x[this.monitor]) < value).length < this.keepBest
+        );
     }
 
     /**
@@ -136,9 +140,9 @@ export class CheckpointStore {
         return this.files.save(step, snapshot(state), details);
     }
 
-    private badness(manifest: Manifest): number {
-        const value = manifest.metrics[this.monitor];
-        if (typeof value !== 'number') return Infinity;
+    /** Less is better; Infinity for what cannot be compared. */
+    private badness(value: number | null | undefined): number {
+        if (typeof value !== 'number' || !Number.isFinite(value)) return Infinity;
         return this.mode === 'min' ? value : -value;
     }
 

@@ -92,7 +92,6 @@ export class FitCheckpoints {
     private newest: string | null = null;
     /** Why no save can ever succeed. */
     private failure: { readonly error: unknown } | null = null;
-    private bests: number[] = [];
     /** What the fit goes on from. */
     private resumed: (Pick<FitState, 'mode' | 'steps'> & { readonly path: string }) | null = null;
 
@@ -265,10 +264,10 @@ export class FitCheckpoints {
         this.isClosed = true;
     }
 
-    async afterEpoch(run: FitRun, record: EpochRecord): Promise<void> {
+    async afterEpoch(run: FitRun): Promise<void> {
         const { store } = this;
         const isDue = run.records.length - this.savedEpochs >= store.every.epochs;
-        const isBest = store.isAmongBest(record, this.bests);
+        const isBest = store.isAmongBest(run.records);
         if (!isDue && !isBest && !this.isTime && this.stepsLeft(run) > 0) return;
         await this.save(run);
     }

@@ -193,8 +193,8 @@ export class Trainer {
         await saver?.afterLastSteps(run, steps, seconds());
         if (run.reason === 'interrupted') return;
         const close = (): Promise<EpochRecord> => this.closeEpoch(steps, run, seconds);
-        const record = await (average ? average.average(close) : close());
-        await saver?.afterEpoch(run, record);
+        await (average ? average.average(close) : close());
+        await saver?.afterEpoch(run);
     }
 
     /** Validates, makes the record of an epoch and tells the callbacks. */

@@ -29,7 +29,9 @@ describe('checkpoints of a fit', function () {
     it('end it where a callback has a state that cannot be saved, before the next epoch', async () => {
         const { trainer, loader } = training();
         let epochs = 0;
-        const callbacks = [{ stateDict: () => ({ when: new Date(0) }), onEpochEnd: () => void epochs++ }];
+        const callbacks = [
+            { stateDict: () => ({ when: new Date(0) }), onEpochEnd: () => void (epochs += 1) },
+        ];
         await assert.rejects(trainer.fit(loader, { epochs: 50, checkpoints: storeOf(), callbacks }), {
             name: 'TypeError',
             message: /a state holds a Date at '0.state.when'/,
@@ -55,5 +57,101 @@ describe('checkpoints of a fit', function () {
         assert.equal(history.stopReason, 'completed');
         assert.equal(warnings.length, 1, warnings.join());
         assert.match(warnings[0], /; the fit goes on, there is none yet to go back to$/);
+    });
+
+    /** An epoch ends with this validation loss, whatever was trained. */
+    const losses = [5, 1, 4, 3, 2, 6];
+    const fitWithLosses = async (
+        options: train.CheckpointStoreOptions,
+        fit: Partial<train.FitOptions>,
+    ): Promise<void> => {
+        const { trainer, loader } = training();
+        let next = fit.resume ? 3 : 0;
+        trainer.evaluate = () =>
+            Promise.resolve({ loss: losses[next++] ?? NaN, accuracy: undefined, samples: 1 });
+        await trainer.fit(loader, {
+            epochs: losses.length,
+            validation: loader,
+            checkpoints: storeOf(options),
+            ...fit,
+        });
+    };
+
+    it('keep the best epochs besides the newest', async () => {
+        await fitWithLosses({ every: { epochs: 100 }, keepLast: 1, keepBest: 2 }, {});
+        // Three steps an epoch: the losses 1 and 2, and the end.
+        assert.deepEqual([saved(), warnings], [['step-15', 'step-18', 'step-6'], []]);
+    });
+
+    it('know after a resume which epochs were the best', async () => {
+        const often = { every: { epochs: 1 }, keepLast: 1, keepBest: 1 };
+        await fitWithLosses(often, { maxSteps: 9 });
+        assert.deepEqual(saved(), ['step-6', 'step-9']);
+        const made: number[] = [];
+        class TellingStore extends train.CheckpointStore {
+            override save(...given: Parameters<train.CheckpointStore['save']>): Promise<string> {
+                made.push(given[0]);
+                return super.save(...given);
+            }
+        }
+        const options = { every: { epochs: 100 }, keepLast: 1, keepBest: 1 };
+        const checkpoints = new TellingStore(join(folder(), 'c'), options);
+        await fitWithLosses({}, { resume: 'auto', checkpoints });
+        // Epochs 4 to 6 are worse than epoch 2: only the end is saved.
+        assert.deepEqual([made, saved()], [[18], ['step-18', 'step-6']]);
+    });
+
+    it('say what is missing where they have nothing to tell the best by', async () => {
+        const { trainer, loader } = training();
+        await assert.rejects(
+            trainer.fit(loader, { epochs: 2, checkpoints: storeOf({ keepBest: 1 }) }),
+            /\[CheckpointStore\] monitors validationLoss, which epoch 1 does not have: give fit\(\) validation data/,
+        );
+    });
+
+    it('are made every few minutes, in the middle of an epoch, too', async () => {
+        const { trainer, loader } = training();
+        const now = performance.now.bind(performance);
+        let later = 0;
+        performance.now = () => now() + later;
+        const places: string[] = [];
+        try {
+            await trainer.fit(loader, {
+                epochs: 4,
+                checkpoints: storeOf({ every: { minutes: 10 }, keepLast: 9 }),
+                callbacks: [
+                    {
+                        onStepEnd: ({ epoch, step }) => {
+                            places.push(`${epoch}.${step}`);
+                            later += 6 * 60_000;
+                        },
+                    },
+                ],
+            });
+        } finally {
+            performance.now = now;
+        }
+        assert.equal(places.length, 12);
+        // Each third step is an epoch's end.
+        assert.deepEqual(
+            saved(),
+            [10, 12, 2, 4, 6, 8].map((step) => `step-${step}`),
+        );
+    });
+
+    it('warn where another instruction set goes on', async () => {
+        const first = training();
+        await first.trainer.fit(first.loader, { epochs: 1, checkpoints: storeOf() });
+        const written = await storeOf().load();
+        assert.ok(written);
+        const fit = written.state.trainer as { instructionSet: string };
+        const state = { ...written.state, trainer: { ...fit, instructionSet: 'abacus' } };
+        await storeOf().save(written.step, state);
+        const second = training();
+        await second.trainer.fit(second.loader, { epochs: 2, checkpoints: storeOf(), resume: 'auto' });
+        assert.deepEqual(warnings, [
+            `${join(folder(), 'c', 'step-3.1')} was written with instructionSet abacus, this run has ${fit.instructionSet}: ` +
+                'its bits will differ from those of an uninterrupted run',
+        ]);
     });
 });
