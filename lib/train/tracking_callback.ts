@@ -47,8 +47,17 @@ export class TrackingCallback implements Callback {
             );
     }
 
-    onTrainBegin(): void {
-        this.steps = 0;
+    onTrainBegin({ resumed }: Pick<FitContext, 'resumed'>): void {
+        if (!resumed) this.steps = 0;
+    }
+
+    stateDict(): unknown {
+        return { steps: this.steps };
+    }
+
+    loadStateDict(state: unknown): void {
+        const { steps } = state as { steps?: unknown };
+        this.steps = typeof steps === 'number' ? steps : 0;
     }
 
     onStepsEnd(records: readonly StepRecord[], { stepsPerEpoch }: Pick<FitContext, 'stepsPerEpoch'>): void {

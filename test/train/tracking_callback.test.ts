@@ -28,4 +28,24 @@ describe('TrackingCallback', () => {
         const tags = records.filter((record) => record.type === 'tags');
         assert.equal(tags[0]?.tags.stop_reason, 'completed');
     });
+
+    it('counts the steps on after a resume, where the batches have no length', async () => {
+        const set = new data.TensorDataset(randn([8, 4]), tensor(new Int32Array(8)));
+        const batches = {
+            [Symbol.iterator]: () => new data.DataLoader(set, { batchSize: 2 })[Symbol.iterator](),
+        };
+        const pointsOf = async (name: string, options: Partial<train.FitOptions>): Promise<unknown> => {
+            const model = new nn.Linear(4, 2);
+            const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+            const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy });
+            const run = await track.startRun({ folder: join(folder(), name) });
+            const callbacks = [new train.TrackingCallback(run, { everySteps: 2 })];
+            const checkpoints = new train.CheckpointStore(join(folder(), 'checkpoints'));
+            await trainer.fit(batches, { epochs: 2, callbacks, checkpoints, ...options });
+            await run.end();
+            return (await track.readRun(run.folder))?.metrics.get('batch/loss')?.map(({ step }) => step);
+        };
+        assert.deepEqual(await pointsOf('first', { maxSteps: 5 }), [2, 4]);
+        assert.deepEqual(await pointsOf('second', { resume: 'auto' }), [6, 8]);
+    });
 });
