@@ -112,7 +112,7 @@ async function trainAndScore(
     tracked.logDigits(data.test, data.folder, 'test');
     const begin = performance.now();
     const callbacks = [
-        new JsonLinesHistory(folder.file('history.jsonl')),
+        new JsonLinesHistory(folder.file('history.jsonl'), { onWarning: warn }),
         new TrackingCallback(
             tracked.run,
             config.maxSteps === undefined ? { samplesPerEpoch: trainingSet.length } : {},

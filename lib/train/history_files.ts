@@ -1,18 +1,55 @@
 import { appendWhole, emptyFile } from '../io/append_file.js';
+import { FileWriteError } from '../io/file_write_error.js';
+import { requireOptionNames } from '../support/option_names.js';
 import type { Callback, FitContext } from './callback.js';
 import { recordForFile, type EpochRecord } from './history.js';
 
+export interface JsonLinesOptions {
+    /**
+     * Hears that the disk does not take a line, once until it takes lines again; the lines wait in memory, and are written with
+     * the next one or at the end. Default: the error ends the fit.
+     */
+    readonly onWarning?: (text: string) => void;
+}
+
 /** Appends one JSON object per epoch to a file, which begins anew with a fit, with the epochs so far where that is resumed. */
 export class JsonLinesHistory implements Callback {
-    constructor(readonly path: string) {}
+    private waiting = '';
+    private hasWarned = false;
+
+    constructor(
+        readonly path: string,
+        private readonly options: JsonLinesOptions = {},
+    ) {
+        requireOptionNames('[JsonLinesHistory]', options, ['onWarning']);
+    }
 
     async onTrainBegin({ records }: Pick<FitContext, 'records'>): Promise<void> {
+        this.waiting = '';
         await emptyFile(this.path);
         for (const record of records) await this.onEpochEnd(record);
     }
 
     async onEpochEnd(record: EpochRecord): Promise<void> {
-        await appendWhole(this.path, `${JSON.stringify(recordForFile(record))}\n`);
+        this.waiting += `${JSON.stringify(recordForFile(record))}\n`;
+        await this.write();
+    }
+
+    async onTrainEnd(): Promise<void> {
+        if (this.hasWarned) await this.write();
+    }
+
+    private async write(): Promise<void> {
+        try {
+            await appendWhole(this.path, this.waiting);
+            this.waiting = '';
+            this.hasWarned = false;
+        } catch (error) {
+            const { onWarning } = this.options;
+            if (!onWarning || !(error instanceof FileWriteError)) throw error;
+            if (!this.hasWarned) onWarning(`${error.message}; the fit goes on, and its lines wait`);
+            this.hasWarned = true;
+        }
     }
 }
 

@@ -21,7 +21,7 @@ export {
 } from './cross_validate.js';
 export { EarlyStopping, type EarlyStoppingOptions } from './early_stopping.js';
 export type { EpochRecord, History, MonitoredName, StopReason } from './history.js';
-export { CsvHistory, JsonLinesHistory } from './history_files.js';
+export { CsvHistory, JsonLinesHistory, type JsonLinesOptions } from './history_files.js';
 export * from './metrics.js';
 export { calibration, type Calibration, type CalibrationBin } from './calibration.js';
 export {

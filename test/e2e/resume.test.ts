@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTensors, train, type Tensor } from '../../lib/index.js';
 import { runCommand } from '../support/command.js';
@@ -145,6 +145,17 @@ describe('train --resume', function () {
         assert.equal(found().includes('step-5'), false);
         const file = (name: string): Buffer => readFileSync(join(folder(), 'one', name));
         assert.equal(file('history.jsonl').toString().trim().split('\n').length, 1);
+    });
+
+    it('trains on where only its history finds no room', async () => {
+        const path = join(folder(), 'one');
+        mkdirSync(path);
+        symlinkSync('/dev/full', join(path, 'history.jsonl'));
+        const flags = `--output_dir ${folder()} --run_name one --hidden_sizes 8 --resume auto --epochs 3`;
+        const { code, stderr } = await new TrainProcess(`${flags} --batch_size 20000`, path).end;
+        assert.equal(code, 0, stderr);
+        assert.equal(stderr.match(/warning: cannot write .*history.jsonl: ENOSPC/g)?.length, 1, stderr);
+        assert.ok(readdirSync(path).includes('model.safetensors'));
     });
 
     it('refuses what it cannot go on from', async () => {
