@@ -37,8 +37,10 @@ export class CsvBatches implements AsyncIterable<Batch> {
     readonly batchSize: number;
     /** Rows of one epoch. */
     readonly samples: number;
-    private readonly shuffleRows: number;
-    private readonly seed: number;
+    /** @internal */
+    readonly shuffleRows: number;
+    /** @internal */
+    readonly seed: number;
     private readonly keep: (row: number) => boolean;
     /** Number of the next epoch; set it to repeat or resume one. */
     epoch = 0;

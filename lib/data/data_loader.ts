@@ -49,9 +49,12 @@ const optionNames = ['batchSize', 'shuffle', 'dropLast', 'seed', 'transform'];
  */
 export class DataLoader {
     readonly batchSize: number;
-    private readonly shuffle: boolean;
-    private readonly dropLast: boolean;
-    private readonly seed: number;
+    /** @internal */
+    readonly shuffle: boolean;
+    /** @internal */
+    readonly dropLast: boolean;
+    /** @internal */
+    readonly seed: number;
     private readonly transform: DataLoaderOptions['transform'];
     /** Number of the next epoch; set it to repeat or resume one. */
     epoch = 0;

@@ -1,8 +1,4 @@
-import { createHash } from 'node:crypto';
-
-import { CsvBatches, DataLoader } from '../data/index.js';
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
-import { native } from '../native/addon.js';
 import { Module } from '../nn/module.js';
 import { defaultGenerator, Generator, type GeneratorState } from '../ops/generator.js';
 import type { MovingAverageState } from '../optim/moving_average.js';
@@ -16,6 +12,16 @@ import {
     type LoadedCheckpoint,
 } from './checkpoint_store.js';
 import type { TotalsState } from './epoch_totals.js';
+import {
+    compareLoaders,
+    configurationHash,
+    configurationOf,
+    loaderStateOf,
+    warnOfDifferences,
+    type ConfiguredParts,
+    type FitConfiguration,
+    type LoaderState,
+} from './fit_configuration.js';
 import type { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, StopReason } from './history.js';
 import type { Batches, TrainerOptions } from './trainer_options.js';
@@ -29,7 +35,7 @@ export interface EpochProgress {
 }
 
 /** The section `trainer` of a checkpoint. */
-export interface FitState {
+export interface FitState extends FitConfiguration {
     /** The epoch that runs, or comes next. */
     readonly epoch: number;
     readonly progress: EpochProgress | null;
@@ -43,21 +49,6 @@ export interface FitState {
     readonly scaler: GradScalerState | null;
     readonly generators: Readonly<Record<string, GeneratorState>>;
     readonly mode: 'captured' | 'eager';
-    readonly precision: string;
-    readonly device: string;
-    readonly instructionSet: string;
-    readonly optimizer: string;
-    readonly node: string;
-}
-
-export interface LoaderState {
-    /** The number of the epoch that runs, or of the next one. */
-    readonly epoch: number;
-    /** The loader's next number: somebody else may have looped over it in the epoch that runs. Not in older checkpoints. */
-    readonly next?: number;
-    readonly samples: number;
-    readonly batchSize: number;
-    readonly length: number;
 }
 
 /** In the middle of which epoch a checkpoint is made, and after how long. */
@@ -76,9 +67,7 @@ interface Stateful {
     loadStateDict(state: unknown): unknown;
 }
 
-type Parts = Pick<TrainerOptions, 'model' | 'optimizer' | 'schedule' | 'precision' | 'average'> & {
-    scaler?: GradScaler;
-};
+type Parts = ConfiguredParts & Pick<TrainerOptions, 'average'> & { scaler?: GradScaler };
 
 /** Saves a fit as it goes, and puts one back where it was saved. */
 export class FitCheckpoints {
@@ -132,7 +121,8 @@ export class FitCheckpoints {
                 path,
                 'is not of a fit: it has no section model or trainer',
             );
-        this.checkLoader(path, fit);
+        const warn = (text: string): void => this.store.warn(text);
+        compareLoaders(path, fit.loader, loaderStateOf(this.batches), fit.progress !== null, warn);
         try {
             model.loadStateDict(state.model as ReturnType<typeof model.stateDict>);
             asStateful(optimizer).loadStateDict(state.optimizer);
@@ -146,7 +136,7 @@ export class FitCheckpoints {
         for (const [name, generator] of this.generators())
             if (fit.generators[name]) generator.state = fit.generators[name];
         this.restoreCallbacks(state.callbacks as readonly CallbackEntry[]);
-        this.warnOfDifferences(path, fit);
+        warnOfDifferences(path, fit, configurationOf(this.parts), warn);
         this.warnOfAverage(path, state.average !== undefined);
         this.resumed = { path, mode: fit.mode, steps: fit.steps };
         this.newest = path;
@@ -159,28 +149,6 @@ export class FitCheckpoints {
             fit.progress !== null,
         );
         return fit;
-    }
-
-    private checkLoader(path: string, { loader, progress }: FitState): void {
-        const own = this.loaderState();
-        if (!loader || !own) return;
-        const same = loader.samples === own.samples && loader.batchSize === own.batchSize;
-        if (same && loader.length === own.length) return;
-        const text = (x: LoaderState): string =>
-            `${x.length} batches of ${x.batchSize} from ${x.samples} samples`;
-        const detail = `is of a loader with ${text(loader)}, this one has ${text(own)}`;
-        if (progress) throw new CheckpointError('mismatch', path, `${detail}; an epoch cannot go on with it`);
-        this.store.warn(`${path} ${detail}`);
-    }
-
-    private warnOfDifferences(path: string, fit: FitState): void {
-        const now = this.surroundings();
-        for (const name of ['instructionSet', 'device', 'precision', 'optimizer'] as const)
-            if (fit[name] !== now[name])
-                this.store.warn(
-                    `${path} was written with ${name} ${fit[name]}, this run has ${now[name]}: its bits will differ from ` +
-                        'those of an uninterrupted run',
-                );
     }
 
     private warnOfAverage(path: string, hasAverage: boolean): void {
@@ -217,25 +185,6 @@ export class FitCheckpoints {
             if (generator instanceof Generator) found.set(`module ${path}`, generator);
         }
         return found;
-    }
-
-    private loaderState(): LoaderState | null {
-        const { batches } = this;
-        if (!isLoader(batches)) return null;
-        const { epoch, batchSize, length } = batches;
-        const samples = batches instanceof DataLoader ? batches.dataset.length : batches.samples;
-        return { epoch, batchSize, length, samples };
-    }
-
-    private surroundings(): Pick<FitState, 'precision' | 'device' | 'instructionSet' | 'optimizer' | 'node'> {
-        const [first] = this.parts.model.parameters();
-        return {
-            precision: this.parts.precision ?? 'float32',
-            device: first?.device ?? 'cpu',
-            instructionSet: native.instructionSets().used,
-            optimizer: this.parts.optimizer.constructor.name,
-            node: process.versions.node,
-        };
     }
 
     /** Steps until the next one after which is saved. */
@@ -314,7 +263,8 @@ export class FitCheckpoints {
         const metrics = Object.fromEntries(
             Object.entries(last ?? {}).map(([name, x]) => [name, Number.isFinite(x) ? (x as number) : null]),
         );
-        const details = { metrics, configHash: this.configHash() };
+        const configHash = configurationHash(configurationOf(this.parts), loaderStateOf(this.batches));
+        const details = { metrics, configHash };
         this.pending = this.store.save(run.steps, this.stateOf(run, within), details).then(
             (path) => void (this.newest = path),
             (error: unknown) => this.heed(error),
@@ -338,7 +288,7 @@ export class FitCheckpoints {
 
     private stateOf(run: FitRun, within: Within | undefined): Record<string, unknown> {
         const { model, optimizer, schedule, scaler, average } = this.parts;
-        const own = this.loaderState();
+        const own = loaderStateOf(this.batches);
         const fit: FitState = {
             epoch: within?.steps.epoch ?? run.records.length + 1,
             progress: within?.steps.progress(within.seconds) ?? null,
@@ -351,7 +301,7 @@ export class FitCheckpoints {
             scaler: scaler?.stateDict() ?? null,
             generators: Object.fromEntries([...this.generators()].map(([name, { state }]) => [name, state])),
             mode: run.step.execution.mode,
-            ...this.surroundings(),
+            ...configurationOf(this.parts),
         };
         const callbacks = this.namedCallbacks().flatMap(([name, callback]) =>
             callback.stateDict ? [{ name, state: callback.stateDict() }] : [],
@@ -364,26 +314,6 @@ export class FitCheckpoints {
             trainer: fit,
         };
     }
-
-    private configHash(): string {
-        const { model, optimizer } = this.parts;
-        const tensors = [...model.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]);
-        const { samples, batchSize, length } = this.loaderState() ?? {};
-        const config = [
-            tensors,
-            optimizer.constructor.name,
-            this.parts.precision,
-            samples,
-            batchSize,
-            length,
-        ];
-        return createHash('sha256').update(JSON.stringify(config)).digest('hex');
-    }
-}
-
-/** Batches whose epochs are numbered, so that one can be repeated. */
-export function isLoader(batches: Batches): batches is DataLoader | CsvBatches {
-    return batches instanceof DataLoader || batches instanceof CsvBatches;
 }
 
 function placeOf(steps: number, epoch: number, isWithin: boolean): string {

@@ -1,7 +1,8 @@
 import type { GradScaler } from '../optim/grad_scaler.js';
 import { EpochTotals } from './epoch_totals.js';
 import type { Callback, FitContext, StepRecord, TrainableModel } from './callback.js';
-import type { EpochProgress, FitState, LoaderState } from './fit_checkpoints.js';
+import type { EpochProgress, FitState } from './fit_checkpoints.js';
+import type { LoaderState } from './fit_configuration.js';
 import type { EpochRecord, History, StopReason } from './history.js';
 import type { StepFigures } from './row_steps.js';
 import type { TrainStep } from './train_step.js';

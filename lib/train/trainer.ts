@@ -22,13 +22,8 @@ import {
 import { iteratorFrom, rowsOf, type Around, type LoaderRows } from './batch_source.js';
 import { EpochTotals } from './epoch_totals.js';
 import { EvaluationStep } from './evaluation_step.js';
-import {
-    FitCheckpoints,
-    isLoader,
-    type EpochProgress,
-    type FitState,
-    type LoaderState,
-} from './fit_checkpoints.js';
+import { FitCheckpoints, type EpochProgress, type FitState } from './fit_checkpoints.js';
+import { isLoader, type LoaderState } from './fit_configuration.js';
 import { EpochSteps, FitRun } from './fit_run.js';
 import type { EpochRecord, History } from './history.js';
 import { TrainStep } from './train_step.js';

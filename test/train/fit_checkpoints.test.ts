@@ -5,13 +5,20 @@ import { data, manualSeed, nn, optim, randint, randn, train } from '../../lib/in
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 /** A small training, made anew: three batches an epoch. */
-function training(): { trainer: train.Trainer; loader: data.DataLoader } {
+function training(
+    loading: data.DataLoaderOptions = {},
+    more: (optimizer: optim.SGD) => Partial<train.TrainerOptions> = () => ({}),
+    dropout = 0.5,
+): { trainer: train.Trainer; loader: data.DataLoader } {
     manualSeed(4);
     const set = new data.TensorDataset(randn([12, 4]), randint(0, 2, [12], { dtype: 'int32' }));
-    const model = new nn.Linear(4, 2);
+    const model = new nn.Sequential(new nn.Linear(4, 2), new nn.Dropout(dropout));
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
-    const trainer = new train.Trainer({ model, optimizer, loss: nn.crossEntropy });
-    return { trainer, loader: new data.DataLoader(set, { batchSize: 4 }) };
+    const options = { model, optimizer, loss: nn.crossEntropy, ...more(optimizer) };
+    return {
+        trainer: new train.Trainer(options),
+        loader: new data.DataLoader(set, { batchSize: 4, ...loading }),
+    };
 }
 
 describe('checkpoints of a fit', function () {
@@ -153,5 +160,67 @@ describe('checkpoints of a fit', function () {
             `${join(folder(), 'c', 'step-3.1')} was written with instructionSet abacus, this run has ${fit.instructionSet}: ` +
                 'its bits will differ from those of an uninterrupted run',
         ]);
+    });
+
+    it('go on with the order of the loader that began, or not at all in the middle of an epoch', async () => {
+        const shuffled = { shuffle: true, seed: 1 };
+        const resumed = async (loading: data.DataLoaderOptions, maxSteps: number): Promise<train.History> => {
+            rmSync(join(folder(), 'c'), { recursive: true, force: true });
+            const first = training(shuffled);
+            await first.trainer.fit(first.loader, { epochs: 3, maxSteps, checkpoints: storeOf() });
+            const { trainer, loader } = training(loading);
+            return trainer.fit(loader, { epochs: 3, checkpoints: storeOf(), resume: 'auto' });
+        };
+        const others = [
+            [{ shuffle: true, seed: 2 }, 'seed 1', 'seed 2'],
+            [{ shuffle: false, seed: 1 }, 'shuffle true', 'shuffle false'],
+            [{ ...shuffled, dropLast: true }, 'dropLast false', 'dropLast true'],
+        ] as const;
+        for (const [loading, was, is] of others) {
+            await assert.rejects(resumed(loading, 4), {
+                name: 'CheckpointError',
+                message: new RegExp(
+                    `is of a loader with ${was}, this one has ${is}; an epoch cannot go on with it`,
+                ),
+            });
+            assert.equal(warnings.length, 0);
+            assert.equal((await resumed(loading, 3)).stopReason, 'completed');
+            assert.equal(warnings.length, 1, warnings.join());
+            assert.ok(
+                warnings[0].includes(`is of a loader with ${was}, this one has ${is}: the end of the run`),
+            );
+            warnings = [];
+        }
+        await resumed(shuffled, 4);
+        assert.deepEqual(warnings, []);
+    });
+
+    it('tell of another schedule, loss, clipping and other layers', async () => {
+        const began = training({}, (optimizer) => ({
+            schedule: new optim.CosineAnnealingLR(optimizer, { tMax: 3 }),
+            gradientClip: 1,
+        }));
+        await began.trainer.fit(began.loader, { epochs: 3, maxSteps: 3, checkpoints: storeOf() });
+        const { trainer, loader } = training(
+            {},
+            (optimizer) => ({
+                schedule: new optim.ExponentialLR(optimizer, { gamma: 0.9 }),
+                scheduleInterval: 'step',
+                loss: function ownLoss(outputs, targets) {
+                    return nn.crossEntropy(outputs, targets);
+                },
+            }),
+            0.25,
+        );
+        await trainer.fit(loader, { epochs: 3, checkpoints: storeOf(), resume: 'auto' });
+        const told = warnings.map((text) => text.slice(text.indexOf('was written with')).split(':')[0]);
+        assert.deepEqual(told, [
+            'was written with scheduleClass CosineAnnealingLR, this run has ExponentialLR',
+            'was written with scheduleInterval epoch, this run has step',
+            'was written with gradientClip 1, this run has null',
+            'was written with loss crossEntropy, this run has ownLoss',
+            told[4],
+        ]);
+        assert.match(warnings[4], /other layers, '.*Dropout.*0\.5.*', this run has '.*Dropout.*0\.25.*'/);
     });
 });
