@@ -10,6 +10,7 @@ interface CheckpointConfig extends RunFolderOptions {
     readonly resume: string | undefined;
     readonly checkpointEvery: SaveInterval;
     readonly keepCheckpoints: number;
+    readonly keepBest: number;
 }
 
 /** The folder of the run: a new one, or the one that `--resume` goes on in. */
@@ -26,10 +27,11 @@ export function checkpointOptions(
     folder: RunFolder,
     warn: (text: string) => void,
 ): { checkpoints?: CheckpointStore; resume?: string } {
-    const { resume, checkpointEvery, keepCheckpoints } = config;
-    if (resume === undefined && checkpointEvery === undefined) return {};
+    const { resume, checkpointEvery, keepCheckpoints, keepBest } = config;
+    if (resume === undefined && checkpointEvery === undefined && keepBest === 0) return {};
     const checkpoints = new CheckpointStore(folder.file('checkpoints'), {
         keepLast: keepCheckpoints,
+        keepBest,
         onWarning: warn,
         ...(checkpointEvery ? { every: checkpointEvery } : {}),
     });

@@ -35,6 +35,7 @@ const RUN_OPTIONS: readonly string[] = [
     'device',
     'experimentName',
     'json',
+    'keepBest',
     'keepCheckpoints',
     'modelName',
     'outputDir',

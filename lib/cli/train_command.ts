@@ -8,6 +8,7 @@ import { setThreads, threads } from '../system.js';
 import type { Device } from '../tensor/device.js';
 import type { RunStatus } from '../track/records.js';
 import { TrackingCallback } from '../train/tracking_callback.js';
+import { EarlyStopping } from '../train/early_stopping.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
 import type { Callback } from '../train/callback.js';
@@ -111,6 +112,7 @@ async function trainAndScore(
     tracked.logDigits(data.train, data.folder, 'training');
     tracked.logDigits(data.test, data.folder, 'test');
     const begin = performance.now();
+    const best = bestModel(config);
     const callbacks = [
         new JsonLinesHistory(folder.file('history.jsonl'), { onWarning: warn }),
         new TrackingCallback(
@@ -119,6 +121,7 @@ async function trainAndScore(
         ),
         new Progress(log),
         new DivergenceWarning(config, warn),
+        ...(best ? [best] : []),
     ];
     const history = await fit(training, trainingSet, validation, config, callbacks, {
         signal: interrupt.signal,
@@ -139,6 +142,7 @@ async function trainAndScore(
     const result = {
         ...evaluationResult(score, CLASS_NAMES),
         ...summary(history),
+        ...(best ? { best_epoch: best.bestEpoch } : {}),
         seconds,
         device,
         threads: threads(),
@@ -146,6 +150,10 @@ async function trainAndScore(
         model_path: modelPath,
     };
     await writeJson(folder.file('metrics.json'), result);
+    if (best)
+        log.write(
+            `the model of epoch ${best.bestEpoch} of ${history.epochs.length}, the lowest validation loss\n`,
+        );
     if (config.json) out.write(`${JSON.stringify(result)}\n`);
     else
         out.write(
@@ -223,6 +231,12 @@ function fit(
         ...(maxSteps === undefined ? {} : { maxSteps }),
         ...(validation ? { validation: new DataLoader(validation, { batchSize: SCORE_BATCH }) } : {}),
     });
+}
+
+/** Brings the best epoch's weights back at the end, where a flag asks for it. */
+function bestModel({ saveBest, earlyStopping }: TrainConfig): EarlyStopping | undefined {
+    if (!saveBest && earlyStopping === undefined) return undefined;
+    return new EarlyStopping({ patience: earlyStopping ?? Number.MAX_SAFE_INTEGER });
 }
 
 /** What changes the training images at random, where the flags ask for it. */

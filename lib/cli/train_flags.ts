@@ -102,6 +102,14 @@ export const TRAIN_FLAGS = {
         '<dir>',
         undefined,
     ),
+    saveBest: switchFlag(
+        'writes and tests the model of the epoch with the lowest validation loss, not that of the last one',
+    ),
+    earlyStopping: integerFlag(
+        'ends after so many epochs without a lower validation loss, with the model of the best one (default: never)',
+        undefined,
+        { min: 1, max: 1_000_000 },
+    ),
     outputDir: pathFlag('folder for the runs', '<dir>', 'output'),
     experimentName: nameFlag('folder between the output folder and the run', undefined),
     runName: nameFlag('folder of the run; must be new (default: date, time and architecture)', undefined),
@@ -109,6 +117,14 @@ export const TRAIN_FLAGS = {
         'saves the whole training to checkpoints/ of the run folder, e.g. 500steps, 1epoch or 10min, and where a signal ends it (default: none; 1epoch with --resume)',
     ),
     keepCheckpoints: integerFlag('newest checkpoints that are kept', 2, { min: 1, max: 1000 }),
+    keepBest: integerFlag(
+        'checkpoints of the epochs with the lowest validation loss that are kept besides',
+        0,
+        {
+            min: 0,
+            max: 1000,
+        },
+    ),
     resume: pathFlag(
         'goes on from the newest good checkpoint, with the flags that the run began with: of that run folder, or, with auto, of the one of --run_name, which begins where there is none',
         '<auto|dir>',
@@ -194,6 +210,7 @@ export interface TrainConfig extends Omit<
 export function readTrainConfig(raw: RawFlags): TrainConfig {
     const flags = readFlags(TRAIN_FLAGS, withPreset(raw));
     requireOddKernel(flags.kernelSize);
+    requireValidation(flags);
     const { architecture, optimizer } = flags;
     return {
         ...flags,
@@ -208,6 +225,23 @@ export function readTrainConfig(raw: RawFlags): TrainConfig {
 export function requireOddKernel(size: number): void {
     if (size % 2 === 0)
         throw new UsageError(`--kernel_size expects an odd integer from 1 to 27, got "${size}"`);
+}
+
+/** @throws {UsageError} where a flag asks for the best epoch, and none is validated. */
+function requireValidation({
+    keepBest,
+    saveBest,
+    earlyStopping,
+    validationSplit,
+    preset,
+}: RawTrainConfig): void {
+    if (validationSplit > 0) return;
+    const asked = { '--keep_best': keepBest > 0, '--save_best': saveBest, '--early_stopping': earlyStopping };
+    for (const [name, isGiven] of Object.entries(asked))
+        if (isGiven)
+            throw new UsageError(
+                `${name} goes by the validation loss, and --validation_split is 0${preset ? ` with --preset ${preset}` : ''}; give it a share, such as 0.1`,
+            );
 }
 
 /** Flags that were given but change nothing beside the others; worth a warning, no error. */

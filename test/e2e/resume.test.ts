@@ -126,6 +126,36 @@ describe('train --resume', function () {
         assert.deepEqual(readdirSync(step), files);
     });
 
+    it('writes the best epoch with --early_stopping, and keeps its checkpoint with --keep_best', async () => {
+        const path = join(folder(), 'one');
+        const flags =
+            '--hidden_sizes 16 --learning_rate 0.03 --lr_schedule none --epochs 40 --early_stopping 1';
+        const { code, stdout, stderr } = await new TrainProcess(
+            `--output_dir ${folder()} --run_name one ${flags} --keep_best 1 --keep_checkpoints 1`,
+            path,
+        ).end;
+        assert.equal(code, 0, stderr);
+        const read = (name: string): string => readFileSync(join(path, name), 'utf8').trim();
+        const losses = read('history.jsonl')
+            .split('\n')
+            .map((line) => (JSON.parse(line) as { validation_loss: number }).validation_loss);
+        const best = losses.indexOf(Math.min(...losses)) + 1;
+        assert.equal(best, losses.length - 1, losses.join());
+        assert.equal((JSON.parse(read('metrics.json')) as { best_epoch: number }).best_epoch, best);
+        assert.match(stdout, new RegExp(`the model of epoch ${best} of ${losses.length}`));
+        const steps = readdirSync(join(path, 'checkpoints'))
+            .map((name) => Number(/^step-(\d+)$/.exec(name)?.[1]))
+            .sort((a, b) => a - b);
+        assert.deepEqual([steps.length, steps[0] * losses.length], [2, steps[1] * best]);
+        const weights = await loadTensors(join(path, 'model.safetensors'));
+        const saved = await Promise.all(
+            steps.map((step) => loadTensors(join(path, 'checkpoints', `step-${step}`, 'model.safetensors'))),
+        );
+        const [first, last] = saved.map(({ tensors }) => [...tensors.values()].map((x) => x.toArray()));
+        assert.deepEqual([...weights.tensors.values()].map((x) => x.toArray()).sort(), first.sort());
+        assert.notDeepEqual(last, first);
+    });
+
     it('trains on where a checkpoint finds no room, and keeps the one before', async () => {
         const run = (flags: string, shell?: string): TrainProcess['end'] =>
             new TrainProcess(
@@ -173,6 +203,9 @@ describe('train --resume', function () {
         assert.ok(readFileSync(join(plain, 'model.safetensors')).equals(model));
         const unnamed = await run('--resume auto');
         assert.deepEqual([unnamed.code, unnamed.stderr.includes('needs --run_name')], [2, true]);
+        const blind = await run('--preset best --save_best');
+        assert.equal(blind.code, 2);
+        assert.match(blind.stderr, /--save_best goes by the validation loss, and --validation_split is 0/);
         const odd = await run('--checkpoint_every often');
         assert.deepEqual([odd.code, odd.stderr.includes('like 500steps')], [2, true]);
     });
