@@ -8,4 +8,12 @@ export class FileWriteError extends Error {
     ) {
         super(`cannot write ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
+
+    /** The folder is gone: no later try will do better. */
+    get isOfLostFolder(): boolean {
+        const { cause } = this;
+        return (
+            cause instanceof Error && 'code' in cause && ['ENOENT', 'ENOTDIR'].includes(String(cause.code))
+        );
+    }
 }

@@ -7,7 +7,7 @@ import { recordForFile, type EpochRecord } from './history.js';
 export interface JsonLinesOptions {
     /**
      * Hears that the disk does not take a line, once until it takes lines again; the lines wait in memory, and are written with
-     * the next one or at the end. Default: the error ends the fit.
+     * the next one or at the end. A folder that is gone ends the fit. Default: any error does.
      */
     readonly onWarning?: (text: string) => void;
 }
@@ -46,7 +46,7 @@ export class JsonLinesHistory implements Callback {
             this.hasWarned = false;
         } catch (error) {
             const { onWarning } = this.options;
-            if (!onWarning || !(error instanceof FileWriteError)) throw error;
+            if (!onWarning || !(error instanceof FileWriteError) || error.isOfLostFolder) throw error;
             if (!this.hasWarned) onWarning(`${error.message}; the fit goes on, and its lines wait`);
             this.hasWarned = true;
         }

@@ -24,6 +24,9 @@ export class TrainProcess {
         this.child = spawn('bash', ['-c', shell, 'bash', ...words.filter(Boolean)], {
             cwd: ROOT,
             stdio: ['ignore', 'pipe', 'pipe'],
+            // One that outlives its test would keep the whole suite from its end.
+            timeout: 180_000,
+            killSignal: 'SIGKILL',
         });
         const result: CommandResult = { code: null, stdout: '', stderr: '' };
         for (const name of ['stdout', 'stderr'] as const) {

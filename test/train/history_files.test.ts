@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, symlinkSync, unlinkSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { train } from '../../lib/index.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -47,6 +47,8 @@ describe('train.JsonLinesHistory on a full disk', function () {
         unlinkSync(path);
         await history.onTrainEnd();
         assert.deepEqual(epochs(), [5]);
+        rmSync(folder(), { recursive: true });
+        await assert.rejects(history.onEpochEnd(epoch(6)), /cannot write .*history.jsonl: ENOENT/);
     });
 
     it('ends the fit where nobody hears warnings', async () => {
