@@ -4,6 +4,7 @@ import { runMocha, runMochaSideBySide } from './run_mocha.mjs';
 // What takes longest comes first. The last part is what the others leave.
 const parts = [
     { title: 'from end to end', folders: ['e2e'] },
+    { title: 'trainings that go on', folders: ['resume'] },
     { title: 'captured steps', folders: ['program'] },
     { title: 'the addon', folders: ['native'] },
     {

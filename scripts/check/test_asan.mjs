@@ -8,7 +8,7 @@ import { runSuite } from './suite_parts.mjs';
 
 // The tools' own tests and faults of files run no native code of ours; cli/ and e2e/ train for minutes what others train.
 const ignored = [
-    ...['scripts', 'bench', 'cli', 'e2e', 'examples', 'plot', 'report', 'track'].map(
+    ...['scripts', 'bench', 'cli', 'e2e', 'examples', 'plot', 'report', 'resume', 'track'].map(
         (folder) => `${folder}/**`,
     ),
     'io/checkpoint_faults.test.ts',

@@ -5,7 +5,7 @@ import { runAlone, suiteRuns } from './suite_parts.mjs';
 
 // These know no instruction set: tools, command line, files, pictures, threads, what a killed run leaves behind.
 const ignored = [
-    ...['scripts', 'bench', 'cli', 'docs', 'e2e', 'examples', 'io', 'plot', 'report', 'track'].map(
+    ...['scripts', 'bench', 'cli', 'docs', 'e2e', 'examples', 'io', 'plot', 'report', 'resume', 'track'].map(
         (folder) => `${folder}/**`,
     ),
     ...['abi', 'loader', 'workers'].map((name) => `native/${name}.test.ts`),
