@@ -10,8 +10,10 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { parseArgs } from 'node:util';
 
 const script = resolve('scripts/check/kills/train.mjs');
-/** Each has a seed of its own. */
-const trainings = 4;
+/** Each has a seed of its own, which says what is trained (kills/train.mjs). */
+const trainings = 6;
+/** Three deaths without a word: by the system (too little memory), by an abort and by a wrong pointer. */
+const deaths = ['SIGKILL', 'SIGABRT', 'SIGSEGV'];
 
 /** Mulberry32: the moments of one seed are the same everywhere. */
 function randomNumbers(seed) {
@@ -25,14 +27,14 @@ function randomNumbers(seed) {
 }
 
 /** One process; killed after so many milliseconds, if it lives so long. */
-function run(folder, seed, milliseconds) {
+function run(folder, seed, milliseconds, death = deaths[0]) {
     return new Promise((fulfil, reject) => {
         const child = spawn(process.execPath, [script, folder, String(seed)], { timeout: 120_000 });
         let [out, err] = ['', ''];
         child.stdout.on('data', (text) => (out += text));
         child.stderr.on('data', (text) => (err += text));
         const timer =
-            milliseconds === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), milliseconds);
+            milliseconds === undefined ? undefined : setTimeout(() => child.kill(death), milliseconds);
         child.on('error', reject);
         child.on('close', (code, signal) => {
             clearTimeout(timer);
@@ -71,20 +73,21 @@ async function work(count, golden, random, say) {
                 folder,
                 seed,
                 count.kills < count.wanted ? random() * milliseconds * 1.1 : undefined,
+                deaths[Math.floor(random() * deaths.length)],
             );
             const problem =
                 resumed !== undefined && Number(resumed) < safe
                     ? `went on from ${resumed}, ${safe} was safe`
                     : done !== undefined && done !== hash
                       ? 'ended with other bits'
-                      : signal !== 'SIGKILL' && code !== 0
+                      : !deaths.includes(signal) && code !== 0
                         ? `exit code ${code}: ${err}`
                         : err !== ''
                           ? `said: ${err}`
                           : undefined;
             if (problem) say(`FAILED: training ${seed}: ${problem}`);
             count.bad += problem ? 1 : 0;
-            if (signal === 'SIGKILL') count.kills++;
+            if (deaths.includes(signal)) count.kills++;
             safe = Math.max(safe, ...saved.map(Number));
             ended = done !== undefined || problem !== undefined;
             count.ended += done === hash ? 1 : 0;
