@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { CheckpointError } from '../io/checkpoint/checkpoint_error.js';
 import { Module } from '../nn/module.js';
 import { defaultGenerator, Generator, type GeneratorState } from '../ops/generator.js';
@@ -104,9 +106,10 @@ export class FitCheckpoints {
         if (resume === undefined) return undefined;
         if (resume === 'auto') return this.store.load();
         if (isCheckpointFolder(resume)) return loadCheckpoint(resume);
-        const loaded = await new CheckpointStore(resume, {
-            onWarning: (text) => this.store.warn(text),
-        }).load();
+        // Its own folder by name: what cannot be read just now must be known to the store that cleans up there.
+        const isOwn = resolve(resume) === resolve(this.store.folder);
+        const warn = { onWarning: (text: string) => this.store.warn(text) };
+        const loaded = await (isOwn ? this.store : new CheckpointStore(resume, warn)).load();
         if (!loaded) throw new CheckpointError('missing', resume, 'holds no checkpoint');
         return loaded;
     }

@@ -223,4 +223,25 @@ describe('checkpoints of a fit', function () {
         ]);
         assert.match(warnings[4], /other layers, '.*Dropout.*0\.5.*', this run has '.*Dropout.*0\.25.*'/);
     });
+
+    it('read the folder that they save in, when it is named, with the store that cleans up there', async () => {
+        const first = training();
+        await assert.rejects(
+            first.trainer.fit(first.loader, {
+                epochs: 1,
+                checkpoints: storeOf(),
+                resume: join(folder(), 'c'),
+            }),
+            /holds no checkpoint/,
+        );
+        await first.trainer.fit(first.loader, { epochs: 1, checkpoints: storeOf() });
+        const checkpoints = storeOf();
+        let loads = 0;
+        const load = checkpoints.load.bind(checkpoints);
+        checkpoints.load = () => (loads++, load());
+        const second = training();
+        const options = { epochs: 2, checkpoints, resume: join(folder(), '.', 'c') };
+        assert.equal((await second.trainer.fit(second.loader, options)).epochs.length, 2);
+        assert.equal(loads, 1);
+    });
 });
