@@ -9,6 +9,7 @@ export type SafetensorsErrorCode =
     | 'duplicate-key'
     | 'metadata'
     | 'field'
+    | 'integer-range'
     | 'unknown-field'
     | 'rank'
     | 'dtype'

@@ -148,11 +148,16 @@ export class HeaderParser {
         const isPlain = digits.length > 0 && (digits.length === 1 || !digits.startsWith('0'));
         // A dot, an exponent or a letter behind the digits is no integer either.
         const next = this.text[this.position] ?? '';
-        if (!isPlain || !Number.isSafeInteger(value) || !',] \t\r\n'.includes(next) || next === '') {
+        if (!isPlain || !',] \t\r\n'.includes(next) || next === '') {
             this.position = start;
             this.fail(where, `an integer from 0 to ${Number.MAX_SAFE_INTEGER} in plain digits`);
         }
-        return value;
+        if (Number.isSafeInteger(value)) return value;
+        throw new SafetensorsError(
+            'integer-range',
+            where,
+            `the integer ${digits} at character ${start} is above ${Number.MAX_SAFE_INTEGER}`,
+        );
     }
 
     private readString(where: string): string {

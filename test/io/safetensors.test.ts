@@ -145,6 +145,11 @@ describe('safetensors', () => {
         const ones = Array.from({ length: 65 }, () => 1).join();
         const deep = entry('w').replace(/"shape":\[[^\]]*\]/, `"shape":[${ones}]`);
         assertRejects(rawFile(`{${deep}}`, FOUR), 'rank', /more than 64 integers/);
+        // The reference reader takes it where another size is 0.
+        const vast = entry('w')
+            .replace(/"shape":\[[^\]]*\]/, '"shape":[9007199254740993,0]')
+            .replace(/"data_offsets":\[[^\]]*\]/, '"data_offsets":[0,0]');
+        assertRejects(rawFile(`{${vast}}`), 'integer-range', /the integer 9007199254740993 at character/);
         const three = entry('w').replace(/"data_offsets":\[[^\]]*\]/, '"data_offsets":[0,4,4]');
         assertRejects(rawFile(`{${three}}`, FOUR), 'field', /more than 2 integers/);
         assertRejects(

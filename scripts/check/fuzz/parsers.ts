@@ -19,7 +19,15 @@ import { decodeSafetensors, SafetensorsError } from '../../../lib/io/safetensors
 import { caseRandom, makeInput, parserNames, wire, type ParserName } from './inputs.js';
 
 /** Rules of ours that the reference reader lacks; what only they refuse, it may accept (test/io/safetensors.test.ts names each). */
-const stricter = ['duplicate-key', 'unknown-field', 'rank', 'bool-value', 'dtype', 'header-start'];
+const stricter = [
+    'duplicate-key',
+    'unknown-field',
+    'integer-range',
+    'rank',
+    'bool-value',
+    'dtype',
+    'header-start',
+];
 const kinds = {
     safetensors: SafetensorsError,
     idx: DataFileError,
