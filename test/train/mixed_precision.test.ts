@@ -175,14 +175,16 @@ describe('training in mixed precision', () => {
     });
 
     it('takes a loss that is a sum above the range of float16', async () => {
-        const loss = (outputs: Tensor): Tensor => outputs.sub(100).square().sum();
+        const loss = (outputs: Tensor): Tensor => outputs.sub(40).square().sum();
         for (const capture of [true, false]) {
             const options = { loss, capture };
-            const { history } = await fit({ precision: 'float16', options }, 1);
+            // Where a weight's gradient is made in float16, its sum over the batch is large, too.
+            const scaler = new optim.GradScaler({ initScale: 1 });
+            const { history } = await fit({ precision: 'float16', scaler, options }, 1);
             assert.equal(history.stopReason, 'completed');
             const [{ loss: last, skippedSteps = NaN }] = history.epochs;
             assert.ok(last > 65504, String(last));
-            assert.ok(skippedSteps < 0.7 * history.steps, String(skippedSteps));
+            assert.ok(skippedSteps < 0.7 * history.steps, `${skippedSteps} of ${history.steps}`);
         }
     });
 
