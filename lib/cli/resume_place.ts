@@ -7,10 +7,7 @@ import { UsageError } from './usage_error.js';
 
 const CHECKPOINTS = 'checkpoints';
 
-type ResumeFlags = Pick<
-    TrainConfig,
-    'resume' | 'outputDir' | 'experimentName' | 'runName' | 'modelName' | 'keepCheckpoints'
->;
+type ResumeFlags = Pick<TrainConfig, 'resume' | 'outputDir' | 'experimentName' | 'runName' | 'modelName'>;
 
 /** What `--resume` names. */
 export interface ResumePlace {
@@ -21,9 +18,7 @@ export interface ResumePlace {
 }
 
 /** The run that `--resume` goes on with: its folder, the `checkpoints` in it or one of those may be named; auto: by `--run_name`. */
-export function resumePlace(
-    flags: Omit<ResumeFlags, 'modelName' | 'keepCheckpoints'>,
-): ResumePlace | undefined {
+export function resumePlace(flags: Omit<ResumeFlags, 'modelName'>): ResumePlace | undefined {
     const { resume, outputDir, experimentName, runName } = flags;
     if (resume === undefined) return undefined;
     if (resume === 'auto') return { folder: join(outputDir, experimentName ?? '', runName ?? '') };

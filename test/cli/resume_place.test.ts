@@ -15,7 +15,6 @@ describe('what --resume names', () => {
         experimentName: undefined,
         runName,
         modelName: 'model',
-        keepCheckpoints: 2,
         resume,
     });
     const make = (...path: string[]): string => {
