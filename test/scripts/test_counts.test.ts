@@ -41,6 +41,15 @@ describe('test counts', () => {
         assert.deepEqual(await sum(...failedCheck, ...lateCrash), ['5 passed, 2 failed\n', 1]);
     });
 
+    it('come behind the tests that failed, with their steps and messages', async () => {
+        const fail = { event: 'fail', pid: 7, title: 'relu is right', error: 'AssertionError: 1\n  at here' };
+        const [text] = await sum(step, start, fail, end(3, 1), { event: 'stepEnd', status: 1 });
+        assert.equal(
+            text,
+            'test: relu is right\n    AssertionError: 1\n      at here\n\n3 passed, 1 failed\n',
+        );
+    });
+
     it('are written by the reporter, also when the process dies in the midst of a test', async () => {
         // Inside the checkout, so that the test's process finds tsx.
         const suite = join('build', `counting_${process.pid}`);
@@ -63,14 +72,17 @@ describe('test counts', () => {
         } finally {
             rmSync(suite, { recursive: true });
         }
-        const events = readFileSync(counts, 'utf8').trim().split('\n');
-        assert.deepEqual(
-            events.map((line) => ({ ...(JSON.parse(line) as object), pid: 0 })),
-            [
-                { pid: 0, event: 'start' },
-                { pid: 0, event: 'end', passed: 1, failed: 1, pending: 0 },
-                { pid: 0, event: 'start' },
-            ],
-        );
+        const events = readFileSync(counts, 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => ({ ...(JSON.parse(line) as { error?: string }), pid: 0 }));
+        const message = events[1]?.error;
+        assert.match(message ?? '', /^Error: no\n.*suite\.test\.ts/);
+        assert.deepEqual(events, [
+            { pid: 0, event: 'start' },
+            { pid: 0, event: 'fail', title: 'a c', error: message },
+            { pid: 0, event: 'end', passed: 1, failed: 1, pending: 0 },
+            { pid: 0, event: 'start' },
+        ]);
     });
 });
