@@ -89,7 +89,8 @@ export function productLibrary(): LibraryFile | { readonly reason: string } {
  * Which way of making a product is the fastest (an algorithm of cuBLASLt, or an own kernel) is measured at its first call and kept in
  * `nativegrad/products.txt` of the user's cache folder, so a shape's sums may be added in another order on another machine, or after
  * that file is deleted. With `true` nothing is measured, and what was is not used: all runs give the same bits. As
- * torch.use_deterministic_algorithms; no kernel's bits depend on the run otherwise.
+ * torch.use_deterministic_algorithms; no kernel's bits depend on the run otherwise, but where the GPU has no room left for
+ * cuBLASLt's work buffer: own kernels make the product then, and with `true` that is an error.
  *
  * @throws TypeError for what is no boolean.
  * @example

@@ -3,7 +3,9 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <optional>
 
+#include "backend/error.h"
 #include "gemm/choices.h"
 #include "kernels/product/library_product.h"
 #include "kernels/product/own_product.h"
@@ -21,7 +23,16 @@ double work_of(const TiledProduct& product) {
            static_cast<double>(product.batches.count());
 }
 
-using Key = std::array<int64_t, 22>;
+using Key = std::array<int64_t, 23>;
+
+// Whether the product comes to the same end however often it runs.
+bool may_repeat(const TiledProduct& product) {
+    const auto keeps = [](const Finish& finish) {
+        return finish.kind != FinishKind::adam && finish.kind != FinishKind::sgd &&
+               (finish.other == nullptr || finish.other != finish.out);
+    };
+    return keeps(product.finish) && (product.row_sums == nullptr || keeps(*product.row_sums));
+}
 
 int64_t alignment(const void* data) { return static_cast<int64_t>(reinterpret_cast<uintptr_t>(data) % 16); }
 
@@ -49,7 +60,8 @@ Key key_of(const TiledProduct& product, const Queue& queue) {
             static_cast<int64_t>(finish.kind),
             finish.sums != nullptr,
             finish.has_bias ? 1 + static_cast<int64_t>(finish.bias.dtype) : 0,
-            product.row_sums != nullptr};
+            product.row_sums != nullptr,
+            may_repeat(product)};
 }
 
 std::string text_of(const Key& key) {
@@ -59,16 +71,8 @@ std::string text_of(const Key& key) {
     return text;
 }
 
-// Whether the product comes to the same end however often it runs.
-bool may_repeat(const TiledProduct& product) {
-    const auto keeps = [](const Finish& finish) {
-        return finish.kind != FinishKind::adam && finish.kind != FinishKind::sgd &&
-               (finish.other == nullptr || finish.other != finish.out);
-    };
-    return keeps(product.finish) && (product.row_sums == nullptr || keeps(*product.row_sums));
-}
-
-bool library_is_faster(const TiledProduct& product, Queue& queue) {
+// Empty where the device has no room to find out.
+std::optional<bool> library_is_faster(const TiledProduct& product, Queue& queue) try {
     bool ignored = false;
     // First what chooses an algorithm of its own, by time.
     if (!multiply_by_library(product, queue, ignored)) return false;
@@ -76,22 +80,48 @@ bool library_is_faster(const TiledProduct& product, Queue& queue) {
         milliseconds_of(queue.stream(), [&] { multiply_by_library(product, queue, ignored); });
     const double own = milliseconds_of(queue.stream(), [&] { multiply_by_own_kernels(product, queue); });
     return library < own;
+} catch (const Error& error) {
+    if (error.status != Status::out_of_memory) throw;
+    return std::nullopt;
 }
 
-// Never destroyed: threads may multiply while the process ends.
-struct Makers {
-    std::mutex mutex;
-    std::map<Key, bool> library;
+class Makers {
+  public:
+    std::optional<bool> library(const Key& key) {
+        const std::lock_guard lock(mutex_);
+        const auto known = library_.find(key);
+        if (known == library_.end()) return std::nullopt;
+        return known->second;
+    }
+    // The first answer stays: bits may not change within a process.
+    bool choose(const Key& key, bool library) {
+        const std::lock_guard lock(mutex_);
+        return place_of(key, library);
+    }
+    void keep_to_own_kernels(const Key& key) {
+        const std::lock_guard lock(mutex_);
+        place_of(key, false) = false;
+    }
+
+  private:
+    bool& place_of(const Key& key, bool library) {
+        // Shapes without end must not fill the memory.
+        constexpr size_t most = 4096;
+        if (library_.size() >= most) library_.clear();
+        return library_.emplace(key, library).first->second;
+    }
+    std::mutex mutex_;
+    std::map<Key, bool> library_;
 };
+
+// Never destroyed: threads may multiply while the process ends.
 Makers& makers() {
     static Makers* const instance = new Makers;
     return *instance;
 }
-// Shapes without end must not fill the memory.
-constexpr size_t most_makers = 4096;
 
-}  // namespace
-
+// By time, measured at the first call of a shape and kept; by the product's size where nothing may be timed:
+// in deterministic mode, for products that change what they read, at a first call while the stream captures.
 bool goes_to_library(const TiledProduct& product, Queue& queue) {
     const bool is_large = work_of(product) >= least_work;
     const bool is_timed =
@@ -99,27 +129,35 @@ bool goes_to_library(const TiledProduct& product, Queue& queue) {
     // The library is opened at the first product that may need it.
     if (!is_large && !is_timed) return false;
     if (!library_takes(product)) return false;
-    if (!is_timed) return is_large;
+    if (is_deterministic()) return is_large;
     const Key key = key_of(product, queue);
-    Makers& all = makers();
-    {
-        const std::lock_guard lock(all.mutex);
-        const auto known = all.library.find(key);
-        if (known != all.library.end()) return known->second;
-    }
+    if (const std::optional<bool> library = makers().library(key)) return *library;
+    if (!is_timed) return is_large;
     const std::string text = text_of(key);
     const std::optional<std::string> known = known_choice(text);
     bool chosen = is_large;
     if (known.has_value()) {
         chosen = *known == "library";
     } else if (!is_capturing(queue.stream())) {
-        chosen = library_is_faster(product, queue);
-        keep_choice(text, chosen ? "library" : "own");
+        const std::optional<bool> is_faster = library_is_faster(product, queue);
+        chosen = is_faster.value_or(false);
+        if (is_faster.has_value()) keep_choice(text, chosen ? "library" : "own");
     }
-    const std::lock_guard lock(all.mutex);
-    if (all.library.size() >= most_makers) all.library.clear();
-    // The first answer stays: bits may not change within a process.
-    return all.library.emplace(key, chosen).first->second;
+    return makers().choose(key, chosen);
+}
+
+}  // namespace
+
+bool is_made_by_library(const TiledProduct& product, Queue& queue, bool& has_row_sums) {
+    if (!goes_to_library(product, queue)) return false;
+    try {
+        return multiply_by_library(product, queue, has_row_sums);
+    } catch (const Error& error) {
+        if (error.status != Status::out_of_memory || is_deterministic()) throw;
+        // Also when there is room again: a step is recorded as the step before it was, with its work memory.
+        makers().keep_to_own_kernels(key_of(product, queue));
+        return false;
+    }
 }
 
 }  // namespace nativegrad::cuda

@@ -5,9 +5,9 @@
 
 namespace nativegrad::cuda {
 
-// Whether the library shall make it, where it can. By time, measured at the first call of a shape and kept;
-// by the product's size where nothing may be timed: in deterministic mode, for products that change what they
-// read, at a first call while the stream captures.
-bool goes_to_library(const TiledProduct& product, Queue& queue);
+// True where cuBLASLt was found to be faster, and has made the product; false, and nothing done, where own
+// kernels shall. That is also where the device has no room for what the library works with, and then for the
+// rest of the process; but not in deterministic mode, where bits may not depend on memory: it throws then.
+bool is_made_by_library(const TiledProduct& product, Queue& queue, bool& has_row_sums);
 
 }  // namespace nativegrad::cuda

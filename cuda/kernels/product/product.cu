@@ -3,7 +3,6 @@
 #include "device/device.h"
 #include "kernels/product/device_limits.h"
 #include "kernels/product/half_choice.h"
-#include "kernels/product/library_product.h"
 #include "kernels/product/maker.h"
 #include "kernels/product/own_product.h"
 #include "kernels/product/split_choice.h"
@@ -120,8 +119,7 @@ bool multiply_by_own_kernels(const TiledProduct& product, Queue& queue) {
 bool multiply(const TiledProduct& product, Queue& queue) {
     if (product.m == 0 || product.n == 0 || product.batches.count() == 0) return false;
     bool has_row_sums = false;
-    if (goes_to_library(product, queue) && multiply_by_library(product, queue, has_row_sums))
-        return has_row_sums;
+    if (is_made_by_library(product, queue, has_row_sums)) return has_row_sums;
     return multiply_by_own_kernels(product, queue);
 }
 
