@@ -56,6 +56,11 @@ inline F32 round_even(F32 a) {
 // x 2^n for integer-valued n, rounded once; NaN where x is.
 inline F32 scale_by_power_of_two(F32 x, F32 n) { return wrap(_mm512_scalef_ps(x.v, n.v)); }
 
+// The same where `mask` is set, else 0.
+inline F32 scale_by_power_of_two(F32 x, F32 n, Mask mask) {
+    return wrap(_mm512_maskz_scalef_ps(mask.v, x.v, n.v));
+}
+
 inline Mask less(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 inline Mask less_equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
 inline Mask equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }

@@ -9,3 +9,8 @@ inline F32 scale_by_power_of_two(F32 x, F32 n) {
     const F32 second = from_bits(shift_left<23>(whole - half + int_constant(127)));
     return x * first * second;
 }
+
+// The same where `mask` is set, else 0.
+inline F32 scale_by_power_of_two(F32 x, F32 n, Mask mask) {
+    return select(mask, scale_by_power_of_two(x, n), F32(0.0));
+}

@@ -7,9 +7,11 @@ inline F32 lowest() { return F32(-INFINITY); }
 
 // e^x for x <= 0 in fewer steps than exp: 2^n 2^f with x = (n + f) log 2, and 2^f by the polynomial that
 // meets it in the Chebyshev nodes of [-1/2, 1/2]. The error grows with |x|, to 18 units in the last place at
-// e^-87: no more than the rounding of x, a difference of scores, makes of it.
+// e^-87: no more than the rounding of x, a difference of scores, makes of it. As in exp,
+// what vanishes (beyond the end of a row, or masked by -infinity) costs no more than the rest.
 inline F32 exp_below_largest(F32 x) {
-    const F32 bounded = max(F32(-104.0), x);
+    const Mask stays = ~less(x, F32(-104.0));
+    const F32 bounded = select(stays, x, F32(0.0));
     const F32 n = round_even(bounded * F32(1.44269504088896341));
     const F32 f = fma(bounded, F32(1.44269504088896341), -n);
     F32 p = F32(1.5453162949e-4);
@@ -18,7 +20,7 @@ inline F32 exp_below_largest(F32 x) {
     p = fma(p, f, F32(5.5503571142e-2));
     p = fma(p, f, F32(2.4022650761e-1));
     p = fma(p, f, F32(6.9314718803e-1));
-    return scale_by_power_of_two(fma(p, f, F32(1.0)), n);
+    return scale_by_power_of_two(fma(p, f, F32(1.0)), n, stays);
 }
 
 float exp_sum_f32(const float* x, float shift, float* y, int64_t n) {
