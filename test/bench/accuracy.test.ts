@@ -113,8 +113,7 @@ describe('time to an accuracy', () => {
     });
 });
 
-describe('bench:accuracy', function () {
-    this.timeout(30_000);
+describe('bench:accuracy', () => {
     const script = fileURLToPath(new URL('../../scripts/bench/accuracy.ts', import.meta.url));
     const said = (...words: string[]): string =>
         spawnSync(process.execPath, ['--import', 'tsx', script, ...words], { encoding: 'utf8' }).stderr;

@@ -29,8 +29,7 @@ const rows = gpuBenchmarks(SMALL).flatMap(({ name, peers }) =>
 );
 
 if (python !== undefined) {
-    describe("PyTorch's side of bench:gpu, on the CPU", function () {
-        this.timeout(120_000);
+    describe("PyTorch's side of bench:gpu, on the CPU", () => {
         const folder = useTemporaryFolder();
         let peer: PeerProcess;
         before(async () => {

@@ -18,9 +18,7 @@ const LONG_STEP = `
     void capture((x) => { for (let i = 0; i < 100; i++) x = x.matmul(x); return x; }).async(ones([side, side]));
     ${PROGRAM}`;
 
-describe('interrupt', function () {
-    this.timeout(30_000);
-
+describe('interrupt', () => {
     /** Sends the signals to a program that would go on for three seconds; gives its code and how long it went on. */
     async function signalled(
         program: string,

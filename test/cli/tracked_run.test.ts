@@ -10,8 +10,7 @@ import { Collector } from '../support/collector.js';
 import { writeSmallMnist } from '../support/small_mnist.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
-describe('the run that a command notes', function () {
-    this.timeout(120_000);
+describe('the run that a command notes', () => {
     const folder = useTemporaryFolder();
 
     beforeEach(() => {

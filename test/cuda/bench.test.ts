@@ -27,8 +27,7 @@ interface AccuracyRow {
 }
 
 // Every row runs on a GPU alone: the simulator takes hours for the large ones.
-describe('bench:gpu', function () {
-    this.timeout(300_000);
+describe('bench:gpu', () => {
     const folder = useTemporaryFolder();
 
     it('runs small rows on the simulator, and says so', async () => {

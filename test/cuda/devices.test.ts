@@ -14,9 +14,7 @@ import {
 } from '../../lib/index.js';
 import { dtypes } from '../../lib/tensor/dtype.js';
 
-describe('devices', function () {
-    this.timeout(180_000);
-
+describe('devices', () => {
     before(() => {
         assert.equal(defaultDevice(), 'cpu');
         assert.equal(cuda.unavailableReason(), undefined, 'run this by npm run test:sim');

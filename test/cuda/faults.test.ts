@@ -37,8 +37,7 @@ function reportOf(setup: string, body: string): unknown {
     return JSON.parse(stdout);
 }
 
-describe('faults of a GPU', function () {
-    this.timeout(180_000);
+describe('faults of a GPU', () => {
     const folder = useTemporaryFolder();
 
     before(() => {

@@ -20,9 +20,7 @@ const told = (f) => {
 };
 `;
 
-describe('a GPU whose memory is full', function () {
-    this.timeout(180_000);
-
+describe('a GPU whose memory is full', () => {
     before(() => assert.ok(existsSync(process.env.NATIVEGRAD_CUDA ?? ''), 'run this by npm run test:sim'));
 
     it('gives its cache back for the code of a kernel that starts for the first time', () => {
@@ -50,9 +48,7 @@ describe('a GPU whose memory is full', function () {
     });
 });
 
-describe('a GPU that a kernel took down', function () {
-    this.timeout(180_000);
-
+describe('a GPU that a kernel took down', () => {
     const body = `${tell}
         const x = library.ones([1000], { device: 'cuda' });
         const errors = {};
@@ -81,9 +77,7 @@ describe('a GPU that a kernel took down', function () {
     });
 });
 
-describe('a plugin without code for the GPU', function () {
-    this.timeout(180_000);
-
+describe('a plugin without code for the GPU', () => {
     const reasonWith = (setup: string): unknown =>
         reportOfChild('report(library.cuda.unavailableReason() ?? null);', {
             NATIVEGRAD_CUDA_SIM_SETUP: setup,
@@ -115,9 +109,7 @@ describe('a plugin without code for the GPU', function () {
     });
 });
 
-describe('the library of large products', function () {
-    this.timeout(180_000);
-
+describe('the library of large products', () => {
     interface Library {
         readonly path?: string;
         readonly version?: number;

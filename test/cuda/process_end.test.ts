@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { runChild } from '../support/child.js';
 
-describe('a process that ends', function () {
-    this.timeout(180_000);
-
+describe('a process that ends', () => {
     before(() => assert.ok(existsSync(process.env.NATIVEGRAD_CUDA ?? ''), 'run this by npm run test:sim'));
 
     it('in the middle of captured steps on another thread does so without a crash', () => {

@@ -10,8 +10,7 @@ interface Report {
     readonly choices: string;
 }
 
-describe('the fastest way of a product', function () {
-    this.timeout(180_000);
+describe('the fastest way of a product', () => {
     const temporaryFolder = useTemporaryFolder();
 
     /** A product of 2^24 multiplications, which cuBLASLt of the simulator sums in another order than own kernels do. */

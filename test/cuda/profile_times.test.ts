@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { reportOfChild } from '../support/child.js';
 
-describe('the times of a profile', function () {
-    this.timeout(180_000);
-
+describe('the times of a profile', () => {
     it("are the device's where the host takes longer to launch than a kernel to run, in long programs, too", () => {
         const times = reportOfChild(
             `const step = library.capture((x) => {

@@ -144,7 +144,7 @@ describe('the encoding of a CSV file', () => {
         const { code, stdout, stderr } = await runCommand(process.execPath, words, { cwd: root });
         assert.equal(code, 0, stderr);
         assert.deepEqual(stdout.trim().split('\n'), ['20.0', '40.0']);
-    }).timeout(60_000);
+    });
 
     it('that is none, or a file without its columns, is refused', async () => {
         const table = await open('x,c,y\n1,a,1\n2,b,2\n');

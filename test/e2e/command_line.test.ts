@@ -61,8 +61,7 @@ function lastLine(text: string): unknown {
     return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '');
 }
 
-describe('the command line, from end to end', function () {
-    this.timeout(120_000);
+describe('the command line, from end to end', () => {
     const folder = useTemporaryFolder();
     const output = (): string => join(folder(), 'output');
     const data = (): string => join(folder(), 'data');

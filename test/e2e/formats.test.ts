@@ -16,8 +16,7 @@ interface Figures {
     readonly test_loss: number;
 }
 
-describe('model files of other formats, from end to end', function () {
-    this.timeout(180_000);
+describe('model files of other formats, from end to end', () => {
     const folder = useTemporaryFolder();
     const at = (name: string): string => join(folder(), name);
     const layers =

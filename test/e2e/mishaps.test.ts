@@ -18,8 +18,7 @@ function lastLine(text: string): TrainOutput {
     return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as TrainOutput;
 }
 
-describe('training under mishaps', function () {
-    this.timeout(120_000);
+describe('training under mishaps', () => {
     const folder = useTemporaryFolder();
     const runFolder = (): string => join(folder(), 'output', 'run');
 

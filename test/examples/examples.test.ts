@@ -23,9 +23,7 @@ const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     autoencoder: { 'explained variance': 0.66 },
 };
 
-describe('examples', function () {
-    this.timeout(120_000);
-
+describe('examples', () => {
     for (const [name, figures] of Object.entries(floors)) {
         it(`${name} trains to what it promises`, async () => {
             const script = join(root, 'examples', `${name}.ts`);

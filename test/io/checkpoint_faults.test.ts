@@ -5,8 +5,7 @@ import { findCheckpoints, readCheckpoint } from '../../lib/io/checkpoint/read_ch
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 import { TracedSave } from '../support/traced_save.js';
 
-describe('saving a checkpoint', function () {
-    this.timeout(300_000);
+describe('saving a checkpoint', () => {
     const folder = useTemporaryFolder();
 
     async function newest(runs: string): Promise<number> {

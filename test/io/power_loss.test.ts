@@ -9,8 +9,7 @@ import type { CrashState } from '../support/power_loss.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 import { TracedSave } from '../support/traced_save.js';
 
-describe('power loss while a checkpoint is saved', function () {
-    this.timeout(300_000);
+describe('power loss while a checkpoint is saved', () => {
     const folder = useTemporaryFolder();
 
     /** The bytes of every checkpoint in the folder. */

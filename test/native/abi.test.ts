@@ -21,8 +21,7 @@ function run(command: string, words: readonly string[]): string {
 }
 
 /** A plugin of these sources, whose table is empty: one of the same version is refused for that and nothing else. */
-describe('the contract of addon and plugin', function () {
-    this.timeout(180_000);
+describe('the contract of addon and plugin', () => {
     const folder = useTemporaryFolder();
 
     function refusal(change: (sources: string) => void): string {

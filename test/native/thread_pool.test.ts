@@ -46,8 +46,7 @@ function computeInWorker(rounds: number): Promise<string[]> {
     });
 }
 
-describe('thread pool', function () {
-    this.timeout(60_000);
+describe('thread pool', () => {
     const before = threads();
     const rounds = 40;
 

@@ -30,9 +30,7 @@ async function result(worker: Worker): Promise<Result> {
     }
 }
 
-describe('worker threads', function () {
-    this.timeout(180_000);
-
+describe('worker threads', () => {
     before(() => void compiledLibrary());
 
     it('train in two at once with the bits of a lone one', async () => {

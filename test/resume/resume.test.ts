@@ -6,8 +6,7 @@ import { runCommand } from '../support/command.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 import { ROOT, TrainProcess } from '../support/train_process.js';
 
-describe('train --resume', function () {
-    this.timeout(120_000);
+describe('train --resume', () => {
     const folder = useTemporaryFolder();
 
     it('goes on after a signal, or a SIGKILL, and ends with the bytes of a run without either', async () => {

@@ -8,8 +8,7 @@ import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-describe('npm pack', function () {
-    this.timeout(60_000);
+describe('npm pack', () => {
     const folder = useTemporaryFolder();
 
     function pack(): { status: number | null; stderr: string; packed: string[] } {

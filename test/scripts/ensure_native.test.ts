@@ -44,8 +44,7 @@ function addonOf(root: string): string {
     return join(root, 'build/Release/nativegrad.node');
 }
 
-describe('ensure_native', function () {
-    this.timeout(60_000);
+describe('ensure_native', () => {
     const folder = useTemporaryFolder();
 
     beforeEach(() => makeProject(folder()));

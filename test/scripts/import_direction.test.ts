@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
 
-describe('import direction', function () {
-    this.timeout(60_000);
+describe('import direction', () => {
     const { disableTypeChecked } = tseslint.configs;
     const eslint = new ESLint({
         // The files linted here are not on disk, so they have no types.

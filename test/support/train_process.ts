@@ -25,7 +25,7 @@ export class TrainProcess {
             cwd: ROOT,
             stdio: ['ignore', 'pipe', 'pipe'],
             // One that outlives its test would keep the whole suite from its end.
-            timeout: 180_000,
+            timeout: 280_000,
             killSignal: 'SIGKILL',
         });
         const result: CommandResult = { code: null, stdout: '', stderr: '' };

@@ -177,9 +177,7 @@ describe('scope', () => {
     });
 });
 
-describe('a training loop without a single dispose', function () {
-    this.timeout(240_000);
-
+describe('a training loop without a single dispose', () => {
     interface Sizes {
         early: number;
         late: number;

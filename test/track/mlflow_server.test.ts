@@ -64,8 +64,7 @@ interface RemoteRun {
     versions: [string, number, string, string[]][];
 }
 
-describe('a run on an MLflow server', function () {
-    this.timeout(120_000);
+describe('a run on an MLflow server', () => {
     const folder = useTemporaryFolder();
     let home: string;
     let server: MlflowTestServer;

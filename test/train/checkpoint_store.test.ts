@@ -10,8 +10,7 @@ import { useTemporaryFolder } from '../support/temporary_folder.js';
 const library = new URL('../../lib/index.ts', import.meta.url).href;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-describe('train.CheckpointStore', function () {
-    this.timeout(120_000);
+describe('train.CheckpointStore', () => {
     const folder = useTemporaryFolder();
     let warnings: string[] = [];
     beforeEach(() => (warnings = []));

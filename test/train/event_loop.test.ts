@@ -40,9 +40,7 @@ async function timerDelays(body: () => Promise<unknown>): Promise<number[]> {
 const percentile99 = (sorted: readonly number[]): number =>
     sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Infinity;
 
-describe('the event loop during fit', function () {
-    this.timeout(180_000);
-
+describe('the event loop during fit', () => {
     it('serves a 10 ms timer while the CNN trains, callbacks included', async () => {
         const uniform = seededUniform(1);
         const count = batchSize * steps;

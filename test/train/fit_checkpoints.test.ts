@@ -21,8 +21,7 @@ function training(
     };
 }
 
-describe('checkpoints of a fit', function () {
-    this.timeout(60_000);
+describe('checkpoints of a fit', () => {
     const folder = useTemporaryFolder();
     let warnings: string[] = [];
     beforeEach(() => (warnings = []));

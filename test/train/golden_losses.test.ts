@@ -84,7 +84,7 @@ const valueOf = (map: ReadonlyMap<string, Float64Array>, name: string): Float64A
 };
 
 describe("PyTorch's first 20 steps", function () {
-    this.timeout(onSimulator ? 600_000 : 120_000);
+    this.timeout(onSimulator ? 600_000 : 300_000);
     let images: FirstImages;
 
     before(async () => {

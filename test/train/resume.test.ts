@@ -143,8 +143,7 @@ async function newestFiles(store: train.CheckpointStore): Promise<Record<string,
     return Object.fromEntries(entries) as Record<string, string>;
 }
 
-describe('fit with checkpoints and resume', function () {
-    this.timeout(120_000);
+describe('fit with checkpoints and resume', () => {
     const folder = useTemporaryFolder();
     afterEach(() => setThreads(2));
 

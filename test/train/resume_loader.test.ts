@@ -35,8 +35,7 @@ async function fit({ Loader, capture, where }: Plan, options: Partial<train.FitO
     return [history.epochs.map(({ loss }) => loss), [...model.parameters()].map((x) => x.toArray())];
 }
 
-describe('resume of a fit whose loader is used besides', function () {
-    this.timeout(60_000);
+describe('resume of a fit whose loader is used besides', () => {
     const folder = useTemporaryFolder();
     const hooks: readonly Where[] = ['onTrainBegin', 'onEpochBegin', 'onStepsEnd', 'onEpochEnd'];
     const ways = [

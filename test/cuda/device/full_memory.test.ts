@@ -18,8 +18,7 @@ function makeGarbage(x: Tensor, count: number): void {
     for (let i = 0; i < count; i++) x.add(i);
 }
 
-describe('memory of a GPU that ends', function () {
-    this.timeout(180_000);
+describe('memory of a GPU that ends', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cpu')));
     after(() => setDefaultDevice(former));

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { capture, manualSeed, nn, optim, randn, setDefaultDevice, type Device } from '../../../lib/index.js';
 
-describe('the optimizer in the weight gradients of a GPU', function () {
-    this.timeout(120_000);
+describe('the optimizer in the weight gradients of a GPU', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cuda')));
     after(() => setDefaultDevice(former));

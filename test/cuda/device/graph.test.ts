@@ -86,8 +86,7 @@ const weightsOf = (model: nn.Sequential): unknown => [...model.stateDict().value
 const executions = <In extends Tensor[], Out>({ statistics }: CapturedStep<In, Out>): string[] =>
     statistics.programs.map(({ execution }) => execution);
 
-describe('captured steps as graphs', function () {
-    this.timeout(120_000);
+describe('captured steps as graphs', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cuda')));
     after(() => setDefaultDevice(former));

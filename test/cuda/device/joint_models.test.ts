@@ -64,8 +64,7 @@ function convolutional(seed: number): Made {
 
 const weights = ({ model }: Made): unknown => [...model.stateDict().values()].map((x) => x.toArray());
 
-describe('several models as one graph', function () {
-    this.timeout(120_000);
+describe('several models as one graph', () => {
     const steps = 8;
     const seeds = [0, 1, 2];
     let former: Device = 'cpu';

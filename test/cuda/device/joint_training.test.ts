@@ -113,8 +113,7 @@ function makeModel(images: Tensor, { network, precision, overflows }: Options, s
     return { step, state, scaler };
 }
 
-describe('training steps of several models as one graph', function () {
-    this.timeout(120_000);
+describe('training steps of several models as one graph', () => {
     let former: Device = 'cpu';
     let images: Tensor, index: Tensor, ys: Tensor;
     before(() => {

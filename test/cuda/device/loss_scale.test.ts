@@ -52,8 +52,7 @@ async function waitsOf(body: () => unknown): Promise<{ hostWaits: number; copies
     };
 }
 
-describe('loss scaling in a captured step', function () {
-    this.timeout(120_000);
+describe('loss scaling in a captured step', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cuda')));
     after(() => setDefaultDevice(former));

@@ -14,8 +14,7 @@ import {
 } from '../../../lib/index.js';
 import { useTemporaryFolder } from '../../support/temporary_folder.js';
 
-describe('where tensors lie', function () {
-    this.timeout(180_000);
+describe('where tensors lie', () => {
     const folder = useTemporaryFolder();
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cpu')));

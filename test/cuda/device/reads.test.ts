@@ -13,8 +13,7 @@ import {
 } from '../../../lib/index.js';
 import { entriesOf } from '../../../lib/tensor/tensor_file.js';
 
-describe('elements that come from a GPU', function () {
-    this.timeout(180_000);
+describe('elements that come from a GPU', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cpu')));
     after(() => setDefaultDevice(former));

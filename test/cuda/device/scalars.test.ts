@@ -16,8 +16,7 @@ import {
     type Tensor,
 } from '../../../lib/index.js';
 
-describe('a 0-d tensor on the CPU beside tensors on a GPU', function () {
-    this.timeout(180_000);
+describe('a 0-d tensor on the CPU beside tensors on a GPU', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cpu')));
     after(() => setDefaultDevice(former));

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { nn, randn, setDefaultDevice, tensor, zeros, type Device } from '../../../lib/index.js';
 import { dtypes } from '../../../lib/tensor/dtype.js';
 
-describe('from one device to another', function () {
-    this.timeout(180_000);
+describe('from one device to another', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cpu')));
     after(() => setDefaultDevice(former));

@@ -21,9 +21,7 @@ function start(body: string): Worker {
     });
 }
 
-describe('a GPU', function () {
-    this.timeout(180_000);
-
+describe('a GPU', () => {
     it('serves worker threads at once, each by a queue of its own', async () => {
         const body = `
             const x = ones([50, 40], { device: 'cuda' });

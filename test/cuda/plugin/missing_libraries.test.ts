@@ -23,8 +23,7 @@ const productFunctions = [
 ];
 
 /** The built plugin's code against libraries of NVIDIA that are made up: it may not find the real ones where tests run. */
-describe('libraries that the CUDA plugin opens', function () {
-    this.timeout(60_000);
+describe('libraries that the CUDA plugin opens', () => {
     const folder = useTemporaryFolder();
     let major = 0;
 

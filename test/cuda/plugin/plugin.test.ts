@@ -33,8 +33,7 @@ try {
 console.log(JSON.stringify(said));`;
 
 /** The built plugin itself; on a machine without a GPU, that it loads, is complete, and says what is missing. */
-describe('the CUDA plugin', function () {
-    this.timeout(120_000);
+describe('the CUDA plugin', () => {
     let missing = '';
 
     before(() => {

@@ -82,8 +82,7 @@ const sizes = [
 ] as const;
 const floats: readonly DType[] = ['float32', 'float64', 'float16', 'bfloat16'];
 
-describe('products on the GPU', function () {
-    this.timeout(120_000);
+describe('products on the GPU', () => {
     for (const dtype of floats) {
         it(`multiply as the CPU does in ${dtype}`, () => {
             for (const [m, n, k] of sizes) {
@@ -246,8 +245,7 @@ const patches = [
     },
 ];
 
-describe('convolutions on the GPU', function () {
-    this.timeout(120_000);
+describe('convolutions on the GPU', () => {
     for (const dtype of floats) {
         for (const channelsLast of [false, true]) {
             it(`are the CPU's in ${dtype}${channelsLast ? ', channels last' : ''}`, () => {

@@ -19,8 +19,7 @@ function namesInSources(): string[] {
 describe('the simulator of the GPU', () => {
     const lines = new Map<string, string>();
 
-    before(function () {
-        this.timeout(300_000);
+    before(() => {
         assert.ok(existsSync(program), `${program} is missing: npm run build:sim`);
         const { stdout, stderr, signal } = spawnSync(program, ['--seeds', '20'], { encoding: 'utf8' });
         assert.equal(signal, null, `the program was killed: ${stderr}`);

@@ -12,9 +12,7 @@ function run(...words: string[]) {
     return spawnSync(program, words, { encoding: 'utf8', env });
 }
 
-describe('the simulator of the GPU under AddressSanitizer', function () {
-    this.timeout(300_000);
-
+describe('the simulator of the GPU under AddressSanitizer', () => {
     before(() => {
         assert.ok(existsSync(program), `${program} is missing: npm run build:sim -- --asan`);
     });

@@ -33,8 +33,7 @@ const outputOf = (model: nn.SequentialLayer, x: Tensor): Tensor => {
 /** Largest share of the output's scale: sums in another order, or the rounding of 16 bits. */
 const bound = (name: string): number => (name === 'float16' ? 4e-3 : name === 'float64' ? 1e-11 : 1e-5);
 
-describe('every layer as ONNX', function () {
-    this.timeout(120_000);
+describe('every layer as ONNX', () => {
     let folder = '';
     const tensors: Record<string, Tensor> = {};
     let cases: OnnxCase[] = [];
