@@ -25,9 +25,9 @@ set(nvcc_options -std=c++17 -O3 ${targets_of_nvcc} -Xptxas=-v -Xfatbin=-compress
 foreach(folder ${includes})
   list(APPEND nvcc_options -I${folder})
 endforeach()
-
-# Kernels whose bits are the CPU's, which fuses no product with a sum unless the formula says fma().
-set(exact_kernels "kernels/(elementwise|random|optimizer|batch)/")
+# A product and a sum are one rounding where the source says fma(), and nowhere else, as on the CPU and in the simulator: nvcc may
+# choose in another way for the form of a kernel that several models share, or for another GPU.
+list(APPEND nvcc_options -fmad=false)
 
 # Objects of .cu files, into the variable `out`. What ptxas says of registers and spills lies beside each as .log.
 function(compile_kernels out)
@@ -35,16 +35,11 @@ function(compile_kernels out)
   foreach(source ${ARGN})
     file(RELATIVE_PATH name ${here} ${source})
     set(object ${CMAKE_CURRENT_BINARY_DIR}/nvcc/${name}.o)
-    set(contraction)
-    if(name MATCHES ${exact_kernels})
-      set(contraction -fmad=false)
-    endif()
     get_filename_component(folder ${object} DIRECTORY)
     file(MAKE_DIRECTORY ${folder})
     add_custom_command(
       OUTPUT ${object}
-      COMMAND sh ${here}/nvcc.sh ${object}.log ${nvcc} ${nvcc_options} ${contraction} -MD -MF ${object}.d -MT ${object} -c ${source} -o
-              ${object}
+      COMMAND sh ${here}/nvcc.sh ${object}.log ${nvcc} ${nvcc_options} -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
       DEPENDS ${source} ${here}/nvcc.sh
       DEPFILE ${object}.d
       COMMENT "nvcc ${name}"

@@ -41,13 +41,6 @@ NATIVEGRAD_MATHS_2(copysign)
 __device__ __forceinline__ float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 __device__ __forceinline__ double fma(double a, double b, double c) { return ::fma(a, b, c); }
 
-// a b rounded by itself, also where a sum takes it: nvcc would make one rounding of both.
-#ifdef __CUDA_ARCH__
-__device__ __forceinline__ float rounded_product(float a, float b) { return __fmul_rn(a, b); }
-#else
-__device__ __forceinline__ float rounded_product(float a, float b) { return a * b; }
-#endif
-
 #ifdef NATIVEGRAD_KERNEL_CODE
 __device__ __forceinline__ float infinity() {
 #ifdef NATIVEGRAD_SIM

@@ -2,18 +2,16 @@
 // `--list` prints what each kernel consists of. The tools are the toolkit's, or cuobjdump and nvdisasm on PATH.
 // Usage: node scripts/check/cuda_sass.mjs [--list]   (after npm run build:cuda -- --arch 90)
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { cudaToolkit } from '../build/cuda_toolkit.mjs';
-import { findCommand } from '../build/toolchain.mjs';
+import { inspectors, plugin } from './cuda_tools.mjs';
 import { demangle, ofSeveral, shortName } from './kernel_names.mjs';
 import { exceptions, forbidden, forbiddenEverywhere, rules, unruled } from './sass_rules.mjs';
 
 const architecture = 'sm_90';
-const plugin = 'build-cuda/libnativegrad_cuda.so';
 
 /** Counts instructions by function; takes the lines of nvdisasm one by one. */
 export class InstructionCounter {
@@ -71,17 +69,6 @@ export function broken(kernels, allRules = rules, allExceptions = exceptions, al
     return lines;
 }
 
-function findTool(name, toolkitRoot) {
-    const path = [join(toolkitRoot, 'bin', name), findCommand([name])].find(
-        (file) => file && existsSync(file),
-    );
-    if (!path)
-        throw new Error(
-            `no ${name} in ${toolkitRoot}/bin or on PATH: install the package cuda-${name} of the toolkit`,
-        );
-    return path;
-}
-
 /** Disassembles files, as many at once as there are processors. */
 async function countAll(nvdisasm, files) {
     const counter = new InstructionCounter();
@@ -102,9 +89,7 @@ async function countAll(nvdisasm, files) {
 }
 
 async function disassemble() {
-    if (!existsSync(plugin)) throw new Error(`${plugin} is missing: npm run build:cuda -- --arch 90`);
-    const { root } = await cudaToolkit({ root: resolve('.') });
-    const [cuobjdump, nvdisasm] = ['cuobjdump', 'nvdisasm'].map((name) => findTool(name, root));
+    const [cuobjdump, nvdisasm] = await inspectors('cuobjdump', 'nvdisasm');
     const folder = mkdtempSync(join(tmpdir(), 'nativegrad-sass-'));
     try {
         const env = { ...process.env, PATH: `${dirname(nvdisasm)}:${process.env.PATH}` };

@@ -76,7 +76,7 @@ __device__ __forceinline__ T rounded_to(DType dtype, T value) {
     return value;
 }
 
-// Kingma and Ba, "Adam" (2015); the bits of optimizer/adam.cu, whatever nvcc would join here
+// Kingma and Ba, "Adam" (2015); the bits of optimizer/adam.cu
 template <int width>
 __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, int64_t at,
                                             const float (&gradients)[width]) {
@@ -88,13 +88,13 @@ __device__ __forceinline__ void update_adam(const UpdateStep& update, float* p, 
     if (with_largest) largest = load_pack<width>(update.state[2] + at);
 #pragma unroll
     for (int e = 0; e < width; ++e) {
-        const float weight = rounded_product(weights[e], c[8]);
+        const float weight = weights[e] * c[8];
         const float g = fma(c[7], weight, gradients[e]);
         first[e] = fma(c[1], g - first[e], first[e]);
         second[e] = fma(c[3] * g, g, c[2] * second[e]);
         float bound = second[e];
         if (with_largest) bound = largest[e] = largest[e] > bound ? largest[e] : bound;
-        weights[e] = weight - c[5] * first[e] / (rounded_product(sqrt(bound), c[6]) + c[4]);
+        weights[e] = weight - c[5] * first[e] / (sqrt(bound) * c[6] + c[4]);
     }
     store_pack(update.state[0] + at, first);
     store_pack(update.state[1] + at, second);
