@@ -15,8 +15,7 @@ import { isSimulated } from '../../support/simulator.js';
 const gapOf = (actual: Tensor, expected: Tensor): number =>
     actual.to('float64').sub(expected).abs().max().item() / expected.abs().max().item();
 
-describe('a convolution as large as that of a training', function () {
-    this.timeout(300_000);
+describe('a convolution as large as that of a training', () => {
     let former: Device = 'cpu';
     before(() => (former = setDefaultDevice('cuda')));
     after(() => setDefaultDevice(former));
