@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import {
+    closeSync,
+    openSync,
     readdirSync,
     readFileSync,
     renameSync,
@@ -7,11 +9,12 @@ import {
     symlinkSync,
     unlinkSync,
     writeFileSync,
+    writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
 import { CheckpointFolder, type FolderRules } from '../../lib/io/checkpoint/checkpoint_folder.js';
-import { readCheckpoint } from '../../lib/io/checkpoint/read_checkpoint.js';
+import { readCheckpoint, verifyCheckpoint } from '../../lib/io/checkpoint/read_checkpoint.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 describe('CheckpointFolder', () => {
@@ -41,6 +44,20 @@ describe('CheckpointFolder', () => {
             renameSync(`${path}.hidden`, path);
         };
     }
+
+    it('are verified piece by piece, however large their files are', async () => {
+        const large = new Uint8Array(64 << 20);
+        const path = await folderOf().save(1, { 'a.bin': [large] });
+        const before = process.memoryUsage().arrayBuffers;
+        let most = 0;
+        const timer = setInterval(() => (most = Math.max(most, process.memoryUsage().arrayBuffers)), 1);
+        await verifyCheckpoint(path).finally(() => clearInterval(timer));
+        assert.ok(most > 0 && most - before < 16 << 20, `${most - before} bytes`);
+        const file = openSync(join(path, 'a.bin'), 'r+');
+        writeSync(file, Uint8Array.of(1), 0, 1, large.length - 1);
+        closeSync(file);
+        await assert.rejects(verifyCheckpoint(path), { code: 'damaged' });
+    });
 
     it('keeps what cannot be read for now, and counts on above it', async () => {
         const checkpoints = folderOf();

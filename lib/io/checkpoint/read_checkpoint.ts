@@ -67,7 +67,7 @@ function inOrder(found: readonly FoundCheckpoint[]): FoundCheckpoint[] {
 }
 
 async function readManifest(path: string): Promise<Manifest> {
-    const bytes = await readWhole(join(path, MANIFEST_NAME), path, MANIFEST_NAME, maxManifestBytes);
+    const bytes = await readBytes(join(path, MANIFEST_NAME), path, MANIFEST_NAME, { most: maxManifestBytes });
     return parseManifest(Buffer.from(bytes).toString('latin1'), path);
 }
 
@@ -79,26 +79,30 @@ async function readManifest(path: string): Promise<Manifest> {
 export async function readCheckpoint(path: string): Promise<ReadCheckpoint> {
     const manifest = await readManifest(path);
     const files = new Map<string, Uint8Array>();
-    for (const [name, entry] of Object.entries(manifest.files)) {
-        if (!/^[\w.-]+$/.test(name))
-            throw new CheckpointError('damaged', path, `${MANIFEST_NAME} names the file '${name}'`);
-        files.set(name, await readChecked(join(path, name), path, name, entry));
-    }
+    for (const [name, entry] of Object.entries(manifest.files))
+        files.set(name, await readChecked(path, name, entry, true));
     return { path, manifest, files };
 }
 
-/** As `readCheckpoint`, without keeping the bytes. */
+/** As `readCheckpoint`, with no more than a piece of one file in memory at a time. */
 export async function verifyCheckpoint(path: string): Promise<void> {
-    await readCheckpoint(path);
+    const manifest = await readManifest(path);
+    for (const [name, entry] of Object.entries(manifest.files)) await readChecked(path, name, entry, false);
 }
 
-async function readChecked(file: string, path: string, name: string, entry: FileEntry): Promise<Uint8Array> {
-    const bytes = await readWhole(file, path, name, entry.bytes, entry.bytes);
+/** The bytes of a file; where they are not kept, its last piece. */
+async function readChecked(
+    path: string,
+    name: string,
+    entry: FileEntry,
+    keeps: boolean,
+): Promise<Uint8Array> {
+    if (!/^[\w.-]+$/.test(name))
+        throw new CheckpointError('damaged', path, `${MANIFEST_NAME} names the file '${name}'`);
     const hash = createHash('sha256');
-    for (let start = 0; start < bytes.length; start += pieceBytes) {
-        hash.update(bytes.subarray(start, start + pieceBytes));
-        if (bytes.length > pieceBytes) await new Promise((done) => setImmediate(done));
-    }
+    const limits = { most: entry.bytes, expected: entry.bytes };
+    const onPiece = (piece: Uint8Array): void => void hash.update(piece);
+    const bytes = await readBytes(join(path, name), path, name, limits, { keeps, onPiece });
     if (hash.digest('hex') !== entry.sha256)
         throw new CheckpointError(
             'damaged',
@@ -108,13 +112,13 @@ async function readChecked(file: string, path: string, name: string, entry: File
     return bytes;
 }
 
-/** All bytes of a regular file of at most `most`, or exactly `expected`. */
-async function readWhole(
+/** All bytes of a regular file of at most `most`, or exactly `expected`, piece by piece. */
+async function readBytes(
     file: string,
     path: string,
     name: string,
-    most: number,
-    expected?: number,
+    { most, expected }: { most: number; expected?: number },
+    { keeps = true, onPiece }: { keeps?: boolean; onPiece?: (piece: Uint8Array) => void } = {},
 ): Promise<Uint8Array> {
     try {
         // Without O_NONBLOCK the open of a named pipe would wait for a writer.
@@ -128,12 +132,14 @@ async function readWhole(
                     path,
                     `${name} has ${stat.size} bytes, expected ${expected ?? `at most ${most}`}`,
                 );
-            const bytes = new Uint8Array(stat.size);
-            for (let done = 0; done < bytes.length;) {
-                const length = Math.min(bytes.length - done, 1 << 28);
-                const { bytesRead } = await handle.read(bytes, done, length, done);
+            const bytes = new Uint8Array(keeps ? stat.size : Math.min(stat.size, pieceBytes));
+            for (let done = 0; done < stat.size;) {
+                const from = keeps ? done : 0;
+                const length = Math.min(stat.size - done, pieceBytes);
+                const { bytesRead } = await handle.read(bytes, from, length, done);
                 if (bytesRead === 0)
                     throw new CheckpointError('damaged', path, `${name} ended while it was read`);
+                onPiece?.(bytes.subarray(from, from + bytesRead));
                 done += bytesRead;
             }
             return bytes;
