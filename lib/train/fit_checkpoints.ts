@@ -217,6 +217,8 @@ export class FitCheckpoints {
     }
 
     async afterEpoch(run: FitRun): Promise<void> {
+        // From there a resumed fit could only end again.
+        if (run.reason === 'diverged') return;
         const { store } = this;
         const isDue = run.records.length - this.savedEpochs >= store.every.epochs;
         const isBest = store.isAmongBest(run.records);

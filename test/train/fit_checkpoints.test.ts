@@ -107,6 +107,30 @@ describe('checkpoints of a fit', () => {
         assert.deepEqual([made, saved()], [[18], ['step-18', 'step-6']]);
     });
 
+    it('leave the last good one where the loss diverges, from which a resumed fit can go on', async () => {
+        const options = { every: { epochs: 1 }, keepLast: 1 };
+        let optimizer: optim.SGD | undefined;
+        const first = training({}, (made) => {
+            optimizer = made;
+            return {};
+        });
+        const diverge = {
+            onEpochBegin: (epoch: number): void => {
+                if (epoch === 2 && optimizer) optimizer.paramGroups[0].lr = 1e38;
+            },
+        };
+        const fit = { epochs: 4, checkpoints: storeOf(options) };
+        const history = await first.trainer.fit(first.loader, { ...fit, callbacks: [diverge] });
+        assert.deepEqual([history.stopReason, saved(), warnings], ['diverged', ['step-3'], []]);
+        const { trainer, loader } = training();
+        const resumed = await trainer.fit(loader, {
+            ...fit,
+            checkpoints: storeOf(options),
+            resume: 'auto',
+        });
+        assert.deepEqual([resumed.stopReason, resumed.steps], ['completed', 12]);
+    });
+
     it('say what is missing where they have nothing to tell the best by', async () => {
         const { trainer, loader } = training();
         await assert.rejects(
