@@ -4,6 +4,7 @@ import { relative, resolve } from 'node:path';
 import { FileWriteError } from '../io/file_write_error.js';
 import { FolderLockedError } from '../io/folder_lock.js';
 import { findRuns } from '../track/find_runs.js';
+import type { RunRecord } from '../track/read_run.js';
 import { MlflowError } from '../track/mlflow/mlflow_error.js';
 import { syncRun } from '../track/mlflow/sync_run.js';
 import { EXIT } from './exit_codes.js';
@@ -60,9 +61,9 @@ function told(records: number): string {
     return records === 1 ? '1 record sent' : `${records} records sent`;
 }
 
-/** A run stands before its parts, which name it. */
+/** In the order of their paths, but a run stands before its parts, which name it. */
 async function runFolders(places: readonly string[]): Promise<string[]> {
-    const found = new Set<string>();
+    const found = new Map<string, RunRecord>();
     for (const place of places) {
         if (!statSync(place, { throwIfNoEntry: false })?.isDirectory())
             throw new UsageError(
@@ -70,7 +71,19 @@ async function runFolders(places: readonly string[]): Promise<string[]> {
             );
         const runs = await findRuns(resolve(place));
         if (runs.length === 0) throw new UsageError(`there is no tracked run in ${place}`);
-        for (const run of runs) found.add(run.folder);
+        for (const run of runs) found.set(run.folder, run);
     }
-    return [...found].sort();
+    const runs = [...found.values()].sort((a, b) => (a.folder < b.folder ? -1 : 1));
+    const byId = new Map(runs.map((run) => [run.id, run]));
+    const ordered = new Set<string>();
+    for (const run of runs) {
+        const line: RunRecord[] = [];
+        let next: RunRecord | undefined = run;
+        while (next !== undefined && !line.includes(next)) {
+            line.unshift(next);
+            next = byId.get(next.parentId ?? '');
+        }
+        for (const { folder } of line) ordered.add(folder);
+    }
+    return [...ordered];
 }

@@ -64,6 +64,16 @@ describe('nativegrad sync', () => {
         assert.deepEqual([second.code, second.err, sent(second.out)], [0, '', ['b 2 records']]);
     });
 
+    it('sends a run before its parts, wherever they lie', async () => {
+        const whole = await startRun({ folder: join(folder(), 'z'), name: 'z' });
+        const part = await startRun({ folder: join(folder(), 'e'), name: 'e', parent: whole });
+        await (await startRun({ folder: join(folder(), '0'), name: '0', parent: part })).end();
+        await part.end();
+        await whole.end();
+        const { out } = await sync();
+        assert.equal([...out.matchAll(/\/(\w): .* sent$/gm)].map(([, name]) => name).join(''), 'ze0abcd');
+    });
+
     it('stops where the server lets nobody in: the others would meet the same', async () => {
         status = 401;
         const { code, out, err } = await sync();
