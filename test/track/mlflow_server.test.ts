@@ -322,6 +322,30 @@ describe('a run on an MLflow server', () => {
         assert.equal(found?.status, 'FINISHED');
     });
 
+    it('is nested also where it was there before the run that it is a part of', async () => {
+        const whole = await startRun({
+            folder: join(folder(), 'whole'),
+            experiment: 'nested',
+            name: 'whole',
+        });
+        const part = await whole.startRun({ name: 'part' });
+        part.logMetrics({ loss: 1 });
+        await part.end();
+        await whole.end();
+        await syncRun(part.folder, fast(proxy.uri));
+        await syncRun(whole.folder, fast(proxy.uri));
+        assert.equal(await syncRun(part.folder, fast(proxy.uri)), 0);
+        const runs = await read('nested');
+        assert.deepEqual(
+            runs.find(({ name }) => name === 'part')?.tags['mlflow.parentRunId'],
+            runs.find(({ name }) => name === 'whole')?.id,
+        );
+        // It asks no more.
+        const before = proxy.seen.length;
+        await syncRun(part.folder, fast(proxy.uri));
+        assert.equal(proxy.seen.length, before);
+    });
+
     it('is sent in smaller requests where the server refuses large ones', async () => {
         proxy.fault = ({ path, bytes }) => (path.endsWith('log-batch') && bytes > 600 ? 400 : 'pass');
         const problems: string[] = [];

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import { readCursor, writeCursor, type Cursor, type WaitingRecord } from './cursor.js';
 
 type Changes = Partial<Omit<Cursor, 'version' | 'uri' | 'id'>>;
@@ -5,6 +7,7 @@ type Changes = Partial<Omit<Cursor, 'version' | 'uri' | 'id'>>;
 /** The cursor of a run on a server, in memory and on disk; two may change it at once. */
 export class CursorFile {
     private cursor: Cursor | undefined;
+    private written: Cursor | undefined;
     /** Up to where the file says that something may have been sent. */
     private announced = 0;
     private saved: Promise<void> = Promise.resolve();
@@ -14,7 +17,7 @@ export class CursorFile {
         uri: string,
         id: string,
     ) {
-        this.cursor = readCursor(folder, uri, id);
+        this.cursor = this.written = readCursor(folder, uri, id);
     }
 
     /** Undefined where nothing was sent yet. */
@@ -57,10 +60,10 @@ export class CursorFile {
         const write = async (): Promise<void> => {
             const { cursor } = this;
             if (cursor === undefined) return;
-            await writeCursor(this.folder, {
-                ...cursor,
-                sending: Math.max(cursor.sending, this.announced),
-            });
+            const next = { ...cursor, sending: Math.max(cursor.sending, this.announced) };
+            if (isDeepStrictEqual(next, this.written)) return;
+            await writeCursor(this.folder, next);
+            this.written = next;
         };
         this.saved = this.saved.then(write, write);
         return this.saved;

@@ -57,7 +57,8 @@ export async function syncRun(
         const uploader = new Uploader(api, { folder, logPath, start }, onProblem);
         const count = (await countRecords(logPath, uploader.offset)) + uploader.files.left.length;
         while (await again(patience, () => uploader.step()));
-        if (count > 0) await again(patience, () => uploader.finish());
+        // Also where nothing was left: the run that it is a part of may have come meanwhile.
+        await again(patience, () => uploader.finish());
         const run = await readRun(folder);
         if (run?.status === 'DIED')
             await again(patience, () => uploader.setFailed(run.endTime ?? Date.now()));

@@ -56,7 +56,7 @@ export class Uploader {
         return true;
     }
 
-    /** Writes down that all is sent, and for a part of another run finds that one where it was not there before. */
+    /** Writes down that all is sent. For a part of another run it asks for that one, until it has once been there. */
     async finish(): Promise<void> {
         const { value } = this.place;
         if (value === undefined) return;
