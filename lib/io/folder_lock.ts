@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, unlinkSync } from 'node:fs';
-import { open, readdir, stat, unlink, utimes } from 'node:fs/promises';
+import { open, readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -57,9 +57,10 @@ export async function lockFolder(folder: string, purpose: string): Promise<Folde
         await unlink(path).catch(() => undefined);
         throw cause instanceof FolderLockedError ? cause : new FileWriteError(path, cause);
     }
+    let beats = 0;
     const beat = setInterval(() => {
-        const now = new Date();
-        utimes(path, now, now).catch(() => undefined);
+        // Its time is then that of the file system, whose clock others go by. A full disk takes it, too, and nothing is made anew.
+        truncate(path, ++beats % 2).catch(() => undefined);
     }, beatMilliseconds);
     beat.unref();
     return {
@@ -77,18 +78,34 @@ export async function lockFolder(folder: string, purpose: string): Promise<Folde
 /** Whether a process that lives has the right to write something in a folder. */
 export async function isFolderLocked(folder: string, purpose: string): Promise<boolean> {
     const prefix = `.${purpose}-lock_`;
+    const now = (): Promise<number> => timeIn(folder);
     for (const name of (await readdir(folder)).filter((file) => file.startsWith(prefix))) {
         const path = join(folder, name);
-        if (await isAlive(ownerOf(name.slice(prefix.length)), path, Date.now())) return true;
+        if (await isAlive(ownerOf(name.slice(prefix.length)), path, now)) return true;
     }
     return false;
+}
+
+/** What the clock of a folder's file system says; that of this machine where no file can be made there. */
+async function timeIn(folder: string): Promise<number> {
+    const path = join(folder, `.clock_${randomBytes(6).toString('hex')}`);
+    try {
+        const handle = await open(path, 'wx');
+        try {
+            return (await handle.stat()).mtimeMs;
+        } finally {
+            await handle.close();
+            await unlink(path);
+        }
+    } catch {
+        return Date.now();
+    }
 }
 
 /** Throws where somebody else has the folder; files of the dead are removed. */
 async function requireAlone(folder: string, prefix: string, own: string): Promise<void> {
     const names = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name !== own);
-    // Both times are those of the file system, so clocks of machines may differ.
-    const ours = names.length === 0 ? 0 : (await stat(join(folder, own))).mtimeMs;
+    const ours = async (): Promise<number> => (await stat(join(folder, own))).mtimeMs;
     for (const name of names) {
         const path = join(folder, name);
         const owner = ownerOf(name.slice(prefix.length));
@@ -100,14 +117,15 @@ async function requireAlone(folder: string, prefix: string, own: string): Promis
     }
 }
 
-async function isAlive(owner: Owner | undefined, path: string, now: number): Promise<boolean> {
+/** `now`: by the clock of the file system, as the times of the locks are: those of machines may differ. */
+async function isAlive(owner: Owner | undefined, path: string, now: () => Promise<number>): Promise<boolean> {
     const here = ownOwner();
     if (owner?.host === here.host && owner.processes === here.processes) {
         if (owner.pid === here.pid) return owner.started === here.started;
         return startOf(owner.pid) === owner.started;
     }
     const theirs = await stat(path).catch(() => undefined);
-    return theirs !== undefined && now - theirs.mtimeMs < lostMilliseconds;
+    return theirs !== undefined && (await now()) - theirs.mtimeMs < lostMilliseconds;
 }
 
 function nameOf({ host, processes, pid, started }: Owner): string {

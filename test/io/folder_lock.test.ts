@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { mock } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { FileWriteError } from '../../lib/io/file_write_error.js';
-import { FolderLockedError, lockFolder } from '../../lib/io/folder_lock.js';
+import { FolderLockedError, isFolderLocked, lockFolder } from '../../lib/io/folder_lock.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 describe('lockFolder', () => {
@@ -77,6 +81,61 @@ describe('lockFolder', () => {
         assert.equal(await isTaken(), true);
         await leave((pid, started) => [pid, started, 'elsewhere'], 90);
         assert.equal(await isTaken(), false);
+    });
+
+    it('lives by the clock of the file system, which this machine is behind or ahead of', async () => {
+        for (const shift of [-300_000, 300_000]) {
+            mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() + shift });
+            try {
+                const held = await lockFolder(folder(), 'test');
+                const path = join(folder(), locks()[0] ?? '');
+                for (let beats = 0; beats < 3; beats++) {
+                    utimesSync(path, 1, 1);
+                    mock.timers.tick(10_000);
+                    while (statSync(path).mtimeMs === 1000) await sleep(1);
+                    writeFileSync(join(folder(), 'now'), '');
+                    const late = statSync(join(folder(), 'now')).mtimeMs - statSync(path).mtimeMs;
+                    assert.ok(Math.abs(late) < 30_000, `${late} ms behind the file system`);
+                    rmSync(join(folder(), 'now'));
+                }
+                held.release();
+                mock.timers.tick(10_000);
+                await sleep(20);
+                assert.deepEqual(locks(), []);
+            } finally {
+                mock.timers.reset();
+            }
+        }
+    });
+
+    it('is seen from outside by that clock, too, by its own where nothing can be written', async () => {
+        const isHeld = async (shift: number): Promise<boolean> => {
+            const clock = mock.method(Date, 'now', () => performance.timeOrigin + performance.now() + shift);
+            const found = await isFolderLocked(folder(), 'test');
+            clock.mock.restore();
+            assert.equal(locks().length, 1);
+            return found;
+        };
+        const refuse = (): void => {
+            mock.method(fs, 'open', () => Promise.reject(new Error('EROFS')));
+            syncBuiltinESMExports();
+        };
+        for (const [seconds, shift] of [
+            [30, 300_000],
+            [90, -300_000],
+        ] as const) {
+            await leave((pid, started) => [pid, started, 'elsewhere'], seconds);
+            assert.equal(await isHeld(shift), seconds === 30);
+            try {
+                refuse();
+                assert.equal(await isHeld(0), seconds === 30);
+                assert.equal(await isHeld(shift), seconds !== 30);
+            } finally {
+                mock.restoreAll();
+                syncBuiltinESMExports();
+            }
+            rmSync(join(folder(), locks()[0] ?? ''));
+        }
     });
 
     it('treats a name that says nothing as one of another machine', async () => {
