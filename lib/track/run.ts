@@ -223,8 +223,8 @@ export class Run {
      *
      * @throws {FileWriteError} where the disk refuses it.
      */
-    flush(): Promise<void> {
-        return this.log.sync();
+    async flush(): Promise<void> {
+        await this.log.sync();
     }
 
     /**

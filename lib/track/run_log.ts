@@ -63,15 +63,18 @@ export class RunLog {
         this.write();
     }
 
-    /** Waits until everything is on disk, where it also survives a loss of power. */
-    async sync(): Promise<void> {
+    /** Waits until everything is on disk, where it also survives a loss of power. Gives how many bytes that is. */
+    async sync(): Promise<number> {
         this.write();
         if (this.failure) throw this.failure;
+        // Lines that come meanwhile may be on disk or not.
+        const { end } = this;
         try {
             await flushToDisk(this.descriptor);
         } catch (cause) {
             throw new FileWriteError(this.path, cause);
         }
+        return end;
     }
 
     close(): void {
@@ -103,6 +106,30 @@ export class RunLog {
     }
 }
 
+/** Waits until all of a log is on disk that is there now, whoever writes it. Gives the bytes of its whole lines. */
+export async function syncLog(path: string): Promise<number> {
+    const handle = await open(path, 'r+');
+    try {
+        const end = wholeLines(handle.fd);
+        await handle.datasync();
+        return end;
+    } finally {
+        await handle.close();
+    }
+}
+
+/** Whether a log has a line that ends at this byte, or begins there. One that a loss of power has cut short may not. */
+export function isLineEnd(path: string, place: number): boolean {
+    if (place <= 0) return place === 0;
+    const descriptor = openSync(path, 'r');
+    try {
+        const byte = Buffer.alloc(1);
+        return readSync(descriptor, byte, 0, 1, place - 1) === 1 && byte[0] === NEW_LINE;
+    } finally {
+        closeSync(descriptor);
+    }
+}
+
 /** Bytes up to the end of the last line that has one. */
 function wholeLines(descriptor: number): number {
     const { size } = fstatSync(descriptor);
@@ -125,12 +152,16 @@ export interface PlacedRecord {
 
 /**
  * Reads whole lines of a log from a byte on, about a megabyte of them and at least one. A last line without an end is left for
- * later: it is being written, or was torn. Lines that are no records are there as undefined.
+ * later: it is being written, or was torn; so is what ends behind the byte `until`. Lines that are no records are there as undefined.
  */
-export async function readLog(path: string, from = 0, bytes = READ_BYTES): Promise<PlacedRecord[]> {
+export async function readLog(
+    path: string,
+    from = 0,
+    { until = Infinity, bytes = READ_BYTES } = {},
+): Promise<PlacedRecord[]> {
     const handle = await open(path, 'r');
     try {
-        const { size } = await handle.stat();
+        const size = Math.min(until, (await handle.stat()).size);
         const buffer = Buffer.alloc(Math.max(0, Math.min(bytes, size - from)));
         const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
         const placed = linesOf(buffer.subarray(0, bytesRead), from);
@@ -138,7 +169,7 @@ export async function readLog(path: string, from = 0, bytes = READ_BYTES): Promi
     } finally {
         await handle.close();
     }
-    return readLog(path, from, 4 * bytes);
+    return readLog(path, from, { until, bytes: 4 * bytes });
 }
 
 /** All of a log. */

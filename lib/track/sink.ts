@@ -6,8 +6,11 @@ export interface SinkContext {
     readonly folder: string;
     readonly logPath: string;
     readonly start: StartRecord;
-    /** Brings the log to disk; what a server has must not be younger than what the run folder has. */
-    readonly syncLog: () => Promise<void>;
+    /**
+     * Brings the log to disk, and gives up to which byte it is there: what stands behind it may be lost with power, and no other
+     * place must have what the log has not.
+     */
+    readonly syncLog: () => Promise<number>;
     /** Told in a sentence what went wrong, once each. */
     readonly onProblem: (text: string) => void;
 }

@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+    mkdirSync,
+    mkdtempSync,
+    readFileSync,
+    readdirSync,
+    rmSync,
+    truncateSync,
+    writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { FolderLockedError, mlflowSink, readRun, startRun, syncRun } from '../../lib/track/index.js';
-import type { MlflowServer, Run } from '../../lib/track/index.js';
+import type { MlflowServer, Run, SinkMaker } from '../../lib/track/index.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { FaultProxy, type Fault } from '../support/fault_proxy.js';
 import { MlflowTestServer, PythonSession } from '../support/mlflow_server.js';
@@ -320,6 +328,80 @@ describe('a run on an MLflow server', () => {
         assert.equal(more, undefined);
         assertOnce(found, 'loss', 60);
         assert.equal(found?.status, 'FINISHED');
+    });
+
+    it('gets no line that is not on disk', async () => {
+        const cursors = (): number[] =>
+            readdirSync(folder())
+                .filter((name) => name.startsWith('tracking.mlflow-'))
+                .map((name) => JSON.parse(readFileSync(join(folder(), name), 'utf8')) as { sending: number })
+                .map(({ sending }) => sending);
+        let [onDisk, syncs, batches] = [0, 0, 0];
+        const tooEarly: string[] = [];
+        const sink: SinkMaker = (context) =>
+            mlflowSink(fast(proxy.uri))({
+                ...context,
+                syncLog: async () => {
+                    syncs++;
+                    return (onDisk = await context.syncLog());
+                },
+            });
+        const run = await startRun({ folder: folder(), experiment: 'on disk', sinks: [sink] });
+        proxy.fault = ({ path }) => {
+            if (!path.endsWith('log-batch')) return 'pass';
+            // What it may have is written down before it is sent.
+            for (const sending of cursors())
+                if (sending > onDisk) tooEarly.push(`byte ${sending} of ${onDisk}`);
+            // These come behind the bytes that were brought to disk.
+            if (batches++ < 3) logPoints(run, 10 * batches, 10 * batches + 10);
+            return 'pass';
+        };
+        logPoints(run, 0, 10);
+        await until(() => batches > 3);
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        assert.deepEqual(tooEarly, []);
+        assert.ok(syncs >= 4, `${syncs} syncs`);
+        assertOnce((await read('on disk'))[0], 'loss', 40);
+    });
+
+    it('gets from sync what was there when it began, and is on disk', async () => {
+        const run = await startRun({ folder: folder(), experiment: 'begun' });
+        logPoints(run, 0, 10);
+        let batches = 0;
+        proxy.fault = ({ path }) => {
+            if (path.endsWith('log-batch') && batches++ === 0) logPoints(run, 10, 20);
+            return 'pass';
+        };
+        await syncRun(folder(), fast(proxy.uri));
+        assertOnce((await read('begun'))[0], 'loss', 10);
+        await run.end();
+        await syncRun(folder(), fast(proxy.uri));
+        assertOnce((await read('begun'))[0], 'loss', 20);
+    });
+
+    it('gets what a log says after a loss of power that took lines of it', async () => {
+        const sinks = [mlflowSink(fast(proxy.uri))];
+        const run = await startRun({ folder: folder(), experiment: 'power', sinks });
+        logPoints(run, 0, 10);
+        assert.deepEqual(await run.end('FINISHED', { waitMs: 60_000 }), { pending: [] });
+        // Shorter than what was sent, and longer.
+        let count = 10;
+        for (const [lost, more] of [
+            [8, 1],
+            [5, 20],
+        ] as const) {
+            const log = join(folder(), 'tracking.jsonl');
+            truncateSync(log, readFileSync(log, 'utf8').indexOf(`"step":${lost}`) - 20);
+            const again = await startRun({ folder: folder() });
+            logPoints(again, count, count + more);
+            await again.end();
+            count += more;
+            assert.ok((await syncRun(folder(), fast(proxy.uri))) > 0);
+            const [found, other] = await read('power');
+            assert.equal(other, undefined);
+            assertOnce(found, 'loss', count);
+            assert.equal(await syncRun(folder(), fast(proxy.uri)), 0);
+        }
     });
 
     it('is nested also where it was there before the run that it is a part of', async () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import fs, { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { mock } from 'node:test';
 
 import { FileWriteError } from '../../lib/io/file_write_error.js';
 import { FolderLockedError, readRun, startRun } from '../../lib/track/index.js';
-import { readLog, readWholeLog, RunLog } from '../../lib/track/run_log.js';
+import { isLineEnd, readLog, readWholeLog, RunLog, syncLog } from '../../lib/track/run_log.js';
 import type { LogRecord } from '../../lib/track/records.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
@@ -174,10 +174,22 @@ describe('a tracked run in its folder', () => {
         log.close();
     });
 
+    it('says up to where whole lines are on disk, and where lines end', async () => {
+        writeFileSync(logPath(), '{}\n[]\n"torn');
+        assert.equal(await syncLog(logPath()), 6);
+        const ends = [-1, 0, 1, 2, 3, 4, 5, 6, 7, 99].filter((place) => isLineEnd(logPath(), place));
+        assert.deepEqual(ends, [0, 3, 6]);
+        const log = RunLog.open(logPath(), () => undefined);
+        assert.equal(await log.sync(), 6);
+        log.append({ type: 'resume', time: 1 });
+        assert.equal(await log.sync(), statSync(logPath()).size);
+        log.close();
+    });
+
     it('reads lines that are longer than a piece, skips what is no record, and leaves a line without an end', async () => {
         const long = JSON.stringify({ type: 'params', time: 1, params: { a: 'x'.repeat(5000) } });
         writeFileSync(logPath(), `${long}\nrubbish\n{"type":"end","time":1,"status":"MAYBE"}\n${long}`);
-        const [first] = await readLog(logPath(), 0, 100);
+        const [first] = await readLog(logPath(), 0, { bytes: 100 });
         assert.equal(first?.record?.type, 'params');
         assert.equal((await readWholeLog(logPath())).length, 1);
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { writeFileAtomic } from '../../io/atomic_file.js';
 import { isLogRecord, type LogRecord } from '../records.js';
+import { isLineEnd, LOG_NAME } from '../run_log.js';
 
 /** What goes its own way, so that nothing waits for it: a file, and a model whose file must be there first. */
 export type WaitingRecord = Extract<LogRecord, { type: 'artifact' | 'model' }>;
@@ -38,7 +39,10 @@ export function cursorPath(folder: string, uri: string): string {
     return join(folder, `tracking.mlflow-${serverKey(uri)}.json`);
 }
 
-/** The cursor of a run on a server; undefined where there is none, or none that makes sense: all is then compared with the server. */
+/**
+ * The cursor of a run on a server; undefined where there is none, or none that makes sense, as where the log has become another one,
+ * e.g. by a loss of power: all is then compared with the server.
+ */
 export function readCursor(folder: string, uri: string, id: string): Cursor | undefined {
     const path = cursorPath(folder, uri);
     if (!existsSync(path)) return undefined;
@@ -51,7 +55,9 @@ export function readCursor(folder: string, uri: string, id: string): Cursor | un
             value.id === id &&
             texts.every((text) => typeof text === 'string') &&
             [value.offset, value.sending].every((place) => Number.isSafeInteger(place));
-        return isWhole ? ({ ...value, waiting: waitingOf(value.waiting) } as Cursor) : undefined;
+        return isWhole && isLineEnd(join(folder, LOG_NAME), Number(value.offset))
+            ? ({ ...value, waiting: waitingOf(value.waiting) } as Cursor)
+            : undefined;
     } catch {
         return undefined;
     }

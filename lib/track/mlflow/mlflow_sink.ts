@@ -102,10 +102,10 @@ class MlflowSink implements Sink {
         try {
             const { folder, logPath, start, syncLog } = this.context;
             this.lock ??= await lockFolder(folder, `upload-${serverKey(this.api.uri)}`);
-            // A server must not have what a loss of power takes from the log.
-            await syncLog();
+            // What comes meanwhile is on disk the next time.
+            const until = await syncLog();
             this.uploader ??= new Uploader(this.api, { folder, logPath, start }, this.context.onProblem);
-            while (await this.uploader.step()) this.abort.signal.throwIfAborted();
+            while (await this.uploader.step(until)) this.abort.signal.throwIfAborted();
             await this.uploader.finish();
             this.lastProblem = '';
         } catch (error) {

@@ -24,11 +24,11 @@ const MOST_TAGS = 100;
 const MOST_BYTES = 700_000;
 
 /**
- * The next piece of a log from a byte on: as many lines of metrics or of tags as fit in one request, else one line. Undefined at
- * the end.
+ * The next piece of a log between two bytes: as many lines of metrics or of tags as fit in one request, else one line. Undefined
+ * where there is none.
  */
-export async function nextPiece(path: string, from: number): Promise<Piece | undefined> {
-    const lines = await readLog(path, from);
+export async function nextPiece(path: string, from: number, until: number): Promise<Piece | undefined> {
+    const lines = await readLog(path, from, { until });
     let piece: Piece | undefined;
     for (const { record, end } of lines) {
         if (piece !== undefined && end - from > MOST_BYTES) return piece;

@@ -1,11 +1,10 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { lockFolder } from '../../io/folder_lock.js';
 import { readRun } from '../read_run.js';
 import type { StartRecord } from '../records.js';
-import { LOG_NAME, readLog } from '../run_log.js';
+import { LOG_NAME, readLog, syncLog } from '../run_log.js';
 import { serverKey } from './cursor.js';
 import type { FileUploader } from './file_uploader.js';
 import { DEFAULT_RETRY_MS, MlflowApi, type MlflowServer } from './mlflow_api.js';
@@ -53,10 +52,10 @@ export async function syncRun(
     // Requests keep no process alive by themselves.
     const alive = setInterval(() => undefined, 1 << 30);
     try {
-        await flush(logPath);
+        const until = await syncLog(logPath);
         const uploader = new Uploader(api, { folder, logPath, start }, onProblem);
         const count = (await countRecords(logPath, uploader.offset)) + uploader.files.left.length;
-        while (await again(patience, () => uploader.step()));
+        while (await again(patience, () => uploader.step(until)));
         // Also where nothing was left: the run that it is a part of may have come meanwhile.
         await again(patience, () => uploader.finish());
         const run = await readRun(folder);
@@ -111,13 +110,4 @@ async function startOf(folder: string, logPath: string): Promise<StartRecord> {
     const record = lines.map((line) => line.record).find((each) => each?.type === 'start');
     if (record?.type === 'start') return record;
     throw new RangeError(`[syncRun] ${folder} holds no tracked run (there is no ${LOG_NAME})`);
-}
-
-async function flush(path: string): Promise<void> {
-    const handle = await open(path, 'r+');
-    try {
-        await handle.datasync();
-    } finally {
-        await handle.close();
-    }
 }

@@ -45,10 +45,13 @@ export class Uploader {
         return this.place.value?.offset ?? 0;
     }
 
-    /** Sends what one request takes; false where nothing is left. Throws an MlflowError where it may be tried again. */
-    async step(): Promise<boolean> {
+    /**
+     * Sends what one request takes of the log up to a byte, up to which it is on disk: a server must not have what a loss of power
+     * takes from the log. False where nothing is left. Throws an MlflowError where it may be tried again.
+     */
+    async step(until: number): Promise<boolean> {
         const { logPath } = this.source;
-        const piece = await nextPiece(logPath, this.offset);
+        const piece = await nextPiece(logPath, this.offset, until);
         if (piece === undefined) return false;
         const cursor = await this.begin(piece.end);
         await this.send(piece, cursor, cursor.sending > cursor.offset);
