@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { startRun, tensorboardSink } from '../../lib/track/index.js';
+import type { StartRecord } from '../../lib/track/index.js';
 import { maskedCrc } from '../../lib/track/tensorboard/tf_record.js';
 import { runPython } from '../support/python.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -95,6 +97,45 @@ describe('a run as event files', () => {
         const found = JSON.parse(runPython(READ_EVENTS, [folder()])) as Found;
         assert.equal(found.scalars.loss?.length, 1);
         assert.equal(found.status, 1);
+    });
+
+    it('has what a log says after a loss of power that took lines of it', async () => {
+        const log = join(folder(), 'tracking.jsonl');
+        const sinks = [tensorboardSink()];
+        const first = await startRun({ folder: folder(), sinks });
+        first.logParams({ a: 1 });
+        for (let step = 0; step < 10; step++) first.logMetrics({ loss: step }, { step });
+        await first.end();
+        truncateSync(log, readFileSync(log, 'utf8').indexOf('"step":8') - 20);
+        const second = await startRun({ folder: folder() });
+        for (let step = 20; step < 40; step++) second.logMetrics({ later: step }, { step });
+        await second.end();
+        await (await startRun({ folder: folder(), sinks })).end();
+        const found = JSON.parse(runPython(READ_EVENTS, [folder()])) as Found;
+        assert.deepEqual(
+            found.scalars.later?.map(([step]) => step),
+            Array.from({ length: 20 }, (_, i) => 20 + i),
+        );
+    });
+
+    it('says how far it came only of lines that are on disk', async () => {
+        const run = await startRun({ folder: folder() });
+        run.logMetrics({ loss: 1 });
+        const logPath = join(folder(), 'tracking.jsonl');
+        const onDisk = statSync(logPath).size;
+        run.logMetrics({ loss: 2 }, { step: 1 });
+        const [line = ''] = readFileSync(logPath, 'utf8').split('\n');
+        const context = {
+            folder: folder(),
+            logPath,
+            start: JSON.parse(line) as StartRecord,
+            syncLog: () => Promise.resolve(onDisk),
+            onProblem: (text: string) => assert.fail(text),
+        };
+        assert.equal(await tensorboardSink()(context).close(0), undefined);
+        const cursor = readFileSync(join(folder(), 'tracking.tensorboard.json'), 'utf8');
+        assert.deepEqual(JSON.parse(cursor), { offset: onDisk });
+        await run.end();
     });
 
     it('says that it cannot be written, and costs the run nothing', async () => {

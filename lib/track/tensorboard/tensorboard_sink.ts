@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,7 +6,7 @@ import { appendWhole } from '../../io/append_file.js';
 import { writeFileAtomic } from '../../io/atomic_file.js';
 import { requireOptionNames } from '../../support/option_names.js';
 import type { LogRecord } from '../records.js';
-import { readLog } from '../run_log.js';
+import { isLineEnd, readLog } from '../run_log.js';
 import type { Sink, SinkContext, SinkMaker } from '../sink.js';
 import { encodeEvent, tableText, type EventBody, type Wire } from './event.js';
 import { tfRecord } from './tf_record.js';
@@ -86,8 +86,10 @@ class TensorboardSink implements Sink {
         this.hasMore = false;
         try {
             this.wire ??= await import('@bufbuild/protobuf/wire');
+            // The file that says how far this came must not outlive lines of the log.
+            const until = await this.context.syncLog();
             for (;;) {
-                const lines = await readLog(this.context.logPath, this.offset);
+                const lines = await readLog(this.context.logPath, this.offset, { until });
                 const last = lines.at(-1);
                 if (last === undefined) return;
                 await this.append(
@@ -127,7 +129,7 @@ class TensorboardSink implements Sink {
             }
             this.addRecord(record, params, add);
         }
-        await appendWhole(this.path, Buffer.concat(events));
+        await appendWhole(this.path, Buffer.concat(events), { sync: true });
         this.isNew = false;
         this.params = params;
     }
@@ -161,10 +163,7 @@ function cursorPath({ folder }: SinkContext): string {
 function readOffset(context: SinkContext): number {
     try {
         const { offset } = JSON.parse(readFileSync(cursorPath(context), 'utf8')) as { offset?: unknown };
-        const { size } = statSync(context.logPath);
-        return typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 && offset <= size
-            ? offset
-            : 0;
+        return typeof offset === 'number' && isLineEnd(context.logPath, offset) ? offset : 0;
     } catch {
         return 0;
     }
