@@ -12,6 +12,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findCommand } from '../build/toolchain.mjs';
 import { deviceTests } from './device_tests.mjs';
+import { sanitizerRuns } from './gpu_sanitizers.mjs';
 import { runMocha } from './run_mocha.mjs';
 
 const failures = [];
@@ -77,18 +78,8 @@ function sanitize({ plugin, kernelTest }, environment) {
         );
         return;
     }
-    const words = ['--error-exitcode', '9', '--target-processes', 'all', '--print-limit', '5'];
-    for (const tool of ['memcheck', 'racecheck']) {
-        run(`${tool} of the kernels' own tests`, sanitizer, ['--tool', tool, ...words, kernelTest]);
-        const watch = (name, tests) => {
-            const mocha = ['node_modules/mocha/bin/mocha.js', ...tests, '--fail-zero', '--timeout=600000'];
-            run(`${tool} of ${name}`, sanitizer, ['--tool', tool, ...words, process.execPath, ...mocha], {
-                env: { ...process.env, ...environment },
-            });
-        };
-        watch('layers and optimizers', ['test/nn/layers.test.ts', 'test/optim/optimizer.test.ts']);
-        watch('every op', ['test/ops/op_samples.test.ts', '--grep', 'agrees in']);
-    }
+    for (const { name, words } of sanitizerRuns(kernelTest))
+        run(name, sanitizer, words, { env: { ...process.env, ...environment } });
 }
 
 /** The README's command lines; `least` is a little less than what the CPU reaches with them. */

@@ -83,7 +83,7 @@ NATIVEGRAD_TEST(events_order_streams) {
     destroy(end);
 }
 
-NATIVEGRAD_TEST(held_stream_has_the_time_of_its_work) {
+NATIVEGRAD_CLOCK_TEST(held_stream_has_the_time_of_its_work) {
     OwnStream own;
     const Event start = create_event(true), end = create_event(true);
     Buffer<float> x(std::vector<float>(32, 0));
@@ -119,7 +119,7 @@ NATIVEGRAD_TEST(held_stream_hangs_nobody) {
     destroy(end);
 }
 
-NATIVEGRAD_TEST(time_of_a_body_is_the_device_s) {
+NATIVEGRAD_CLOCK_TEST(time_of_a_body_is_the_device_s) {
     OwnStream own;
     Buffer<float> x(std::vector<float>(32, 0));
     const double time = milliseconds_of(own.stream, [&] {

@@ -11,7 +11,9 @@ function namesInSources(): string[] {
     return readdirSync(sources)
         .filter((file) => /\.(cu|cpp)$/.test(file))
         .flatMap((file) => [
-            ...readFileSync(join(sources, file), 'utf8').matchAll(/^NATIVEGRAD_(?:ACCESS_)?TEST\((\w+)\)/gm),
+            ...readFileSync(join(sources, file), 'utf8').matchAll(
+                /^NATIVEGRAD_(?:ACCESS_|CLOCK_)?TEST\((\w+)\)/gm,
+            ),
         ])
         .map((match) => match[1] ?? '');
 }
@@ -34,6 +36,13 @@ describe('the simulator of the GPU', () => {
             assert.equal(lines.get(name), `ok ${name}`);
         });
     }
+
+    it('leaves out what a device tells of times where nobody can see it, and no more', () => {
+        const { stdout } = spawnSync(program, ['--no-clock', '--seeds', '1'], { encoding: 'utf8' });
+        const ran = [...stdout.matchAll(/^(?:ok|FAILED) (\w+)/gm)].map((match) => match[1]);
+        const left = namesInSources().filter((name) => !ran.includes(name));
+        assert.deepEqual(left, ['held_stream_has_the_time_of_its_work', 'time_of_a_body_is_the_device_s']);
+    });
 
     it('says so when a test fails', () => {
         const { status } = spawnSync(program, ['no_such_test'], { encoding: 'utf8' });
