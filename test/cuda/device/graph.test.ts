@@ -19,6 +19,7 @@ import {
     type Device,
     type Tensor,
 } from '../../../lib/index.js';
+import { collectGarbage } from '../../support/garbage.js';
 import { isSimulated } from '../../support/simulator.js';
 import { asked } from '../../support/work_counts.js';
 
@@ -312,15 +313,15 @@ describe('captured steps as graphs', () => {
             const { result } = await run.run(3, [xs.slice(0, 0, 3), ys.slice(0, 0, 3)]);
             result.dispose();
             if (i % 4 === 3) {
-                globalThis.gc?.();
-                await new Promise(setImmediate);
+                await collectGarbage();
                 marks.push(held());
             }
         }
         cuda.synchronize();
         const [, second, ...later] = marks;
         const most = Math.max(...later);
-        assert.ok(most <= second + (4 << 20), JSON.stringify(marks));
+        // Each graph holds 100 KiB of the device: those of the later rounds on the simulator 1.6 MiB.
+        assert.ok(most <= second + (512 << 10), JSON.stringify(marks));
     });
 
     it('run the steps of the Trainer, and its history says so', async () => {
