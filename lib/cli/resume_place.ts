@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { findCheckpoints } from '../io/checkpoint/read_checkpoint.js';
@@ -29,11 +29,11 @@ export function resumePlace(flags: Omit<ResumeFlags, 'modelName'>): ResumePlace 
 }
 
 /**
- * What the run goes on from, which a person reads, or undefined where `--resume auto` begins a new run. Nothing is written.
+ * Whether there is a checkpoint to go on from; where there is none, `--resume auto` begins a new run. Nothing is written.
  *
- * @throws {UsageError} where there is nothing to go on from, and the run would begin anew over what it has.
+ * @throws {UsageError} where there is nothing to go on from, and the run would begin anew over what is there.
  */
-export async function startOfResumed(flags: ResumeFlags, place: ResumePlace): Promise<string | undefined> {
+export async function findResumed(flags: ResumeFlags, place: ResumePlace): Promise<boolean> {
     const { resume, runName, modelName } = flags;
     const { folder, checkpoint } = place;
     if (resume === 'auto' && runName === undefined)
@@ -41,10 +41,12 @@ export async function startOfResumed(flags: ResumeFlags, place: ResumePlace): Pr
             '--resume auto needs --run_name, which says what goes on; or give --resume the run folder',
         );
     if (!(await isFolder(folder))) {
-        if (resume === 'auto') return undefined;
+        if (resume === 'auto') return false;
         throw new UsageError(`--resume: there is no run folder ${folder}`);
     }
-    if (resume !== 'auto' && !(await exists(join(folder, 'config.json'))))
+    const files = await readdir(folder);
+    const isRun = files.includes('config.json');
+    if (resume !== 'auto' && !isRun)
         throw new UsageError(
             `--resume: ${folder} is no run folder, it holds no config.json; name the folder that train has written`,
         );
@@ -54,29 +56,26 @@ export async function startOfResumed(flags: ResumeFlags, place: ResumePlace): Pr
             throw new UsageError(
                 `--resume: there is no checkpoint ${checkpoint}; ${folder} has ${found.map(({ name }) => name).join(', ') || 'none'}`,
             );
-        return basename(checkpoint);
+        return true;
     }
-    if (found[0]) return found[0].name;
-    const ended = ['metrics.json', `${modelName}.safetensors`];
-    const has = await Promise.all(ended.map((name) => exists(join(folder, name))));
-    if (resume !== 'auto' || has.includes(true))
+    if (found.length > 0) return true;
+    const hasEnded = files.includes('metrics.json') || files.includes(`${modelName}.safetensors`);
+    if (resume !== 'auto' || hasEnded)
         throw new UsageError(
             `--resume: ${folder} holds no checkpoint to go on from (a run saves them with --checkpoint_every, and with --resume); ` +
                 'train with another --run_name',
         );
-    return undefined;
+    // A run that died before its config.json was written has its log there.
+    if (!isRun && !files.every((name) => name.startsWith('tracking.') || name.startsWith('.')))
+        throw new UsageError(
+            `--resume auto: ${folder} is no run folder, it holds other files; give another --run_name`,
+        );
+    return false;
 }
 
 async function isFolder(path: string): Promise<boolean> {
     return stat(path).then(
         (found) => found.isDirectory(),
-        () => false,
-    );
-}
-
-async function exists(path: string): Promise<boolean> {
-    return stat(path).then(
-        () => true,
         () => false,
     );
 }

@@ -17,6 +17,8 @@ export interface FlagsOfRun {
     readonly raw: RawFlags;
     /** What the run began with, for its config.json. */
     readonly began: RawFlags;
+    /** Keys of what is given and was not so. */
+    readonly changed: readonly string[];
 }
 
 /**
@@ -29,16 +31,18 @@ export async function withFlagsOfRun(
     warn: (text: string) => void,
 ): Promise<FlagsOfRun> {
     const kept = folder === undefined ? undefined : await readKeptFlags(join(folder, 'config.json'));
-    if (kept === undefined) return { raw: given, began: flagsToKeep(given) };
-    for (const [key, value] of Object.entries(flagsToKeep(given))) {
+    if (kept === undefined) return { raw: given, began: flagsToKeep(given), changed: [] };
+    const differing = Object.entries(flagsToKeep(given)).filter(
+        ([key, value]) => value !== kept[key] && !OF_TRACKING.includes(key),
+    );
+    for (const [key, value] of differing) {
         const before = kept[key];
-        if (value === before || OF_TRACKING.includes(key)) continue;
         const text = before === undefined ? 'without it' : `with ${before === true ? 'it' : before}`;
         warn(
             `${flagName(key)}${value === true ? '' : ` ${value}`}: the run began ${text}; its end will differ from that of an uninterrupted run`,
         );
     }
-    return { raw: { ...kept, ...given }, began: kept };
+    return { raw: { ...kept, ...given }, began: kept, changed: differing.map(([key]) => key) };
 }
 
 async function readKeptFlags(path: string): Promise<RawFlags | undefined> {

@@ -11,7 +11,7 @@ import { TrackingCallback } from '../train/tracking_callback.js';
 import { EarlyStopping } from '../train/early_stopping.js';
 import { Progress } from '../train/progress.js';
 import { JsonLinesHistory } from '../train/history_files.js';
-import type { Callback } from '../train/callback.js';
+import type { Callback, FitContext } from '../train/callback.js';
 import type { History } from '../train/history.js';
 import type { FitOptions } from '../train/trainer_options.js';
 import type { ReportData } from '../report/training_report.js';
@@ -33,9 +33,10 @@ import { writeReport } from './pictures.js';
 import { CLASS_NAMES, evaluationResult, evaluationTable } from './results.js';
 import { checkpointOptions, runFolderFor } from './checkpoint_flags.js';
 import { withFlagsOfRun } from './resumed_flags.js';
-import { resumePlace, startOfResumed } from './resume_place.js';
+import { findResumed, resumePlace } from './resume_place.js';
 import { writeJson } from './run_folder.js';
 import type { RunFolder } from './run_folder.js';
+import { ChangedOptions } from './changed_options.js';
 import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
@@ -53,9 +54,9 @@ const SCORE_BATCH = 128;
 export async function trainCommand(given: RawFlags, { out, err }: Streams): Promise<number> {
     const warn = (text: string): void => void err.write(`nativegrad: warning: ${text}\n`);
     const place = resumePlace(readTrainConfig(given));
-    const { raw, began } = await withFlagsOfRun(given, place?.folder, warn);
+    const { raw, began, changed } = await withFlagsOfRun(given, place?.folder, warn);
     const config = readTrainConfig(raw);
-    const resumed = place && (await startOfResumed(config, place));
+    const isNew = place && !(await findResumed(config, place));
     const log = config.json ? err : out;
     unusedFlags(raw, config).forEach(warn);
     // What of it cannot be is refused before anything is made.
@@ -72,19 +73,28 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
     const training = setUpTraining(config, trainingSet.length, device);
     const interrupt = listenForInterrupt(warn);
     const folder = await runFolderFor(config);
-    await writeJson(folder.file('config.json'), {
-        ...configForFile(config, device),
-        flags: began,
-    });
+    // Refused where another process writes this run, whose files must stay what they are.
+    const tracked = await startTracking(raw, config, folder, device, warn);
     log.write(
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
-    if (place)
-        log.write(resumed === undefined ? 'no checkpoint yet: begins anew\n' : `goes on from ${resumed}\n`);
-
-    const tracked = await startTracking(raw, config, folder, device, warn);
-    const plan = { config, folder, data, device, training, trainingSet, validation, interrupt, tracked };
-    const code = await tracked.during(() => trainAndScore(plan, { out, err }, warn));
+    if (isNew) log.write('no checkpoint yet: begins anew\n');
+    const plan = {
+        config,
+        changed,
+        folder,
+        data,
+        device,
+        training,
+        trainingSet,
+        validation,
+        interrupt,
+        tracked,
+    };
+    const code = await tracked.during(async () => {
+        await writeJson(folder.file('config.json'), { ...configForFile(config, device), flags: began });
+        return trainAndScore(plan, { out, err }, warn);
+    });
     interrupt.release();
     return code;
 }
@@ -92,6 +102,8 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
 /** What a run works with once everything is read and made. */
 interface Plan {
     readonly config: TrainConfig;
+    /** Keys of flags that are others than those that the run began with. */
+    readonly changed: readonly string[];
     readonly folder: RunFolder;
     readonly data: MnistData;
     readonly device: Device;
@@ -107,13 +119,20 @@ async function trainAndScore(
     { out, err }: Streams,
     warn: (text: string) => void,
 ): Promise<{ result: number; status: RunStatus }> {
-    const { config, folder, data, device, training, trainingSet, validation, interrupt, tracked } = plan;
+    const { config, changed, folder, data, device, training, trainingSet, validation, interrupt, tracked } =
+        plan;
     const log = config.json ? err : out;
     tracked.logDigits(data.train, data.folder, 'training');
     tracked.logDigits(data.test, data.folder, 'test');
     const begin = performance.now();
     const best = bestModel(config);
     const callbacks = [
+        {
+            onTrainBegin: ({ resumedFrom: from }: FitContext) => {
+                if (from !== undefined) log.write(`goes on from ${basename(from)}\n`);
+            },
+        },
+        new ChangedOptions(training, config, changed),
         new JsonLinesHistory(folder.file('history.jsonl'), { onWarning: warn }),
         new TrackingCallback(
             tracked.run,

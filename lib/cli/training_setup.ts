@@ -13,6 +13,8 @@ import { UsageError } from './usage_error.js';
 export interface Training {
     readonly model: nn.Sequential;
     readonly trainer: Trainer;
+    readonly optimizer: optim.Optimizer;
+    readonly schedule: optim.Schedule | undefined;
     /** Leave out the last batch where it would be a single sample, which batch norm cannot normalise. */
     readonly dropLast: boolean;
 }
@@ -39,16 +41,17 @@ export function setUpTraining(config: TrainConfig, samples: number, device: Devi
     const optimizer = makeOptimizer(config, model);
     const dropLast = useBatchNorm && samples > largest && samples % batchSize === 1;
     const steps = dropLast ? Math.floor(samples / batchSize) : Math.ceil(samples / batchSize);
+    const scheduling = makeSchedule(config, optimizer, steps);
     const trainer = new Trainer({
         model,
-        optimizer: optimizer,
+        optimizer,
         loss: classifierLoss(config.loss),
         precision: PRECISIONS[config.mixedPrecision ?? 'none'],
-        ...makeSchedule(config, optimizer, steps),
+        ...scheduling,
         ...(gradientClip === undefined ? {} : { gradientClip }),
         ...makeAverage(config, model),
     });
-    return { model, trainer, dropLast };
+    return { model, trainer, optimizer, schedule: scheduling.schedule, dropLast };
 }
 
 function makeOptimizer(config: TrainConfig, model: nn.Module): optim.Optimizer {
@@ -72,7 +75,7 @@ function makeAverage({ emaDecay: decay }: TrainConfig, model: nn.Module): Pick<T
     return { average: new optim.ExponentialMovingAverage(model, { decay, useBuffers: true }) };
 }
 
-type ScheduleOptions = Pick<TrainerOptions, 'schedule' | 'scheduleInterval'>;
+type ScheduleOptions = Pick<TrainerOptions, 'scheduleInterval'> & { readonly schedule?: optim.Schedule };
 
 /** `steps`: of one epoch. */
 function makeSchedule(config: TrainConfig, optimizer: optim.Optimizer, steps: number): ScheduleOptions {

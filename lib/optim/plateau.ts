@@ -94,6 +94,17 @@ export class ReduceLROnPlateau extends Schedule {
         this.cut();
     }
 
+    override rebase(rates: readonly number[]): void {
+        const { current } = this;
+        this.current = [...rates];
+        try {
+            super.rebase(rates);
+        } catch (error) {
+            this.current = current;
+            throw error;
+        }
+    }
+
     override stateDict(): ScheduleState {
         const { current, best, badSteps, cooling } = this;
         return { ...super.stateDict(), current: [...current], best, badSteps, cooling };

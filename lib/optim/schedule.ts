@@ -1,4 +1,4 @@
-import { describeValue } from '../support/describe_value.js';
+import { describeValue, isList } from '../support/describe_value.js';
 import { eachStep } from '../native/tracer.js';
 import type { CommonOptions, Optimizer, ParamGroup } from './optimizer.js';
 
@@ -65,6 +65,29 @@ export abstract class Schedule {
             this.stepCount++;
             this.apply();
         }, this);
+    }
+
+    /**
+     * Goes on, from the present step, as if the optimizer had been made with these rates, one for each group. `OneCycleLR` has
+     * rates of its own, and keeps them.
+     *
+     * @throws {RangeError} where they are not as many as the groups.
+     * @example
+     * import { nn, optim } from 'nativegrad';
+     * const optimizer = new optim.SGD(new nn.Linear(2, 1).parameters(), { lr: 0.5 });
+     * const schedule = new optim.StepLR(optimizer, { stepSize: 1 });
+     * schedule.step();
+     * schedule.rebase([4]);
+     * console.log(schedule.rates); // [0.4]
+     */
+    rebase(rates: readonly number[]): void {
+        const { length } = this.baseRates;
+        if (!isList(rates) || rates.length !== length)
+            throw new RangeError(
+                `[${this.label}] rebase takes ${length} rates, one for each group, got ${describeValue(rates)}`,
+            );
+        this.baseRates = [...rates];
+        this.apply();
     }
 
     /** @internal Sets the rates of the present step. */

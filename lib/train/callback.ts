@@ -22,6 +22,8 @@ export interface FitContext {
     readonly records: readonly EpochRecord[];
     /** True where the fit goes on from a checkpoint. */
     readonly resumed: boolean;
+    /** The path of that checkpoint. */
+    readonly resumedFrom: string | undefined;
     /** Ends the fit after the running epoch (after the running steps, when called from one). */
     stop(reason: string): void;
 }

@@ -15,7 +15,7 @@ export class FitRun implements FitContext {
     readonly records: EpochRecord[] = [];
     reason: StopReason = 'completed';
     steps = 0;
-    resumed = false;
+    resumedFrom: string | undefined;
     private readonly begin = performance.now();
     private secondsBefore = 0;
 
@@ -27,13 +27,17 @@ export class FitRun implements FitContext {
     ) {}
 
     /** Goes on where a checkpoint was made. */
-    restore({ records, steps, stopReason, seconds, progress }: FitState): void {
-        this.resumed = true;
+    restore({ records, steps, stopReason, seconds, progress }: FitState, path: string): void {
+        this.resumedFrom = path;
         const ofEpochs = records.reduce((sum, record) => sum + record.seconds, progress?.seconds ?? 0);
         this.secondsBefore = seconds ?? ofEpochs;
         this.records.push(...records);
         this.steps = steps;
         this.reason = stopReason;
+    }
+
+    get resumed(): boolean {
+        return this.resumedFrom !== undefined;
     }
 
     /** Of all parts of the fit. */

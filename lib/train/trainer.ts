@@ -100,7 +100,7 @@ export class Trainer {
         this.running = true;
         try {
             const loaded = await saver?.begin(options.resume);
-            const restored = loaded && saver?.restore(loaded);
+            const restored = loaded && saver && { state: saver.restore(loaded), path: loaded.path };
             return await this.fitFrom(restored, batches, options, saver);
         } finally {
             this.running = false;
@@ -123,16 +123,17 @@ export class Trainer {
     }
 
     private async fitFrom(
-        restored: FitState | undefined,
+        from: { readonly state: FitState; readonly path: string } | undefined,
         batches: Batches,
         options: FitOptions,
         saver: FitCheckpoints | undefined,
     ): Promise<History> {
+        const restored = from?.state;
         const { capture = 'auto' } = this.options;
         const mode = restored?.mode === 'eager' && capture === 'auto' ? false : capture;
         const step = new TrainStep(this.options, mode, this.breather);
         const run = new FitRun(this.options.model, batches.length, options, step);
-        if (restored) run.restore(restored);
+        if (from) run.restore(from.state, from.path);
         const rows = this.rowSource(batches, run);
         let progress = restored?.progress ?? null;
         try {

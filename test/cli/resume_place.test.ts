@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { resumePlace, startOfResumed } from '../../lib/cli/resume_place.js';
+import { resumePlace, findResumed } from '../../lib/cli/resume_place.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 describe('what --resume names', () => {
@@ -10,7 +10,7 @@ describe('what --resume names', () => {
     const flagsOf = (
         resume: string,
         runName?: string,
-    ): Parameters<typeof startOfResumed>[0] & { outputDir: string } => ({
+    ): Parameters<typeof findResumed>[0] & { outputDir: string } => ({
         outputDir: folder(),
         experimentName: undefined,
         runName,
@@ -23,11 +23,11 @@ describe('what --resume names', () => {
         return made;
     };
     const write = (...path: string[]): void => writeFileSync(join(folder(), ...path), '{}');
-    const start = async (resume: string, runName?: string): Promise<string | undefined> => {
+    const start = async (resume: string, runName?: string): Promise<boolean> => {
         const flags = flagsOf(resume, runName);
         const place = resumePlace(flags);
         assert.ok(place);
-        return startOfResumed(flags, place);
+        return findResumed(flags, place);
     };
 
     it('is a run, the checkpoints in it, one of them, or auto, by --run_name', () => {
@@ -43,17 +43,17 @@ describe('what --resume names', () => {
         assert.equal(resumePlace({ ...flagsOf('auto'), resume: undefined }), undefined);
     });
 
-    it('says what the run goes on from', async () => {
+    it('says whether there is something to go on from', async () => {
         const run = make('one');
-        assert.equal(await start('auto', 'none'), undefined);
-        assert.equal(await start('auto', 'one'), undefined);
+        assert.equal(await start('auto', 'none'), false);
+        assert.equal(await start('auto', 'one'), false);
         write('one', 'config.json');
         make('one', 'checkpoints', 'step-4');
         make('one', 'checkpoints', 'step-8');
-        assert.equal(await start('auto', 'one'), 'step-8');
-        assert.equal(await start(run), 'step-8');
-        assert.equal(await start(join(run, 'checkpoints')), 'step-8');
-        assert.equal(await start(join(run, 'checkpoints', 'step-4')), 'step-4');
+        assert.equal(await start('auto', 'one'), true);
+        assert.equal(await start(run), true);
+        assert.equal(await start(join(run, 'checkpoints')), true);
+        assert.equal(await start(join(run, 'checkpoints', 'step-4')), true);
     });
 
     it('refuses where a run would begin anew over what is there', async () => {
@@ -71,5 +71,16 @@ describe('what --resume names', () => {
             write(name, name);
             await assert.rejects(start('auto', name), /holds no checkpoint to go on from/);
         }
+    });
+
+    it('refuses auto in a folder that is none of a run', async () => {
+        make('notes');
+        write('notes', '.lock');
+        write('notes', 'tracking.jsonl');
+        assert.equal(await start('auto', 'notes'), false);
+        write('notes', 'report.html');
+        await assert.rejects(start('auto', 'notes'), /notes is no run folder, it holds other files/);
+        write('notes', 'config.json');
+        assert.equal(await start('auto', 'notes'), false);
     });
 });

@@ -16,7 +16,8 @@ describe('the flags of a run that goes on', () => {
     it('are those it began with, and those that are given, of which it hears', async () => {
         begin({ epochs: '3', optimizer: 'sgd', tracking: 'mlflow', trackingUri: 'http://a' });
         const given = { epochs: '4', trackingUri: 'http://b', resume: folder(), json: true as const };
-        const { raw, began } = await withFlagsOfRun(given, folder(), warn);
+        const { raw, began, changed } = await withFlagsOfRun(given, folder(), warn);
+        assert.deepEqual(changed, ['epochs']);
         assert.deepEqual(raw, { optimizer: 'sgd', tracking: 'mlflow', ...given });
         assert.equal(began.epochs, '3');
         assert.equal(warnings.length, 1);
@@ -38,6 +39,7 @@ describe('the flags of a run that goes on', () => {
             assert.deepEqual(await withFlagsOfRun(given, folder(), warn), {
                 raw: given,
                 began: { epochs: '4' },
+                changed: [],
             });
         }
         writeFileSync(join(folder(), 'config.json'), '{ broken');

@@ -69,6 +69,31 @@ describe('schedules', () => {
         assert.throws(() => second.loadStateDict(other), /not that of a ReduceLROnPlateau/);
     });
 
+    it('go on with other rates where they are', () => {
+        const [steps, plateau] = [sgd(1), sgd(1)];
+        const schedule = new optim.StepLR(steps, { stepSize: 1 });
+        schedule.step();
+        schedule.rebase([3]);
+        const gone = [schedule.rates[0]];
+        schedule.step();
+        gone.push(schedule.rates[0]);
+        assert.deepEqual(
+            gone.map((rate) => rate.toFixed(6)),
+            ['0.300000', '0.030000'],
+        );
+        const reduce = new optim.ReduceLROnPlateau(plateau, { patience: 0 });
+        for (const loss of [1, 1]) reduce.step(loss);
+        reduce.rebase([5]);
+        const resumed = new optim.ReduceLROnPlateau(sgd(1), { patience: 0 });
+        resumed.loadStateDict(reduce.stateDict());
+        resumed.step(1);
+        assert.deepEqual([reduce.rates, resumed.rates], [[5], [0.5]]);
+        assert.throws(() => reduce.rebase([1, 2]), /\[ReduceLROnPlateau\] rebase takes 1 rates/);
+        reduce.step(1);
+        assert.deepEqual(reduce.rates, [0.5]);
+        assert.throws(() => schedule.rebase(2 as never), /rebase takes 1 rates, one for each group, got/);
+    });
+
     it('count NaN as no improvement', () => {
         const schedule = new optim.ReduceLROnPlateau(sgd(1), { patience: 0 });
         schedule.step(Number.NaN);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadTensors, train, type Tensor } from '../../lib/index.js';
+import { loadTensors, track, train, type Tensor } from '../../lib/index.js';
 import { runCommand } from '../support/command.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 import { ROOT, TrainProcess } from '../support/train_process.js';
@@ -125,6 +125,48 @@ describe('train --resume', () => {
         assert.deepEqual(readdirSync(step), files);
     });
 
+    it('takes another learning rate, decay and momentum, and leaves a run that another process writes', async () => {
+        const path = join(folder(), 'one');
+        const run = (flags: string): TrainProcess['end'] => new TrainProcess(flags, path).end;
+        const common =
+            '--hidden_sizes 16 --optimizer sgd --lr_schedule exponential --checkpoint_every 1epoch';
+        const begin = `--output_dir ${folder()} --run_name one ${common} --epochs 1 --learning_rate 0.01`;
+        assert.equal((await run(begin)).code, 0);
+        const more = await run(
+            `--resume ${path} --epochs 3 --learning_rate 0.1 --weight_decay 0.5 --momentum 0.25`,
+        );
+        assert.equal(more.code, 0, more.stderr);
+        assert.match(more.stdout, /goes on from step-\d+\n/);
+        const rates = readFileSync(join(path, 'history.jsonl'), 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => (JSON.parse(line) as { learning_rate: number }).learning_rate.toPrecision(3));
+        assert.deepEqual(rates, ['0.0100', '0.0900', '0.0810']);
+        const store = new train.CheckpointStore(join(path, 'checkpoints'));
+        const { optimizer } = (await store.load())?.state as {
+            optimizer: { paramGroups: { weightDecay: number; momentum: number }[] };
+        };
+        const [{ weightDecay, momentum }] = optimizer.paramGroups;
+        assert.deepEqual([weightDecay, momentum], [0.5, 0.25]);
+        const config = readFileSync(join(path, 'config.json'));
+        const tracked = await track.startRun({ folder: path });
+        const beside = await run(`--resume ${path} --epochs 9`);
+        await tracked.end();
+        assert.deepEqual([beside.code, readFileSync(join(path, 'config.json'))], [2, config], beside.stderr);
+        assert.match(beside.stderr, /one is in use by process/);
+    });
+
+    it('says which checkpoint it goes on from where the newest one is damaged', async () => {
+        const path = join(folder(), 'one');
+        const flags = '--run_name one --hidden_sizes 16 --max_steps 8 --checkpoint_every 4steps';
+        assert.equal((await new TrainProcess(`--output_dir ${folder()} ${flags}`, path).end).code, 0);
+        appendFileSync(join(path, 'checkpoints', 'step-8', 'model.safetensors'), 'x');
+        const again = await new TrainProcess(`--resume ${path}`, path).end;
+        assert.equal(again.code, 0, again.stderr);
+        assert.match(again.stdout, /goes on from step-4\n/);
+        assert.match(again.stderr, /warning: .*step-8/);
+    });
+
     it('writes the best epoch with --early_stopping, and keeps its checkpoint with --keep_best', async () => {
         const path = join(folder(), 'one');
         const flags =
@@ -179,6 +221,7 @@ describe('train --resume', () => {
     it('trains on where only its history finds no room', async () => {
         const path = join(folder(), 'one');
         mkdirSync(path);
+        writeFileSync(join(path, 'config.json'), '{}');
         symlinkSync('/dev/full', join(path, 'history.jsonl'));
         const flags = `--output_dir ${folder()} --run_name one --hidden_sizes 8 --resume auto --epochs 3`;
         const { code, stderr } = await new TrainProcess(`${flags} --batch_size 20000`, path).end;
