@@ -51,7 +51,7 @@ td.heat.strong { color: var(--heat-strong-text); }
 td.heat.right { font-weight: 700; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 0.75rem; list-style: none; padding: 0; }
 .pictures li { background: var(--panel); border-radius: 8px; padding: 0.5rem; font-size: 0.85rem; }
-.pictures img { display: block; width: 100%; image-rendering: pixelated; background: #ffffff; border: 1px solid var(--rule); }
+.pictures img { display: block; width: 100%; height: auto; image-rendering: pixelated; background: #ffffff; border: 1px solid var(--rule); }
 .pictures b { color: var(--wrong); }
 details > summary { cursor: pointer; color: var(--link); margin: 0.5rem 0; }
 @media print { nav, .skip { display: none; } section { break-inside: avoid; } }

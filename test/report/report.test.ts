@@ -137,6 +137,18 @@ describe('report', () => {
         await page.close();
     });
 
+    it('shows the pictures of the mistakes in their own proportions', async () => {
+        const { evaluation, ...rest } = example();
+        assert.ok(evaluation);
+        const images = { pixels: new Uint8Array(300 * 8 * 24), height: 8, width: 24 };
+        const page = await browser.newPage({ viewport: { width: 1600, height: 900 } });
+        await page.goto(addressOf(await renderReport({ ...rest, evaluation: { ...evaluation, images } })));
+        const box = await page.locator('#mistakes img').first().boundingBox();
+        assert.ok(box && box.width > 48, `${box?.width} px wide`);
+        assert.ok(Math.abs(box.width / box.height - 3) < 0.2, `${box.width} x ${box.height} of 24 x 8`);
+        await page.close();
+    });
+
     it('is read by the keyboard: a skip link first, then what scrolls', async () => {
         const page = await browser.newPage({ viewport: { width: 400, height: 800 } });
         await page.goto(addressOf(await renderReport(example())));
