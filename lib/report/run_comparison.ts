@@ -50,12 +50,13 @@ export function compareRuns(
     };
 }
 
-/** Parameters that have several values in the runs, or are missing in some. */
+/** Parameters that have several values in the runs that have them: an evaluation lacks every option of a training. */
 function differingParams(runs: readonly RunRecord[]): string[] {
     const names = new Set(runs.flatMap(({ params }) => [...params.keys()]));
     return [...names].filter((name) => {
         if (PLACES.includes(name)) return false;
-        return new Set(runs.map(({ params }) => params.get(name))).size > 1;
+        const values = runs.map(({ params }) => params.get(name)).filter((value) => value !== undefined);
+        return new Set(values).size > 1;
     });
 }
 

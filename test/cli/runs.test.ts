@@ -66,6 +66,16 @@ describe('nativegrad runs', () => {
         );
     });
 
+    it('names no parameter that the runs that have it agree on, where an evaluation has others', async () => {
+        const run = await startRun({ folder: join(folder(), 'evaluated'), name: 'evaluated' });
+        run.logParams({ data: 'digits', split: 'test' });
+        run.logMetrics({ test_accuracy: 0.5 });
+        await run.end();
+        const [head, ...rows] = (await runs(folder())).out.trimEnd().split('\n');
+        assert.match(head ?? '', / time +test_accuracy +loss +learning_rate$/);
+        assert.match(rows.find((row) => row.includes('evaluated')) ?? '', / 0\.5 +– +–$/);
+    });
+
     it('shows metrics of any name, those of the machine only where they are asked for, and names the rest', async () => {
         const place = join(folder(), 'own');
         const run = await startRun({ folder: join(place, 'one'), name: 'one' });
