@@ -64,6 +64,7 @@ interface Outcome {
     readonly files: Readonly<Record<string, string>>;
     readonly history: unknown;
     readonly steps: number;
+    readonly mode: string;
 }
 
 /** One process's part of a training: a model of its own each time, made from the same seed. */
@@ -123,8 +124,9 @@ async function part(
         signal: controller.signal,
         ...options,
     });
+    const { mode } = history.execution;
     const records = history.epochs.map((record) => ({ ...record, seconds: 0 }));
-    return { files: await newestFiles(options.checkpoints), history: records, steps: history.steps };
+    return { files: await newestFiles(options.checkpoints), history: records, steps: history.steps, mode };
 }
 
 /** SHA-256 of each file of the newest checkpoint: all that a fit goes on with, but for how long it took. */
@@ -154,6 +156,7 @@ describe('fit with checkpoints and resume', () => {
                 const onWarning = (text: string): void => assert.equal(text, '');
                 const wholeStore = new train.CheckpointStore(join(folder(), 'whole'), { onWarning });
                 const whole = await part(kind, capture && 'auto', { checkpoints: wholeStore });
+                assert.equal(whole.mode, capture ? 'captured' : 'eager');
                 for (let stopAt = 1; stopAt < epochs * batchesOfEpoch; stopAt++) {
                     setThreads(1 + (stopAt % 3));
                     const path = join(folder(), `${stopAt}`);
