@@ -3,6 +3,7 @@ import type { DataLoader } from '../data/data_loader.js';
 import type { Layer } from '../nn/module.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { EvaluationStep } from './evaluation_step.js';
+import { requireCount } from './metric_checks.js';
 import { argmaxRows, classificationReport } from './metrics.js';
 import type { ClassificationReport } from './metrics.js';
 
@@ -23,6 +24,8 @@ export interface Score {
 /**
  * Runs a classifier over a data set in evaluation mode, without gradients; the mode it was in comes back afterwards.
  * Batches of images [n, ...] and labels [n]; the model gives logits [n, classes].
+ *
+ * @throws {RangeError} where `classes` is no positive integer, or not how many logits a row has.
  */
 export async function scoreClassifier(
     model: Layer,
@@ -30,6 +33,7 @@ export async function scoreClassifier(
     loss: ClassifierLoss,
     classes: number,
 ): Promise<Score> {
+    requireCount('scoreClassifier', 'classes', classes);
     const count = loader.dataset.length;
     const labels = new Int32Array(count);
     const logits = new Float32Array(count * classes);
@@ -42,6 +46,7 @@ export async function scoreClassifier(
         for await (const [x, y] of loader) {
             scope(() => {
                 const { outputs, loss: mean } = step.run(x, y);
+                requireLogits(outputs, y.size, classes);
                 total += mean.item() * y.size;
                 logits.set(outputs.dataSync() as Float32Array, done * classes);
                 labels.set(y.dataSync() as Int32Array, done);
@@ -56,6 +61,13 @@ export async function scoreClassifier(
     const predictions = argmaxRows(logits, classes);
     const report = classificationReport(labels, predictions, classes);
     return { loss: total / count, report, labels, predictions, probabilities: softmaxRows(logits, classes) };
+}
+
+function requireLogits({ shape }: Tensor, samples: number, classes: number): void {
+    if (shape.length === 2 && shape[0] === samples && shape[1] === classes) return;
+    throw new RangeError(
+        `[scoreClassifier] the model gives logits [${shape.join(', ')}], but classes (the fourth argument) says [${samples}, ${classes}]`,
+    );
 }
 
 /** scores [N * classes] -> each row divided by its sum of exponentials */

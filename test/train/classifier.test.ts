@@ -62,6 +62,24 @@ describe('classifier', () => {
         assert.ok(Math.abs(score.probabilities[1] - 1 / (1 + Math.exp(-2))) < 1e-6);
         assert.equal(model.training, true);
     });
+
+    it('is refused by name where the number of classes is missing or not that of the logits', async () => {
+        const model = new nn.Sequential(new nn.Flatten(), new nn.Linear(1, 2));
+        const set = new data.TensorDataset(tensor([[2], [-1]]), tensor([1, 0], { dtype: 'int32' }));
+        const score = (...classes: number[]): Promise<unknown> =>
+            train.scoreClassifier(model, new data.DataLoader(set), nn.crossEntropy, ...(classes as [number]));
+        await assert.rejects(
+            score(),
+            /^RangeError: \[scoreClassifier\] classes must be a positive integer, got undefined$/,
+        );
+        for (const classes of [1, 3])
+            await assert.rejects(
+                score(classes),
+                new RegExp(
+                    String.raw`the model gives logits \[1, 2\], but classes .* says \[1, ${classes}\]$`,
+                ),
+            );
+    });
 });
 
 describe('classifier loss', () => {
