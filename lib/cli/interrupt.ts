@@ -30,15 +30,16 @@ export interface Interrupt {
  */
 export function listenForInterrupt(tell: (text: string) => void): Interrupt {
     const controller = new AbortController();
-    let first: { readonly code: number; readonly time: number } | undefined;
+    let first: { readonly name: NodeJS.Signals; readonly code: number; readonly time: number } | undefined;
     const listener = (name: NodeJS.Signals): void => {
         const time = performance.now();
         const code = 128 + constants.signals[name];
         if (first !== undefined) {
-            if (time - first.time > SAME_PRESS_MS) endAtOnce(name, code);
+            const isCtrlC = name === 'SIGINT' && first.name === name;
+            if (!isCtrlC || time - first.time > SAME_PRESS_MS) endAtOnce(name, code);
             return;
         }
-        first = { code, time };
+        first = { name, code, time };
         tell('stopping after this step and saving the model; once more to quit at once');
         controller.abort();
     };

@@ -61,4 +61,17 @@ describe('interrupt', () => {
             assert.ok(seconds < 2, `${seconds}`);
         }
     });
+
+    it('takes no other signal for the same press of Ctrl-C, however soon it comes', async () => {
+        for (const [first, second] of [
+            ['SIGTERM', 'SIGTERM'],
+            ['SIGUSR2', 'SIGUSR2'],
+            ['SIGTERM', 'SIGINT'],
+            ['SIGINT', 'SIGTERM'],
+        ] as const) {
+            const { code, seconds } = await signalled(PROGRAM, first, 50, second);
+            assert.equal(code, 128 + constants.signals[second]);
+            assert.ok(seconds < 2, `${first} ${second} ${seconds}`);
+        }
+    });
 });
