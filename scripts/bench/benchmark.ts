@@ -7,8 +7,8 @@ export interface Subject {
     readonly key: string;
     /** Runs `count` units of work (steps, calls, processes); resolves to their seconds, or to bytes where those are measured. */
     run(count: number): Promise<number>;
-    /** What each call of one unit of work takes, where that is a captured step. */
-    profile?(): readonly ProgramCall[];
+    /** What each call of one unit of work takes, where that is a captured step: the mean over so many of them. */
+    profile?(steps: number): readonly ProgramCall[];
     close?(): Promise<void> | void;
 }
 

@@ -165,8 +165,8 @@ const command = new Command('bench:gpu')
     .addOption(
         new Option(
             '--profile',
-            'time, bytes and share of the memory bandwidth of each call of a training step, and nothing else',
-        ).conflicts(['try', 'small', 'json', 'save']),
+            'time, bytes and share of the memory bandwidth of each call of a step, and nothing else',
+        ).conflicts(['json', 'save']),
     )
     .option('--try', 'one short turn with PyTorch on the CPU: shows that a row runs, on the simulator, too')
     .addOption(

@@ -133,6 +133,34 @@ describe('bench:gpu', () => {
         assert.match(stderr, /^bench: nothing is measured: no NVIDIA driver on this machine/);
     });
 
+    it('says what each call of a product, a convolution, a copy and a training step takes and moves', async () => {
+        writeSmallMnist(folder(), 20, 2);
+        const conv = 'gpu_conv_bf16_fwd_3x4_5x5_b2';
+        const rows = [
+            'gpu_gemm_f32_nt_2x10x128',
+            conv,
+            'gpu_copy_1mib',
+            'gpu_mlp_f32_b2',
+            'gpu_models_f32_3',
+        ];
+        const { code, stdout, stderr } = await bench([...rows, '--profile', '--small', '--data', folder()]);
+        assert.equal(code, 0, stderr);
+        const parts = new Map(stdout.split('\n\n').map((part) => [/^\w+/.exec(part)?.[0], part]));
+        const figures = /^ +[\d.]+ +([\d.]+) +[\d.]+ +[\d.]+ % {2}/.source;
+        const lines = (name: string, words: string): RegExpExecArray => {
+            const found = new RegExp(figures + words, 'm').exec(parts.get(name) ?? '');
+            assert.ok(found, `${words} in ${stdout}`);
+            return found;
+        };
+        const bytes = 4 * (2 * 128 + 128 * 10 + 2 * 10);
+        assert.equal(lines('gpu_gemm_f32_nt_2x10x128', '2 times matmul')[1], (bytes / 1e6).toFixed(3));
+        lines('gpu_gemm_f32_nt_2x10x128', 'all 2 calls, one by one, [\\d.]+ GFLOP/s$');
+        lines(conv, '2 times conv2d ');
+        lines('gpu_copy_1mib', 'copy .*\n.* all 1 calls, one by one$');
+        lines('gpu_mlp_f32_b2', 'linear');
+        assert.equal(parts.get('gpu_models_f32_3')?.trim(), 'gpu_models_f32_3: no profile');
+    });
+
     it('keeps no figures of a profile', async () => {
         const { code, stderr } = await bench(['--profile', '--save', 'figures.json']);
         assert.equal(code, 2);

@@ -1,14 +1,4 @@
-import {
-    autocast,
-    capture,
-    data,
-    nn,
-    optim,
-    setThreads,
-    tensor,
-    type ProgramCall,
-    type Tensor,
-} from '../../../lib/index.js';
+import { autocast, capture, data, nn, optim, setThreads, tensor, type Tensor } from '../../../lib/index.js';
 import type { BenchContext, PeerCalls, Subject } from '../benchmark.js';
 import { disposeAll } from './calls.js';
 
@@ -39,11 +29,8 @@ function stepOf(model: nn.Layer, precision: Precision): (x: Tensor, y: Tensor) =
     };
 }
 
-/** Of which a profile gives the mean. */
-const PROFILED_STEPS = 20;
-
 /** Runs so many steps on the next samples of `order`; gives the last loss. */
-type Run = ((count: number) => Promise<number>) & { profile?: () => readonly ProgramCall[] };
+type Run = ((count: number) => Promise<number>) & Pick<Subject, 'profile'>;
 
 /** As the Trainer does: batches are gathered in the captured step, many steps are one native call. */
 function capturedRun(
@@ -78,7 +65,7 @@ function capturedRun(
         }
         return last;
     };
-    return Object.assign(run, { profile: () => step.profile(PROFILED_STEPS, rows.select(0, 0)) });
+    return Object.assign(run, { profile: (count: number) => step.profile(count, rows.select(0, 0)) });
 }
 
 /** As a user's first loop: op by op, and nothing is freed by hand. */

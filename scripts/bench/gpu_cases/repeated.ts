@@ -28,6 +28,7 @@ export function repeatedSubject(
             if (calls !== times) throw new Error(`[bench] the program has ${calls} calls, not ${times}`);
             return seconds;
         },
+        profile: (count) => step.profile(count, zeros([], { device })),
     };
 }
 
