@@ -1,4 +1,4 @@
-import { deviceCount, unavailableReason } from '../cuda.js';
+import { deviceCount, deviceInfo, unavailableReason } from '../cuda.js';
 import { namedPlugin } from '../native/addon.js';
 import { driverVersion } from '../native/cuda_plugin.js';
 import type { Device } from '../tensor/device.js';
@@ -27,4 +27,9 @@ export function chooseDevice(request: Device | 'auto', err: OutputStream): Devic
     if (Number(request.split(':')[1] ?? 0) < count) return request;
     const there = count === 1 ? '1 GPU, cuda:0' : `${count} GPUs, cuda:0 to cuda:${count - 1}`;
     throw new UsageError(`--device ${request} is not there: this process sees ${there}`);
+}
+
+/** `on the CPU`, or which GPU it is. */
+export function placeText(device: Device): string {
+    return device === 'cpu' ? 'on the CPU' : `on ${device}, ${deviceInfo(device).name}`;
 }

@@ -58,7 +58,7 @@ export async function evaluateCommand(raw: RawFlags, { out, err }: Streams): Pro
         test: digits,
         seconds,
     });
-    const found = { result, report, digits, source: folder };
+    const found = { model, result, report, digits, source: folder };
     const place = await trackEvaluation(raw, config, device, found, err);
     out.write(config.json ? `${JSON.stringify(result)}\n` : `\n${evaluationTable(result)}`);
     if (place !== undefined) log.write(`report ${place}\n`);

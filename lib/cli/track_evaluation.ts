@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import type { DigitSet } from '../data/index.js';
+import type { Module } from '../nn/module.js';
 import type { Device } from '../tensor/device.js';
 import type { ReportData } from '../report/training_report.js';
 import { configWords } from './evaluate_flags.js';
@@ -14,6 +15,7 @@ import { commandText, experimentOf, TrackedRun, trainingRunOf } from './tracked_
 
 /** What an evaluation gave, and what it read. */
 interface Found {
+    readonly model: Module;
     readonly result: object;
     readonly report: ReportData;
     readonly digits: DigitSet;
@@ -47,6 +49,7 @@ export async function trackEvaluation(
             experiment: experimentOf({ ...config, experimentName: parent?.experiment }, process.env),
             command: commandText('evaluate', raw),
             device,
+            model: found.model,
             params: configWords(config),
             sinks,
             warn,

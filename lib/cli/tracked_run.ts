@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { memoryInfo } from '../cuda.js';
 import type { DigitSet } from '../data/index.js';
+import type { Module } from '../nn/module.js';
 import type { Device } from '../tensor/device.js';
 import { isName } from '../track/checks.js';
 import { readRun } from '../track/read_run.js';
@@ -15,6 +16,7 @@ import { logSystemMetrics } from '../track/system_metrics.js';
 import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
+import { runNote } from './run_note.js';
 import { OF_TRACKING } from './tracking_flags.js';
 import type { TrackingConfig } from './tracking_flags.js';
 
@@ -27,6 +29,7 @@ export interface TrackedRunOptions extends Pick<RunOptions, 'folder' | 'parent' 
     readonly experiment: string;
     readonly command: string;
     readonly device: Device;
+    readonly model: Module;
     /** Null for what is not given. */
     readonly params: Readonly<Record<string, unknown>>;
     readonly warn: (text: string) => void;
@@ -55,6 +58,8 @@ export class TrackedRun {
             ...sourceTags(),
             'nativegrad.version': packageVersion(),
             'nativegrad.command': command,
+            // One that goes on keeps what somebody may have written there since.
+            ...(run.goesOn ? {} : { 'mlflow.note.content': runNote(options) }),
             ...config.tags,
         });
         run.logParams(paramsOf(params));

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 
-import { deviceInfo } from '../cuda.js';
 import { DataLoader, digitDataset, randomAffine, randomSplit, readMnist } from '../data/index.js';
 import type { DataLoaderOptions, MnistData, Subset, TensorDataset } from '../data/index.js';
 import { saveModel } from '../nn/model_file.js';
+import type { Module } from '../nn/module.js';
 import { setThreads, threads } from '../system.js';
 import type { Device } from '../tensor/device.js';
 import type { RunStatus } from '../track/records.js';
@@ -18,7 +18,7 @@ import type { ReportData } from '../report/training_report.js';
 import { classifierLoss } from '../train/classifier_loss.js';
 import { scoreClassifier } from '../train/score.js';
 import type { Score } from '../train/score.js';
-import { chooseDevice } from './device.js';
+import { chooseDevice, placeText } from './device.js';
 import { digitModelInfo, TRAIN_RANGE } from './digit_model.js';
 import { digitReport, lossLabel } from './digit_report.js';
 import { readDigits } from './digits.js';
@@ -74,7 +74,7 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
     const interrupt = listenForInterrupt(warn);
     const folder = await runFolderFor(config);
     // Refused where another process writes this run, whose files must stay what they are.
-    const tracked = await startTracking(raw, config, folder, device, warn);
+    const tracked = await startTracking(raw, config, folder, device, training.model, warn);
     log.write(
         `${data.attribution}\n${describeRun(config, device, folder, trainingSet.length, validation?.length ?? 0)}\n`,
     );
@@ -198,6 +198,7 @@ function startTracking(
     config: TrainConfig,
     folder: RunFolder,
     device: Device,
+    model: Module,
     warn: (text: string) => void,
 ): Promise<TrackedRun> {
     return TrackedRun.start({
@@ -206,6 +207,7 @@ function startTracking(
         experiment: experimentOf(config, process.env),
         command: commandText('train', raw),
         device,
+        model,
         params: configForFile(config, device),
         sinks: sinksOf(config, process.env),
         warn,
@@ -343,6 +345,5 @@ function describeRun(
     const layers = [...(architecture === 'cnn' ? convChannels : []), ...hiddenSizes].join('-');
     const samples = `${training} images to train on, ${validation} to validate`;
     const method = `${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}${config.maxSteps === undefined ? '' : ` or ${config.maxSteps} ${config.maxSteps === 1 ? 'step' : 'steps'}`}`;
-    const place = device === 'cpu' ? 'on the CPU' : `on ${device}, ${deviceInfo(device).name}`;
-    return `${architecture} ${layers}; ${samples}; ${method}; ${place}\nrun folder ${folder.path}`;
+    return `${architecture} ${layers}; ${samples}; ${method}; ${placeText(device)}\nrun folder ${folder.path}`;
 }

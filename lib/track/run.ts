@@ -52,6 +52,8 @@ export class Run {
         private readonly lock: FolderLock,
         private readonly sinks: readonly Sink[],
         private readonly known: ReadonlyMap<string, ReadonlyMap<number, StoredNumber>>,
+        /** Whether it was in the folder before, and goes on. */
+        readonly goesOn: boolean,
     ) {}
 
     /** @internal Use `startRun`. */
@@ -71,7 +73,7 @@ export class Run {
             const opened = log;
             const context = { folder, logPath: path, start, syncLog: () => opened.sync(), onProblem };
             const sinks = (options.sinks ?? []).map((make) => make(context));
-            const run = new Run(folder, start, log, lock, sinks, pointsOf(before));
+            const run = new Run(folder, start, log, lock, sinks, pointsOf(before), known !== undefined);
             await log.sync();
             return run;
         } catch (error) {

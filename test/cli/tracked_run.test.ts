@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import { runCommandLine } from '../../lib/cli/program.js';
 import { commandText, experimentOf, TrackedRun } from '../../lib/cli/tracked_run.js';
+import { Linear, ReLU, Sequential } from '../../lib/nn/index.js';
 import { readRun } from '../../lib/track/index.js';
-import type { RunRecord } from '../../lib/track/index.js';
+import type { RunRecord, SinkMaker } from '../../lib/track/index.js';
 import { Collector } from '../support/collector.js';
 import { writeSmallMnist } from '../support/small_mnist.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -35,6 +36,20 @@ describe('the run that a command notes', () => {
         return found;
     }
 
+    function start(trackingWait: number | undefined, ...sinks: SinkMaker[]): Promise<TrackedRun> {
+        return TrackedRun.start({
+            config: { tracking: [], trackingUri: undefined, trackingWait, experiment: undefined, tags: {} },
+            folder: join(folder(), 'waits'),
+            experiment: 'e',
+            command: "c --tags 'a=`b\n* c'",
+            device: 'cpu',
+            model: new Sequential(new ReLU(), new Sequential(new Linear(2000, 3))),
+            params: {},
+            sinks,
+            warn: (text) => assert.fail(text),
+        });
+    }
+
     it('has parameters, figures of epochs and batches, tags, files and data sets; an evaluation is a part of it', async () => {
         const flags = [
             '--epochs',
@@ -61,6 +76,9 @@ describe('the run that a command notes', () => {
         }))
             assert.equal(run.tags.get(name), value);
         assert.match(run.tags.get('nativegrad.command') ?? '', /^nativegrad train .*--hidden_sizes 8/);
+        const [line, , text] = run.tags.get('mlflow.note.content')?.split('\n') ?? [];
+        assert.match(line ?? '', /^Flatten, Linear\(784, 8\), ReLU, Linear\(8, 10\); 6,370 parameters; on /);
+        assert.equal(text, `    ${run.tags.get('nativegrad.command')}`);
         const steps = (name: string): number[] => (run.metrics.get(name) ?? []).map(({ step }) => step);
         assert.deepEqual(steps('validation_accuracy'), [1, 2]);
         assert.deepEqual(steps('batch/loss'), [50, 100]);
@@ -92,6 +110,10 @@ describe('the run that a command notes', () => {
         assert.equal(
             part.metrics.get('test_accuracy')?.[0]?.value,
             run.metrics.get('test_accuracy')?.[0]?.value,
+        );
+        assert.match(
+            part.tags.get('mlflow.note.content') ?? '',
+            /^Flatten, .*; 6,370 parameters; on .*\n\n {4}nativegrad evaluate --model_path /,
         );
         assert.equal(part.inputs[0]?.digest, run.inputs[1]?.digest);
     });
@@ -160,30 +182,32 @@ describe('the run that a command notes', () => {
             assert.ok(!model.includes(word), word);
     });
 
+    it('is described in a line with its command as code, and keeps another description where it goes on', async () => {
+        const noted = async (): Promise<string | undefined> => {
+            const run = await readRun(join(folder(), 'waits'));
+            return run?.tags.get('mlflow.note.content');
+        };
+        const finish = (): Promise<{ result: undefined; status: 'FINISHED' }> =>
+            Promise.resolve({ result: undefined, status: 'FINISHED' });
+        const tracked = await start(0);
+        const line = 'ReLU, Sequential( (0): Linear(2000, 3) ); 6,003 parameters; on the CPU';
+        assert.equal(await noted(), `${line}\n\n    c --tags 'a=\`b\n    * c'`);
+        tracked.run.setTags({ 'mlflow.note.content': 'the best of all' });
+        await tracked.during(finish);
+        await (await start(0)).during(finish);
+        assert.equal(await noted(), 'the best of all');
+    });
+
     it('waits for servers as long as the flag says, and names what brings them the rest', async () => {
         const waits: number[] = [];
         const end = async (
             trackingWait: number | undefined,
             status: 'FINISHED' | 'throws',
         ): Promise<void> => {
-            const tracked = await TrackedRun.start({
-                config: {
-                    tracking: [],
-                    trackingUri: undefined,
-                    trackingWait,
-                    experiment: undefined,
-                    tags: {},
-                },
-                folder: join(folder(), 'waits'),
-                experiment: 'e',
-                command: 'c',
-                device: 'cpu',
-                params: {},
-                sinks: [
-                    () => ({ write: () => undefined, close: (ms) => Promise.resolve(void waits.push(ms)) }),
-                ],
-                warn: (text) => assert.fail(text),
-            });
+            const tracked = await start(trackingWait, () => ({
+                write: () => undefined,
+                close: (ms) => Promise.resolve(void waits.push(ms)),
+            }));
             await tracked.during(() => {
                 if (status === 'throws') throw new Error('thrown');
                 return Promise.resolve({ result: undefined, status });

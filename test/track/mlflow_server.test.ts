@@ -600,6 +600,7 @@ describe('a run on an MLflow server', () => {
         assert.ok(found.files['report.html'] && found.files['metrics.json']);
         assert.equal(found.versions[0]?.[0], 'from-train');
         assert.equal(found.inputs.length, 2);
+        assert.match(found.tags['mlflow.note.content'] ?? '', /^Flatten, .*\n\n {4}nativegrad train /);
         for (const text of [
             found.tags['nativegrad.command'],
             readFileSync(join(place, 'config.json'), 'utf8'),
