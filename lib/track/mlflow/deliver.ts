@@ -89,30 +89,60 @@ function pointOf({
     return `${Number(step ?? 0)} ${Number(timestamp)} ${kept}`;
 }
 
-/** Sends parameters. A value can be given once: one that differs from what the server has is told, not sent. */
+/** The tag that has a parameter's newest value, where that is another than its first one. */
+const PARAM_TAG = 'nativegrad.params.';
+
+/** Sends parameters. A value can be given once: one that differs from what the server has becomes a tag, and is told. */
 export async function sendParams(
     api: MlflowApi,
-    { runId }: RemoteRun,
+    run: RemoteRun,
     params: Readonly<Record<string, string>>,
     onRefused: OnRefused,
 ): Promise<void> {
-    const known = await knownParams(api, runId);
+    const known = await knownParams(api, run.runId);
     const fresh: { key: string; value: string }[] = [];
+    const changed = new Map<string, string>();
+    const refusals: string[] = [];
     for (const [key, text] of Object.entries(params)) {
         const value = text.slice(0, MOST_PARAM_LETTERS);
-        const before = known.get(key);
-        if (before === undefined) fresh.push({ key, value });
-        else if (before !== value)
-            onRefused(`the parameter '${key}' stays ${JSON.stringify(before)}: MLflow changes none`);
+        const first = known.params.get(key);
+        const tag = PARAM_TAG + key;
+        const asTag = value.slice(0, MOST_TAG_LETTERS);
+        if (first === undefined) fresh.push({ key, value });
+        else if ((known.tags.get(tag) ?? first.slice(0, MOST_TAG_LETTERS)) !== asTag) {
+            changed.set(tag, value);
+            if (value !== first)
+                refusals.push(
+                    `another value of the parameter '${key}', which stays ${shown(first)} there; the tag '${tag}' has the new one, ${shown(value)}`,
+                );
+        }
     }
-    await sendEach(api, runId, 'params', fresh, onRefused);
+    await sendEach(api, run.runId, 'params', fresh, onRefused);
+    await sendTags(api, run, changed, onRefused);
+    refusals.forEach(onRefused);
 }
 
-async function knownParams(api: MlflowApi, runId: string): Promise<Map<string, string>> {
+const MOST_SHOWN = 60;
+
+function shown(value: string): string {
+    return JSON.stringify(value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN - 1)}…` : value);
+}
+
+interface KnownOfRun {
+    readonly params: ReadonlyMap<string, string>;
+    readonly tags: ReadonlyMap<string, string>;
+}
+
+async function knownParams(api: MlflowApi, runId: string): Promise<KnownOfRun> {
     const { run } = await api.get('runs/get', { run_id: runId });
-    const { params } = objectOf(objectOf(run).data);
-    const entries = (Array.isArray(params) ? params : []).map((param): [string, string] => {
-        const { key, value } = objectOf(param);
+    const { params, tags } = objectOf(objectOf(run).data);
+    return { params: entriesOf(params), tags: entriesOf(tags) };
+}
+
+/** A list of `key` and `value` in an answer. */
+function entriesOf(list: unknown): Map<string, string> {
+    const entries = (Array.isArray(list) ? list : []).map((entry): [string, string] => {
+        const { key, value } = objectOf(entry);
         return [String(key), typeof value === 'string' ? value : ''];
     });
     return new Map(entries);
