@@ -9,6 +9,7 @@ import type { ClassifierOptions } from '../train/classifier.js';
 import type { ClassifierLossName } from '../train/classifier_loss.js';
 import { flagName } from './flags.js';
 import { loadModelFile } from './model_formats.js';
+import { OF_EACH_CALL } from './resumed_flags.js';
 import { OF_TRACKING } from './tracking_flags.js';
 import { packageVersion } from './package_version.js';
 import { CLASS_NAMES } from './results.js';
@@ -30,17 +31,13 @@ export const DIGIT_INFO: nn.ModelInfo = {
 /** What concerns the machine and the place of a run, not the model. */
 const RUN_OPTIONS: readonly string[] = [
     ...OF_TRACKING,
+    ...OF_EACH_CALL,
     'checkpointEvery',
     'data',
     'device',
-    'experimentName',
-    'json',
     'keepBest',
     'keepCheckpoints',
     'modelName',
-    'outputDir',
-    'resume',
-    'runName',
     'threads',
 ];
 

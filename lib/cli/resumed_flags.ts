@@ -6,7 +6,7 @@ import type { RawFlags } from './flags.js';
 import { OF_TRACKING } from './tracking_flags.js';
 
 /** Where the run lies and how it is printed: each call says it anew. */
-const OF_EACH_CALL = ['experimentName', 'json', 'outputDir', 'resume', 'runName'];
+export const OF_EACH_CALL: readonly string[] = ['experimentName', 'json', 'outputDir', 'resume', 'runName'];
 
 /** The flags that a run goes on with. */
 function flagsToKeep(raw: RawFlags): RawFlags {

@@ -17,6 +17,7 @@ import { flagName } from './flags.js';
 import type { RawFlags } from './flags.js';
 import { packageVersion } from './package_version.js';
 import { runNote } from './run_note.js';
+import { OF_EACH_CALL } from './resumed_flags.js';
 import { OF_TRACKING } from './tracking_flags.js';
 import type { TrackingConfig } from './tracking_flags.js';
 
@@ -162,8 +163,8 @@ function gpuMemoryOf(device: Device): { used: number; total: number } {
     return { used: totalBytes - freeBytes, total: totalBytes };
 }
 
-/** What decides the numbers of a run, not where they go. */
-const OTHER_FLAGS = [...OF_TRACKING, 'json'].map((key) => flagName(key).slice(2));
+/** What says where a run lies, what its files are called and where its numbers go, not what decides them. */
+const OTHER_FLAGS = [...OF_TRACKING, ...OF_EACH_CALL, 'modelName'].map((key) => flagName(key).slice(2));
 
 function paramsOf(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const entries = Object.entries(values);

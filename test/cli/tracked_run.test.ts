@@ -67,7 +67,16 @@ describe('the run that a command notes', () => {
         assert.deepEqual([run.status, run.name, run.experiment], ['FINISHED', 'one', 'tries']);
         assert.equal(run.params.get('hidden_sizes'), '[8]');
         assert.equal(run.params.get('learning_rate'), '0.001');
-        assert.ok(!run.params.has('tags') && !run.params.has('gradient_clip'));
+        // What is not given, and what says only where the run lies, which each part of a resumed run says anew.
+        for (const name of [
+            'gradient_clip',
+            'tags',
+            'output_dir',
+            'run_name',
+            'experiment_name',
+            'model_name',
+        ])
+            assert.ok(!run.params.has(name), name);
         for (const [name, value] of Object.entries({
             team: 'a,b',
             goal: 'x=y',
@@ -158,28 +167,17 @@ describe('the run that a command notes', () => {
 
     it('leaves no word of where it was tracked in the model, and keeps no file whose name servers refuse', async () => {
         const output = join(folder(), 'out', 'one');
-        mkdirSync(output, { recursive: true });
+        const flags = ['--epochs', '1', '--resume', 'auto', '--tracking', 'tensorboard', '--tags', 'a=b'];
+        assert.equal((await train(...flags)).code, 0);
         writeFileSync(join(output, 'notes (1).md'), 'mine');
-        const { code, stderr } = await train(
-            ...[
-                '--epochs',
-                '1',
-                '--resume',
-                'auto',
-                '--tracking',
-                'tensorboard',
-                '--tags',
-                'a=b',
-                '--experiment',
-                'e',
-            ],
-        );
+        const { code, stderr } = await train(...flags, '--experiment', 'e');
         assert.equal(code, 0, stderr);
         assert.match(stderr, /warning: notes \(1\)\.md is not kept as an artifact/);
         const model = readFileSync(join(output, 'model.safetensors')).toString('latin1');
         assert.ok(model.includes('learning_rate'));
         for (const word of ['tracking', 'tags', 'experiment', 'register_model', output])
             assert.ok(!model.includes(word), word);
+        assert.ok(!(await read()).params.has('resume'));
     });
 
     it('is described in a line with its command as code, and keeps another description where it goes on', async () => {
