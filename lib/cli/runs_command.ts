@@ -16,6 +16,7 @@ import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { readRunsConfig } from './runs_flags.js';
 import type { Order, RunsConfig } from './runs_flags.js';
+import { shownPath } from './shown_path.js';
 import type { Streams } from './streams.js';
 import { UsageError } from './usage_error.js';
 
@@ -101,7 +102,7 @@ function runsTable({ runs, metrics, params }: RunComparison): string {
     const short = (text: string): string =>
         text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text;
     const rows = runs.map((run) => [
-        placeText(run.folder),
+        shownPath(run.folder),
         run.status.toLowerCase(),
         startText(run),
         duration(secondsOf(run)),
@@ -109,12 +110,6 @@ function runsTable({ runs, metrics, params }: RunComparison): string {
         ...params.map((name) => short(run.params.get(name) ?? '–')),
     ]);
     return alignedRows([['run', 'status', 'start', 'time', ...metrics, ...params], ...rows], 3).join('\n');
-}
-
-/** As seen from here, where it lies below. */
-function placeText(folder: string): string {
-    const way = relative('.', folder);
-    return way.startsWith('..') ? folder : way || '.';
 }
 
 function runForJson(run: RunRecord): object {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 import { FileWriteError } from '../io/file_write_error.js';
 import { FolderLockedError } from '../io/folder_lock.js';
@@ -9,6 +9,7 @@ import { MlflowError } from '../track/mlflow/mlflow_error.js';
 import { syncRun } from '../track/mlflow/sync_run.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
+import { shownPath } from './shown_path.js';
 import type { Streams } from './streams.js';
 import { readSyncConfig } from './sync_flags.js';
 import { mlflowServer } from './tracking_server.js';
@@ -24,9 +25,8 @@ export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise
     const folders = await runFolders(config.folders);
     const done: { folder: string; records: number }[] = [];
     let [isWhole, failures] = [true, 0];
-    for (const folder of folders) {
-        const near = relative(process.cwd(), folder) || '.';
-        const shown = near.startsWith('..') ? folder : near;
+    for (const [index, folder] of folders.entries()) {
+        const shown = shownPath(folder);
         const onProblem = (text: string): void => void err.write(`nativegrad: warning: ${shown}: ${text}\n`);
         try {
             const records = await syncRun(folder, server, { onProblem });
@@ -39,11 +39,19 @@ export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise
             err.write(`nativegrad: ${shown}: ${error.message}\n`);
             // A run may have been deleted there; that several in a row fail is the server's doing, and the others would meet the same.
             failures = error instanceof MlflowError && error.kind !== 'refused' ? failures + 1 : 0;
-            if (failures === MOST_FAILURES) break;
+            if (failures < MOST_FAILURES) continue;
+            const left = folders.length - index - 1;
+            if (left > 0) err.write(`nativegrad: ${server.uri}: ${leftOut(left)}\n`);
+            break;
         }
     }
     if (config.json) out.write(`${JSON.stringify(done)}\n`);
     return isWhole ? EXIT.done : EXIT.failed;
+}
+
+function leftOut(folders: number): string {
+    const what = folders === 1 ? '1 further folder was' : `${folders} further folders were`;
+    return `the server took none of ${MOST_FAILURES} runs in a row; ${what} not tried, run the same again later`;
 }
 
 /** What one run fails by, while others may go on: the server, another process, or the files of its folder. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -79,5 +80,13 @@ describe('nativegrad sync', () => {
         const { code, out, err } = await sync();
         assert.deepEqual([code, out, requests], [1, '', 3]);
         assert.equal(err.match(/refuses who asks \(HTTP 401\)/g)?.length, 3);
+        const last = (text: string): string | undefined => text.trimEnd().split('\n').at(-1);
+        const told = `nativegrad: ${uri}: the server took none of 3 runs in a row`;
+        assert.equal(last(err), `${told}; 1 further folder was not tried, run the same again later`);
+        await (await startRun({ folder: join(folder(), 'e'), name: 'e' })).end();
+        assert.match(last((await sync()).err) ?? '', /; 2 further folders were not tried,/);
+        for (const name of ['d', 'e']) rmSync(join(folder(), name), { recursive: true });
+        // All were tried.
+        assert.match(last((await sync()).err) ?? '', /c: the server refuses/);
     });
 });
