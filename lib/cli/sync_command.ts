@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { FileWriteError } from '../io/file_write_error.js';
@@ -22,9 +22,11 @@ const MOST_FAILURES = 3;
 export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise<number> {
     const config = readSyncConfig(raw);
     const server = mlflowServer(config.trackingUri, process.env);
-    const folders = await runFolders(config.folders);
+    const { folders, copies } = await runFolders(config.folders);
     const done: { folder: string; records: number }[] = [];
-    let [isWhole, failures] = [true, 0];
+    let [isWhole, failures] = [copies.length === 0, 0];
+    for (const { folder, of } of copies)
+        err.write(`nativegrad: warning: ${shownPath(folder)}: ${copyText(shownPath(of))}\n`);
     for (const [index, folder] of folders.entries()) {
         const shown = shownPath(folder);
         const onProblem = (text: string): void => void err.write(`nativegrad: warning: ${shown}: ${text}\n`);
@@ -49,6 +51,10 @@ export async function syncCommand(raw: RawFlags, { out, err }: Streams): Promise
     return isWhole ? EXIT.done : EXIT.failed;
 }
 
+function copyText(original: string): string {
+    return `not sent: it is a copy of ${original}, the same run for a server, where both would become one; remove one of them, or sync the one that counts alone`;
+}
+
 function leftOut(folders: number): string {
     const what = folders === 1 ? '1 further folder was' : `${folders} further folders were`;
     return `the server took none of ${MOST_FAILURES} runs in a row; ${what} not tried, run the same again later`;
@@ -69,22 +75,23 @@ function told(records: number): string {
     return records === 1 ? '1 record sent' : `${records} records sent`;
 }
 
-/** In the order of their paths, but a run stands before its parts, which name it. */
-async function runFolders(places: readonly string[]): Promise<string[]> {
-    const found = new Map<string, RunRecord>();
-    for (const place of places) {
-        if (!statSync(place, { throwIfNoEntry: false })?.isDirectory())
-            throw new UsageError(
-                `there is no folder ${place}; name run folders, or a folder with runs below`,
-            );
-        const runs = await findRuns(resolve(place));
-        if (runs.length === 0) throw new UsageError(`there is no tracked run in ${place}`);
-        for (const run of runs) found.set(run.folder, run);
+interface RunFolders {
+    /** In the order of their paths, but a run stands before its parts, which name it. */
+    readonly folders: readonly string[];
+    /** Folders whose run another one, earlier by its path, has under the same identity. */
+    readonly copies: readonly { readonly folder: string; readonly of: string }[];
+}
+
+async function runFolders(places: readonly string[]): Promise<RunFolders> {
+    const byId = new Map<string, RunRecord>();
+    const copies: { folder: string; of: string }[] = [];
+    for (const run of await runsIn(places)) {
+        const first = byId.get(run.id);
+        if (first === undefined) byId.set(run.id, run);
+        else copies.push({ folder: run.folder, of: first.folder });
     }
-    const runs = [...found.values()].sort((a, b) => (a.folder < b.folder ? -1 : 1));
-    const byId = new Map(runs.map((run) => [run.id, run]));
     const ordered = new Set<string>();
-    for (const run of runs) {
+    for (const run of byId.values()) {
         const line: RunRecord[] = [];
         let next: RunRecord | undefined = run;
         while (next !== undefined && !line.includes(next)) {
@@ -93,5 +100,20 @@ async function runFolders(places: readonly string[]): Promise<string[]> {
         }
         for (const { folder } of line) ordered.add(folder);
     }
-    return [...ordered];
+    return { folders: [...ordered], copies };
+}
+
+/** Each once, in the order of their paths, also where links lead to them. */
+async function runsIn(places: readonly string[]): Promise<RunRecord[]> {
+    const found = new Map<string, RunRecord>();
+    for (const place of places) {
+        if (!statSync(place, { throwIfNoEntry: false })?.isDirectory())
+            throw new UsageError(
+                `there is no folder ${place}; name run folders, or a folder with runs below`,
+            );
+        const runs = await findRuns(resolve(place));
+        if (runs.length === 0) throw new UsageError(`there is no tracked run in ${place}`);
+        for (const run of runs) found.set(realpathSync(run.folder), run);
+    }
+    return [...found.values()].sort((a, b) => (a.folder < b.folder ? -1 : 1));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -46,9 +46,9 @@ describe('nativegrad sync', () => {
         server.close();
     });
 
-    async function sync(): Promise<{ code: number; out: string; err: string }> {
+    async function sync(folders = folder()): Promise<{ code: number; out: string; err: string }> {
         const [out, err] = [new Collector(), new Collector()];
-        const code = await syncCommand({ folders: folder(), trackingUri: uri }, { out, err });
+        const code = await syncCommand({ folders, trackingUri: uri }, { out, err });
         return { code, out: out.text, err: err.text };
     }
 
@@ -73,6 +73,27 @@ describe('nativegrad sync', () => {
         await whole.end();
         const { out } = await sync();
         assert.equal([...out.matchAll(/\/(\w): .* sent$/gm)].map(([, name]) => name).join(''), 'ze0abcd');
+    });
+
+    it('sends no copy of a run, which would be mixed with it, and says what to do', async () => {
+        const whole = await startRun({ folder: join(folder(), 'w'), name: 'w' });
+        await (await whole.startRun({ name: 'part' })).end();
+        await whole.end();
+        cpSync(join(folder(), 'w'), join(folder(), 'w_all'), { recursive: true });
+        const { code, out, err } = await sync();
+        assert.equal(code, 1);
+        assert.deepEqual(
+            [...out.matchAll(/^.*\/(w.*): .* sent$/gm)].map(([, name]) => name),
+            ['w', 'w/runs/part'],
+        );
+        const told = err.trimEnd().split('\n');
+        assert.equal(told.length, 2);
+        assert.match(told[0] ?? '', /^nativegrad: warning: .*\/w_all: not sent: it is a copy of .*\/w, /);
+        assert.match(told[1] ?? '', /\/w_all\/runs\/part: .* a copy of .*\/w\/runs\/part, .* sync the one/);
+        // The one that counts alone; a link to a run is no copy.
+        symlinkSync(join(folder(), 'w_all'), join(folder(), 'link'));
+        const alone = await sync(`${join(folder(), 'w_all')}\n${join(folder(), 'link')}`);
+        assert.deepEqual([alone.code, alone.err], [0, '']);
     });
 
     it('stops where the server lets nobody in: the others would meet the same', async () => {
