@@ -2,11 +2,11 @@ import type {
     BarSeriesOption,
     GridComponentOption,
     LineSeriesOption,
-    TitleComponentOption,
     XAXisComponentOption,
     YAXisComponentOption,
 } from 'echarts';
 
+import { chartHead, headLegend, pageTitle, panelTitle, SIDES, withRoomFor } from './chart_head.js';
 import { renderChart } from './render_chart.js';
 import type { PictureSize } from './picture_size.js';
 import { PAGE_PALETTE, STYLE } from './style.js';
@@ -41,6 +41,7 @@ export interface LineChart {
     readonly x: readonly number[];
     /** Drawn side by side; series of one name share a colour and a legend entry. */
     readonly panels: readonly LinePanel[];
+    /** Default: 480 x 400 for each panel, and higher by what further rows of the legend take. */
     readonly size?: PictureSize;
     /**
      * `page`: transparent, in the colours that the page around it gives as `--chart-text`, `--chart-muted`, `--chart-rule`,
@@ -49,14 +50,7 @@ export interface LineChart {
     readonly colors?: 'fixed' | 'page';
 }
 
-const TOP = 86;
-/** Without a title. */
-const LOW_TOP = 48;
 const BOTTOM = 56;
-const LEFT = 72;
-const RIGHT = 28;
-/** Room for the legend beside the title. */
-const LEGEND = 240;
 const MARKED_POINTS = 40;
 
 /**
@@ -79,10 +73,11 @@ export async function lineChart(chart: LineChart): Promise<string> {
     checkLengths(chart);
     const { panels, title } = chart;
     const palette: Palette = chart.colors === 'page' ? PAGE_PALETTE : STYLE;
-    const size = chart.size ?? { width: 480 * panels.length, height: 400 };
-    const panelWidth = size.width / panels.length;
-    const top = title === undefined ? LOW_TOP : TOP;
     const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => name)))];
+    const usual = { width: 480 * panels.length, height: 400 };
+    const size = chart.size ?? withRoomFor(names, usual, title);
+    const head = chartHead(title, names, size.width);
+    const panelWidth = size.width / panels.length;
     return renderChart(
         {
             backgroundColor: palette.background,
@@ -92,23 +87,13 @@ export async function lineChart(chart: LineChart): Promise<string> {
                 title === undefined
                     ? []
                     : [
-                          pageTitle(title, size.width, palette),
+                          pageTitle(title, head, palette),
                           ...panels.map((panel, i) =>
-                              panelTitle(panel.title, i * panelWidth + LEFT, palette),
+                              panelTitle(panel.title, i * panelWidth + SIDES.left, head, palette),
                           ),
                       ],
-            legend: {
-                data: names.map((name) => ({ name })),
-                top: 12,
-                right: RIGHT,
-                icon: 'roundRect',
-                itemHeight: 4,
-                itemWidth: 18,
-                itemGap: 16,
-                textStyle: { color: palette.text },
-                ...(title === undefined ? { left: LEFT - 20, type: 'plain' as const } : {}),
-            },
-            grid: panels.map((_, i) => panelGrid(i, panelWidth, size.height, top)),
+            legend: headLegend(head, palette),
+            grid: panels.map((_, i) => panelGrid(i, panelWidth, size.height, head.top)),
             xAxis: panels.map((panel, i) => xAxis(chart, panel, i, palette)),
             yAxis: panels.map((panel, i) => yAxis(panel, i, palette)),
             series: panels.flatMap((panel, i) =>
@@ -140,18 +125,9 @@ function checkLengths({ x, panels }: LineChart): void {
     }
 }
 
-function pageTitle(text: string, width: number, { text: ink }: Palette): TitleComponentOption {
-    const look = { fontSize: STYLE.titleSize, color: ink, overflow: 'truncate' as const };
-    return { text, left: 16, top: 10, textStyle: { ...look, width: width - LEGEND } };
-}
-
-function panelTitle(text: string, left: number, { mutedText }: Palette): TitleComponentOption {
-    const textStyle = { fontSize: STYLE.textSize + 1, color: mutedText, fontWeight: 'bold' as const };
-    return { text, left: left - 6, top: 50, textStyle };
-}
-
 function panelGrid(index: number, width: number, height: number, top: number): GridComponentOption {
-    return { left: index * width + LEFT, top, width: width - LEFT - RIGHT, height: height - top - BOTTOM };
+    const { left, right } = SIDES;
+    return { left: index * width + left, top, width: width - left - right, height: height - top - BOTTOM };
 }
 
 function xAxis(chart: LineChart, panel: LinePanel, index: number, palette: Palette): XAXisComponentOption {
@@ -222,7 +198,7 @@ function barSeries(
 ): BarSeriesOption {
     const [low, high] = xRange ?? range(x);
     const apart = x.length > 1 ? Math.abs(x[1] - x[0]) : high - low;
-    const pixels = (panelWidth - LEFT - RIGHT) / (high - low);
+    const pixels = (panelWidth - SIDES.left - SIDES.right) / (high - low);
     return {
         type: 'bar',
         name: line.name,

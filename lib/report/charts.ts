@@ -1,3 +1,4 @@
+import { withRoomFor } from '../plot/chart_head.js';
 import { lineChart } from '../plot/line_chart.js';
 import type { LineChart, LinePanel, LineSeries } from '../plot/line_chart.js';
 import type { Calibration } from '../train/calibration.js';
@@ -27,11 +28,16 @@ const MEAN_POINTS = 400;
 /** Each panel of a chart as a figure of a page. */
 export function chartFigures(chart: ReportChart): Promise<Figure[]> {
     return Promise.all(
-        chart.panels.map(async (panel) => ({
-            title: panel.title,
-            description: panel.description,
-            svg: await lineChart({ ...chart, panels: [panel], size: PANEL, colors: 'page' }),
-        })),
+        chart.panels.map(async (panel) => {
+            const { title, description, series } = panel;
+            const names = series.map(({ name }) => name);
+            const size = withRoomFor(names, PANEL);
+            return {
+                title,
+                description,
+                svg: await lineChart({ ...chart, panels: [panel], size, colors: 'page' }),
+            };
+        }),
     );
 }
 

@@ -1,3 +1,4 @@
+import { withRoomFor } from '../plot/chart_head.js';
 import { lineChart } from '../plot/line_chart.js';
 import type { RunRecord } from '../track/read_run.js';
 import { figures } from './figure.js';
@@ -83,7 +84,7 @@ async function curveFigure(
     const series = shown.map((run) => {
         const points = run.metrics.get(metric) ?? [];
         return {
-            name: run.name,
+            name: labelOf(run),
             x: points.map(({ step }) => step),
             values: points.map(({ value }) => value),
         };
@@ -92,7 +93,7 @@ async function curveFigure(
         xLabel: 'Step',
         x: [],
         panels: [{ title: metric, yLabel: metric, series }],
-        size: PANEL,
+        size: withRoomFor(shown.map(labelOf), PANEL),
         colors: 'page',
     });
     const last = shown.map((run) => `${labelOf(run)}: ${figureText(lastValue(run, metric))}`).join('; ');

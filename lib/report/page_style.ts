@@ -36,7 +36,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; list-style: none; ma
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
 figure { margin: 0; min-width: 0; background: var(--panel); border-radius: 8px; padding: 0.5rem 0.75rem 0.75rem; }
 figure svg { display: block; width: 100%; height: auto; }
-figcaption { font-size: 0.9rem; }
+figcaption { font-size: 0.9rem; overflow-wrap: anywhere; }
 figcaption strong { color: var(--text); }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }

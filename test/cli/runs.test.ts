@@ -131,6 +131,40 @@ describe('nativegrad runs', () => {
         }
     });
 
+    it('tells runs of one name apart in the curves of its page, however long names are', async () => {
+        const place = join(folder(), 'tries');
+        for (const [where, name] of [
+            ['a', 'base'],
+            ['b', 'base'],
+            ['c', 'a_name_with_many_words_and_figures_0001'],
+        ] as const) {
+            const run = await startRun({ folder: join(place, where, name), name });
+            for (const step of [1, 2]) run.logMetrics({ loss: step }, { step });
+            await run.end();
+        }
+        const path = join(folder(), 'tries.html');
+        assert.equal((await runs(place, '--page', path)).code, 0);
+        const browser = await startBrowser();
+        try {
+            const address = pathToFileURL(path).href;
+            await checkPage(browser, address);
+            const page = await browser.newPage();
+            await page.goto(address);
+            const shown = await page.locator('#curves svg text').allTextContents();
+            for (const name of ['a/base', 'b/base', 'a_name_with_many_words_and_figures_0001'])
+                assert.equal(
+                    shown.filter((text) => text === name).length,
+                    1,
+                    `${name} in ${shown.join('|')}`,
+                );
+            const strokes = await page.locator('#curves svg path[fill="none"][stroke-width="2"]').all();
+            const colors = await Promise.all(strokes.map((line) => line.getAttribute('stroke')));
+            assert.equal(new Set(colors).size, 3, colors.join(', '));
+        } finally {
+            await browser.close();
+        }
+    });
+
     it('says what is wrong in one line', async () => {
         mkdirSync(join(folder(), 'empty'));
         for (const [words, message] of [

@@ -65,6 +65,31 @@ describe('plot', () => {
         assert.equal(shown.filter((text) => text === 'validation').length, 1);
     });
 
+    it('makes room for a legend of many or long names, and keeps a size that is asked for', async () => {
+        const draw = (
+            names: readonly string[],
+            size?: { width: number; height: number },
+        ): Promise<string> => {
+            const series = names.map((name) => ({ name, values: [1, 2] }));
+            const panels = [{ title: 'Loss', yLabel: 'Loss', series }];
+            return lineChart({ title: 'Runs', xLabel: 'Step', x: [1, 2], panels, ...(size ? { size } : {}) });
+        };
+        const heightOf = (svg: string): number => Number(/ height="(\d+)"/.exec(svg)?.[1]);
+        const many = Array.from({ length: 10 }, (_, i) => `a middling name ${i}`);
+        assert.equal(heightOf(await draw(['a', 'b'])), 400);
+        const svg = await draw(many);
+        assert.ok(heightOf(svg) > 450);
+        assert.deepEqual(
+            texts(svg).filter((text) => many.includes(text)),
+            many,
+        );
+        assert.equal(heightOf(await draw(many, { width: 480, height: 410 })), 410);
+        const long = 'n'.repeat(100);
+        const shown = texts(await draw([long, 'b']));
+        assert.ok(!shown.includes(long) && shown.some((text) => /^n{30,}(\.\.\.|…)$/.test(text)));
+        assert.match(await draw([]), /^<svg/);
+    });
+
     it('draws one epoch as points and 500 epochs as lines', async () => {
         assert.ok((await ink(await curves(1), 100, 100, 340, 200)) > 20);
         const many = await curves(500);

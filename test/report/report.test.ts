@@ -17,14 +17,18 @@ import { checkPage } from '../support/page_checks.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
 const CLASSES = ['cat', 'dog & <bird>', 'fox'];
+const CLOTHES = [
+    ...['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat'],
+    ...['Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'],
+];
 
 /** Probabilities of a model that is right in most cases; `sharpness` says how sure it is. */
-function score(samples: number, sharpness: number): Score {
-    const classes = CLASSES.length;
+function score(samples: number, sharpness: number, classNames: readonly string[] = CLASSES): Score {
+    const classes = classNames.length;
     const labels = Int32Array.from({ length: samples }, (_, i) => (i * 7) % classes);
     const probabilities = new Float32Array(samples * classes);
     for (let row = 0; row < samples; row++) {
-        const logits = CLASSES.map(
+        const logits = classNames.map(
             (_, c) => sharpness * Number(c === labels[row]) + 2 * Math.sin(12.9 * row + 78.2 * c),
         );
         const total = logits.reduce((sum, value) => sum + Math.exp(value), 0);
@@ -89,6 +93,31 @@ describe('report', () => {
             await checkPage(browser, addressOf(await renderReport(example(sharpness))));
         });
     }
+
+    it('of ten classes has the names of its curves above the plots', async () => {
+        const evaluation = { name: 'Test set', score: score(500, 2, CLOTHES), classNames: CLOTHES };
+        const address = addressOf(await renderReport({ title: 'Clothes', evaluation }));
+        await checkPage(browser, address);
+        const page = await browser.newPage();
+        await page.goto(address);
+        const drawings = page.locator('#ranking figure svg');
+        assert.equal(await drawings.count(), 2);
+        for (const drawing of await drawings.all()) {
+            const texts = await drawing.locator('text').all();
+            const boxes = await Promise.all(
+                texts.map(async (text) => ({
+                    name: await text.textContent(),
+                    box: await text.boundingBox(),
+                })),
+            );
+            const keys = boxes.filter(({ name }) => CLOTHES.includes(name ?? ''));
+            assert.equal(keys.length, CLOTHES.length);
+            const lowest = Math.max(...keys.map(({ box }) => (box?.y ?? NaN) + (box?.height ?? NaN)));
+            const top = boxes.find(({ name }) => name === '1')?.box?.y ?? NaN;
+            assert.ok(lowest <= top, `keys reach down to ${lowest}, the plot begins at ${top}`);
+        }
+        await page.close();
+    });
 
     it('shows every share of a cell in readable colours', async () => {
         const counts = Array.from({ length: 101 }, (_, share) => [share, 100 - share]);

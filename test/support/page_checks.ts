@@ -21,6 +21,12 @@ export async function checkPage(browser: Browser, url: string): Promise<void> {
             assert.ok(wide <= width, `${colorScheme}, ${width} px: the page is ${wide} px wide`);
             const smallest = await page.evaluate<number>(SMALLEST_TEXT);
             assert.ok(smallest >= 8, `${colorScheme}, ${width} px: text of charts is ${smallest} px high`);
+            const overlaps = await page.evaluate<string[]>(OVERLAPPING_TEXT);
+            assert.deepEqual(
+                overlaps,
+                [],
+                `${colorScheme}, ${width} px: texts of charts lie over each other`,
+            );
             if (width === 400) {
                 await page.addScriptTag({ path: axePath });
                 const { violations } = await page.evaluate<AxeResults>('axe.run()');
@@ -40,6 +46,15 @@ const SMALLEST_TEXT = `Math.min(100, ...[...document.querySelectorAll('figure sv
     const { width } = text.ownerSVGElement.getBoundingClientRect();
     return (parseFloat(getComputedStyle(text).fontSize) * width) / text.ownerSVGElement.viewBox.baseVal.width;
 }))`;
+
+/** Pairs of texts of one drawing that lie over each other, by more than the pixel that no letter fills. */
+const OVERLAPPING_TEXT = `[...document.querySelectorAll('figure svg')].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll('text')].map((text) => [text.textContent, text.getBoundingClientRect()]);
+    return texts.flatMap(([name, a], i) => texts.slice(i + 1)
+        .filter(([, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+            && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
+        .map(([other]) => name + ' | ' + other));
+})`;
 
 /** Under its own policy, it asks for nothing but itself and breaks no rule. */
 async function checkLoading(browser: Browser, url: string): Promise<void> {
