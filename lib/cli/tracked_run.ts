@@ -38,53 +38,74 @@ export interface TrackedRunOptions extends Pick<RunOptions, 'folder' | 'parent' 
 
 /** The run that a command notes what it does in, from its start to its end. */
 export class TrackedRun {
+    private stopSampling: (() => void) | undefined;
+
     private constructor(
         readonly run: Run,
-        private readonly stopSampling: () => void,
-        private readonly waitMs: number | undefined,
-        private readonly warn: (text: string) => void,
+        private readonly options: TrackedRunOptions,
     ) {}
 
-    /** @throws {FolderLockedError} where another process writes the folder; {FileWriteError} where it cannot be written. */
+    /**
+     * A run that goes on stays as it was until `begin`.
+     *
+     * @throws {FolderLockedError} where another process writes the folder; {FileWriteError} where it cannot be written.
+     */
     static async start(options: TrackedRunOptions): Promise<TrackedRun> {
-        const { config, command, device, params, warn, folder, experiment, parent, sinks } = options;
+        const { folder, experiment, parent, sinks, warn } = options;
         const run = await startRun({
             folder,
             experiment,
             ...(parent === undefined ? {} : { parent }),
             ...(sinks === undefined ? {} : { sinks }),
+            resumeLate: true,
             onProblem: warn,
         });
+        const tracked = new TrackedRun(run, options);
+        if (!run.goesOn) tracked.begin();
+        return tracked;
+    }
+
+    /** Notes what the run was asked to do, and from now on how busy the machine is. */
+    begin(): void {
+        if (this.stopSampling) return;
+        const { run } = this;
+        const { config, command, device, params } = this.options;
         run.setTags({
             ...sourceTags(),
             'nativegrad.version': packageVersion(),
             'nativegrad.command': command,
             // One that goes on keeps what somebody may have written there since.
-            ...(run.goesOn ? {} : { 'mlflow.note.content': runNote(options) }),
+            ...(run.goesOn ? {} : { 'mlflow.note.content': runNote(this.options) }),
             ...config.tags,
         });
         run.logParams(paramsOf(params));
         const gpuMemory = device === 'cpu' ? {} : { gpuMemory: () => [gpuMemoryOf(device)] };
-        return new TrackedRun(run, logSystemMetrics(run, gpuMemory), config.trackingWait, warn);
+        this.stopSampling = logSystemMetrics(run, gpuMemory);
     }
 
-    /** Runs what belongs to the run, which ends as `body` says, or FAILED where it throws. */
+    /**
+     * Runs what belongs to the run, which ends as `body` says, or FAILED where it throws; one that has not begun again by then
+     * is left as it was.
+     */
     async during<Result>(body: () => Promise<{ result: Result; status: RunStatus }>): Promise<Result> {
+        const { trackingWait } = this.options.config;
         let done: { result: Result; status: RunStatus };
         try {
             done = await body();
         } catch (error) {
-            this.stopSampling();
+            const wait = { waitMs: trackingWait ?? FAILED_WAIT_MS };
+            const hasBegun = this.stopSampling !== undefined;
+            this.stopSampling?.();
             // What went wrong there is what the user must hear of.
-            await this.run.end('FAILED', { waitMs: this.waitMs ?? FAILED_WAIT_MS }).then(
-                ({ pending }) => pending.forEach(this.warn),
+            await (hasBegun ? this.run.end('FAILED', wait) : this.run.leave(wait)).then(
+                ({ pending }) => pending.forEach(this.options.warn),
                 () => undefined,
             );
             throw error;
         }
-        this.stopSampling();
-        const { pending } = await this.run.end(done.status, { waitMs: this.waitMs ?? END_WAIT_MS });
-        pending.forEach(this.warn);
+        this.stopSampling?.();
+        const { pending } = await this.run.end(done.status, { waitMs: trackingWait ?? END_WAIT_MS });
+        pending.forEach(this.options.warn);
         return done.result;
     }
 
@@ -112,7 +133,7 @@ export class TrackedRun {
             // Somebody's notes beside the run's own files must not fail it.
             const fits: boolean = isName(name);
             if (fits) await this.run.logArtifact(join(folder, name));
-            else this.warn(`${name} is not kept as an artifact: servers do not take such a name`);
+            else this.options.warn(`${name} is not kept as an artifact: servers do not take such a name`);
         }
     }
 

@@ -81,6 +81,7 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
     if (isNew) log.write('no checkpoint yet: begins anew\n');
     const plan = {
         config,
+        began,
         changed,
         folder,
         data,
@@ -91,10 +92,7 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
         interrupt,
         tracked,
     };
-    const code = await tracked.during(async () => {
-        await writeJson(folder.file('config.json'), { ...configForFile(config, device), flags: began });
-        return trainAndScore(plan, { out, err }, warn);
-    });
+    const code = await tracked.during(() => trainAndScore(plan, { out, err }, warn));
     interrupt.release();
     return code;
 }
@@ -102,6 +100,8 @@ export async function trainCommand(given: RawFlags, { out, err }: Streams): Prom
 /** What a run works with once everything is read and made. */
 interface Plan {
     readonly config: TrainConfig;
+    /** The flags that the run began with. */
+    readonly began: RawFlags;
     /** Keys of flags that are others than those that the run began with. */
     readonly changed: readonly string[];
     readonly folder: RunFolder;
@@ -122,14 +122,14 @@ async function trainAndScore(
     const { config, changed, folder, data, device, training, trainingSet, validation, interrupt, tracked } =
         plan;
     const log = config.json ? err : out;
-    tracked.logDigits(data.train, data.folder, 'training');
-    tracked.logDigits(data.test, data.folder, 'test');
     const begin = performance.now();
     const best = bestModel(config);
     const callbacks = [
         {
-            onTrainBegin: ({ resumedFrom: from }: FitContext) => {
+            // Not before: a run that is not taken up again stays as it was.
+            onTrainBegin: async ({ resumedFrom: from }: FitContext) => {
                 if (from !== undefined) log.write(`goes on from ${basename(from)}\n`);
+                await beginRun(plan);
             },
         },
         new ChangedOptions(training, config, changed),
@@ -185,6 +185,14 @@ async function trainAndScore(
     if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
     const isCut = history.stopReason === 'interrupted';
     return { result: interrupt.exitCode ?? EXIT.done, status: isCut ? 'KILLED' : 'FINISHED' };
+}
+
+/** Notes what the run is asked to do. */
+async function beginRun({ config, began, folder, device, data, tracked }: Plan): Promise<void> {
+    tracked.begin();
+    tracked.logDigits(data.train, data.folder, 'training');
+    tracked.logDigits(data.test, data.folder, 'test');
+    await writeJson(folder.file('config.json'), { ...configForFile(config, device), flags: began });
 }
 
 /** `before`: of it, in the parts of the run that this one goes on from. */

@@ -24,6 +24,11 @@ export interface RunOptions {
     readonly sinks?: readonly SinkMaker[];
     /** The run that this one is a part of. */
     readonly parent?: { readonly id: string };
+    /**
+     * A run that goes on stays what it was until something is noted, and can be left so (`leave`). Default: false, it runs from the
+     * start.
+     */
+    readonly resumeLate?: boolean;
     /** Told in a sentence what went wrong outside (disk full, server gone), once each. The run goes on. */
     readonly onProblem?: (text: string) => void;
 }
@@ -44,6 +49,8 @@ const DEFAULT_WAIT_MS = 10_000;
  */
 export class Run {
     private ended = false;
+    /** It was there before, and nothing has been noted since. */
+    private isAsBefore: boolean;
 
     private constructor(
         readonly folder: string,
@@ -54,7 +61,9 @@ export class Run {
         private readonly known: ReadonlyMap<string, ReadonlyMap<number, StoredNumber>>,
         /** Whether it was in the folder before, and goes on. */
         readonly goesOn: boolean,
-    ) {}
+    ) {
+        this.isAsBefore = goesOn;
+    }
 
     /** @internal Use `startRun`. */
     static async open(options: RunOptions): Promise<Run> {
@@ -69,11 +78,12 @@ export class Run {
             const known = before.find((record) => record.type === 'start');
             if (known) requireSameName(known, options);
             const start = known ?? newStart(options);
-            log.append(known ? { type: 'resume', time: Date.now() } : start);
+            if (!known) log.append(start);
             const opened = log;
             const context = { folder, logPath: path, start, syncLog: () => opened.sync(), onProblem };
             const sinks = (options.sinks ?? []).map((make) => make(context));
             const run = new Run(folder, start, log, lock, sinks, pointsOf(before), known !== undefined);
+            if (!options.resumeLate) run.resume();
             await log.sync();
             return run;
         } catch (error) {
@@ -237,6 +247,26 @@ export class Run {
     async end(status: RunStatus = 'FINISHED', { waitMs = DEFAULT_WAIT_MS } = {}): Promise<RunReport> {
         if (this.ended) return { pending: [] };
         this.write({ type: 'end', time: Date.now(), status });
+        return this.close(waitMs);
+    }
+
+    /**
+     * Closes a run that goes on (`resumeLate`) before anything was noted: it stays what it was. Waits for servers as `end` does.
+     *
+     * @throws {Error} where something was noted, or the run is new.
+     */
+    async leave({ waitMs = DEFAULT_WAIT_MS } = {}): Promise<RunReport> {
+        if (!this.isAsBefore)
+            throw new Error(`[leave] the run '${this.name}' is not what it was; call end(status)`);
+        return this.close(waitMs);
+    }
+
+    private resume(): void {
+        if (this.isAsBefore) this.log.append({ type: 'resume', time: Date.now() });
+        this.isAsBefore = false;
+    }
+
+    private async close(waitMs: number): Promise<RunReport> {
         this.ended = true;
         try {
             // A disk that refuses the last lines must not keep the sinks open.
@@ -259,6 +289,7 @@ export class Run {
 
     private write(record: LogRecord): void {
         if (this.ended) throw new Error(`[${record.type}] the run '${this.name}' has ended`);
+        this.resume();
         this.log.append(record);
         for (const sink of this.sinks) sink.write(record);
     }
@@ -281,7 +312,7 @@ export class Run {
  * console.log(pending.length); // 0
  */
 export async function startRun(options: RunOptions): Promise<Run> {
-    const names = ['folder', 'name', 'experiment', 'tags', 'sinks', 'parent', 'onProblem'];
+    const names = ['folder', 'name', 'experiment', 'tags', 'sinks', 'parent', 'resumeLate', 'onProblem'];
     requireOptionNames('[startRun]', options, names);
     const run = await Run.open(options);
     if (options.tags) run.setTags(options.tags);

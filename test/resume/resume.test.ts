@@ -167,6 +167,30 @@ describe('train --resume', () => {
         assert.match(again.stderr, /warning: .*step-8/);
     });
 
+    it('leaves a run as it was where no checkpoint is sound, or none fits', async () => {
+        const path = join(folder(), 'one');
+        const flags = '--run_name one --hidden_sizes 16 --max_steps 8 --checkpoint_every 8steps';
+        assert.equal((await new TrainProcess(`--output_dir ${folder()} ${flags}`, path).end).code, 0);
+        const files = (): Record<string, string> =>
+            Object.fromEntries(
+                ['config.json', 'history.jsonl', 'metrics.json', 'tracking.jsonl'].map((name) => [
+                    name,
+                    readFileSync(join(path, name), 'utf8'),
+                ]),
+            );
+        const before = files();
+        const refused = async (more: string, reason: RegExp): Promise<void> => {
+            const { code, stderr } = await new TrainProcess(`--resume ${path} ${more}`, path).end;
+            assert.equal(code, 2, stderr);
+            assert.match(stderr, reason);
+            assert.deepEqual(files(), before);
+            assert.equal((await track.readRun(path))?.status, 'FINISHED');
+        };
+        await refused('--use_batch_norm', /does not fit this trainer/);
+        appendFileSync(join(path, 'checkpoints', 'step-8', 'model.safetensors'), 'x');
+        await refused('', /step-8/);
+    });
+
     it('writes the best epoch with --early_stopping, and keeps its checkpoint with --keep_best', async () => {
         const path = join(folder(), 'one');
         const flags =

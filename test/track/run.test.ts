@@ -77,6 +77,26 @@ describe('a tracked run in its folder', () => {
         assert.equal((await readRun(folder()))?.experiment, undefined);
     });
 
+    it('stays what it was where nothing is noted when it goes on, and can be left so', async () => {
+        const fresh = await startRun({ folder: folder() });
+        await assert.rejects(fresh.leave(), /is not what it was; call end/);
+        await fresh.end('KILLED');
+        const before = readFileSync(logPath(), 'utf8');
+        const again = await startRun({ folder: folder(), resumeLate: true });
+        assert.deepEqual(await again.leave(), { pending: [] });
+        assert.throws(() => again.logMetrics({ loss: 1 }), /has ended/);
+        assert.equal(readFileSync(logPath(), 'utf8'), before);
+        // The folder is free.
+        const noted = await startRun({ folder: folder(), resumeLate: true });
+        noted.logMetrics({ loss: 1 });
+        await assert.rejects(noted.leave(), /is not what it was/);
+        await noted.end();
+        assert.deepEqual(
+            (await readWholeLog(logPath())).map(({ type }) => type),
+            ['start', 'end', 'resume', 'metrics', 'end'],
+        );
+    });
+
     it('is locked while it is written', async () => {
         const run = await startRun({ folder: folder() });
         await assert.rejects(startRun({ folder: folder() }), FolderLockedError);
