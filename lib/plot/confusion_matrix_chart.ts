@@ -1,26 +1,38 @@
-import type { HeatmapSeriesOption } from 'echarts';
+import type { HeatmapSeriesOption, TitleComponentOption } from 'echarts';
 
 import { renderChart } from './render_chart.js';
-import { STYLE } from './style.js';
+import { PAGE_HEAT, PAGE_PALETTE, STYLE } from './style.js';
+import type { Palette } from './style.js';
 
 export interface ConfusionMatrixChart {
-    readonly title: string;
+    /** Without one, the drawing stands in a page that says what it is. */
+    readonly title?: string;
     /** Names of the classes, in the order of the counts. */
     readonly classNames: readonly string[];
     /** Rows are true classes, columns predicted ones. */
     readonly counts: readonly (readonly number[])[];
+    /** Largest width and height of the cells together, in pixels. Default 960. */
+    readonly side?: number;
+    /** `page`: transparent, without a scale, in the colours that the page around it gives, `--chart-heat` for a full cell. Default `fixed`: on white. */
+    readonly colors?: 'fixed' | 'page';
 }
+
+type HeatCell = NonNullable<HeatmapSeriesOption['data']>[number] & {
+    readonly value: [number, number, number];
+};
 
 const CELL = 48;
 /** As far as a picture grows; cells of more classes become smaller. */
 const LARGEST_SIDE = 960;
 /** Narrower cells have no room for a count, and their rows none for each name. */
 const SMALLEST_LABELLED = 36;
+/** Cells of one colour; a single sample is still seen. */
+const FAINT_TO_FULL = { show: false, min: 0, max: 100, dimension: 2, inRange: { opacity: [0.15, 1] } };
 const MARGIN = { left: 96, right: 116, top: 60, bottom: 64 };
 
 /**
  * Draws a confusion matrix as SVG text: each cell shows its count and is coloured by its share of the true class; of
- * more than 26 classes the colour alone.
+ * more than 26 classes, and in a page, the colour alone.
  * counts [C, C], classNames [C] -> SVG
  *
  * @throws {RangeError} where the counts are not square or the names do not fit them.
@@ -33,18 +45,27 @@ const MARGIN = { left: 96, right: 116, top: 60, bottom: 64 };
  */
 export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise<string> {
     checkSquare(chart);
-    const titleLook = { fontSize: STYLE.titleSize, color: STYLE.text, overflow: 'truncate' as const };
-    const side = Math.min(LARGEST_SIDE, Math.max(chart.counts.length, 4) * CELL);
-    const hasRoom = side / chart.counts.length >= SMALLEST_LABELLED;
+    const isOnPage = chart.colors === 'page';
+    const palette: Palette = isOnPage ? PAGE_PALETTE : STYLE;
+    const margin = {
+        ...MARGIN,
+        ...(chart.title === undefined ? { top: 16 } : {}),
+        ...(isOnPage ? { right: 16 } : {}),
+    };
+    const side = Math.min(chart.side ?? LARGEST_SIDE, Math.max(chart.counts.length, 4) * CELL);
+    const hasRoom = !isOnPage && side / chart.counts.length >= SMALLEST_LABELLED;
     const names = [...chart.classNames];
-    const axisName = { nameLocation: 'middle' as const, nameTextStyle: { fontSize: 13, color: STYLE.text } };
+    const axisName = {
+        nameLocation: 'middle' as const,
+        nameTextStyle: { fontSize: 13, color: palette.text },
+    };
     const axisLook = {
         type: 'category' as const,
         data: names,
-        axisLine: { show: false },
+        axisLine: { show: isOnPage, lineStyle: { color: palette.axis } },
         axisTick: { show: false },
         axisLabel: {
-            color: STYLE.text,
+            color: palette.text,
             fontSize: STYLE.textSize,
             ...(hasRoom ? { interval: 0 } : {}),
             width: 60,
@@ -53,15 +74,11 @@ export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise
     };
     return renderChart(
         {
-            backgroundColor: STYLE.background,
-            textStyle: { fontFamily: STYLE.font, color: STYLE.text },
-            title: {
-                text: chart.title,
-                left: 16,
-                top: 14,
-                textStyle: { ...titleLook, width: MARGIN.left + side + MARGIN.right - 32 },
-            },
-            grid: { left: MARGIN.left, top: MARGIN.top, width: side, height: side },
+            backgroundColor: palette.background,
+            textStyle: { fontFamily: STYLE.font, color: palette.text },
+            title:
+                chart.title === undefined ? [] : pictureTitle(chart.title, margin.left + side + margin.right),
+            grid: { left: margin.left, top: margin.top, width: side, height: side },
             xAxis: { ...axisLook, ...axisName, name: 'Predicted class', nameGap: 36 },
             yAxis: {
                 ...axisLook,
@@ -71,15 +88,25 @@ export async function confusionMatrixChart(chart: ConfusionMatrixChart): Promise
                 nameRotate: 90,
                 nameGap: 64,
             },
-            visualMap: heatLegend(side),
+            visualMap: isOnPage ? FAINT_TO_FULL : heatLegend(side),
             series: {
                 type: 'heatmap',
-                data: cells(chart.counts, hasRoom),
-                itemStyle: { borderColor: '#ffffff', borderWidth: hasRoom ? 1 : 0 },
+                data: cells(chart.counts, hasRoom).filter((cell) => !isOnPage || cell.value[2] > 0),
+                itemStyle: isOnPage
+                    ? { color: PAGE_HEAT }
+                    : { borderColor: '#ffffff', borderWidth: hasRoom ? 1 : 0 },
             },
         },
-        { width: MARGIN.left + side + MARGIN.right, height: MARGIN.top + side + MARGIN.bottom },
+        {
+            width: margin.left + side + margin.right,
+            height: margin.top + side + margin.bottom,
+        },
     );
+}
+
+function pictureTitle(text: string, width: number): TitleComponentOption {
+    const look = { fontSize: STYLE.titleSize, color: STYLE.text, overflow: 'truncate' as const };
+    return { text, left: 16, top: 14, textStyle: { ...look, width: width - 32 } };
 }
 
 function heatLegend(side: number): object {
@@ -99,13 +126,10 @@ function heatLegend(side: number): object {
     };
 }
 
-function cells(
-    counts: readonly (readonly number[])[],
-    hasRoom: boolean,
-): NonNullable<HeatmapSeriesOption['data']> {
+function cells(counts: readonly (readonly number[])[], hasRoom: boolean): HeatCell[] {
     return counts.flatMap((row, label) => {
         const total = row.reduce((sum, count) => sum + count, 0);
-        return row.map((count, predicted) => {
+        return row.map((count, predicted): HeatCell => {
             const share = total === 0 ? 0 : (100 * count) / total;
             return {
                 value: [predicted, label, share],

@@ -38,3 +38,6 @@ export const PAGE_PALETTE: Palette = {
     axis: `var(--chart-axis, ${STYLE.axis})`,
     series: STYLE.series.map((color, index) => `var(--chart-series-${index + 1}, ${color})`),
 };
+
+/** Of a full cell of a heat map inside a page; others are less opaque, as nobody here knows what lies between two of its colours. */
+export const PAGE_HEAT = `var(--chart-heat, ${STYLE.heat.at(-1)})`;

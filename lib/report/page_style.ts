@@ -4,7 +4,7 @@ export const PAGE_STYLE = `
     color-scheme: light dark;
     --paper: #ffffff; --panel: #f5f7fa; --text: #1f2933; --muted: #52606d; --rule: #d9dee5; --link: #1d4ed8;
     --wrong: #b91c1c; --heat: 18 53 127; --heat-text: #000000; --heat-strong-text: #ffffff;
-    --chart-text: #1f2933; --chart-muted: #52606d; --chart-rule: #e4e7eb; --chart-axis: #9aa5b1;
+    --chart-text: #1f2933; --chart-muted: #52606d; --chart-rule: #e4e7eb; --chart-axis: #9aa5b1; --chart-heat: rgb(var(--heat));
 }
 @media (prefers-color-scheme: dark) {
     :root {
@@ -46,6 +46,12 @@ th { font-weight: 600; }
 thead th { border-bottom: 2px solid var(--rule); }
 .text { text-align: left; }
 .wraps { white-space: normal; overflow-wrap: anywhere; }
+.matrix { max-height: 85vh; overflow-y: auto; }
+.matrix table { border-collapse: separate; border-spacing: 0; }
+.matrix th { position: sticky; background: var(--paper); }
+.matrix thead th { top: 0; }
+.matrix tbody th, .matrix thead th:first-child { left: 0; max-width: 9rem; white-space: normal; overflow-wrap: break-word; }
+.matrix thead th:first-child { z-index: 1; }
 td.heat { background: rgb(var(--heat) / calc(var(--share) * 1%)); color: var(--heat-text); text-align: center; min-width: 3rem; }
 td.heat.strong { color: var(--heat-strong-text); }
 td.heat.right { font-weight: 700; }

@@ -1,4 +1,3 @@
-import { grouped } from './figures_text.js';
 import { html } from './html.js';
 import type { Html } from './html.js';
 
@@ -67,50 +66,9 @@ export function definitionTable(caption: string, entries: readonly (readonly [st
     );
 }
 
-/** In percent: from there on white text (on dark pages black text) has the larger contrast, at least 4.5, with a cell's colour. */
-const STRONG_SHARE = 68;
-
-/**
- * Counts by true class (rows) and predicted class (columns); a cell is coloured by its share of the true class.
- * counts [C, C], classNames [C]
- */
-export function confusionTable(counts: readonly (readonly number[])[], classNames: readonly string[]): Html {
-    const caption = 'Counts by true class (rows) and predicted class (columns)';
-    const heads = classNames.map((name) => html`<th scope="col">${name}</th>`);
-    const rows = counts.map((row, label) => {
-        const total = row.reduce((sum, count) => sum + count, 0);
-        const cells = row.map((count, predicted) => {
-            const share = total === 0 ? 0 : (100 * count) / total;
-            const look = ['heat', share > STRONG_SHARE ? 'strong' : '', label === predicted ? 'right' : ''];
-            return html`<td class="${look.filter(Boolean).join(' ')}" style="--share: ${share.toFixed(1)}">
-                ${grouped(count)}
-            </td>`;
-        });
-        return html`<tr>
-            <th scope="row" class="text">${classNames[label] ?? String(label)}</th>
-            ${cells}
-        </tr>`;
-    });
-    return scrolling(
-        caption,
-        html`<table>
-            <caption>
-                ${caption}
-            </caption>
-            <thead>
-                <tr>
-                    <th scope="col" class="text">True \\ predicted</th>
-                    ${heads}
-                </tr>
-            </thead>
-            <tbody>
-                ${rows}
-            </tbody>
-        </table>`,
-    );
-}
-
 /** Reached by the keyboard, so that it can be scrolled without a mouse. */
-function scrolling(name: string, content: Html): Html {
-    return html`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${content}</div>`;
+export function scrolling(name: string, content: Html, look = ''): Html {
+    return html`<div class="${`scroll ${look}`.trim()}" role="region" aria-label="${name}" tabindex="0">
+        ${content}
+    </div>`;
 }

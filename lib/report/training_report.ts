@@ -3,6 +3,7 @@ import { shapeText } from '../tensor/shape.js';
 import type { EpochRecord } from '../train/history.js';
 import type { Score } from '../train/score.js';
 import { calibrationChart, chartFigures, curvesChart, rankingChart } from './charts.js';
+import { confusionContent } from './confusion.js';
 import { examine } from './evaluation.js';
 import type { Evaluation } from './evaluation.js';
 import { figures } from './figure.js';
@@ -13,7 +14,7 @@ import { mistakesSection } from './mistakes.js';
 import type { GreyImages } from './mistakes.js';
 import { renderPage } from './page.js';
 import type { Section } from './page.js';
-import { confusionTable, definitionTable, table } from './tables.js';
+import { definitionTable, table } from './tables.js';
 
 /** What a report shows of a run; what is left out is left out of the page. */
 export interface ReportData {
@@ -141,7 +142,7 @@ async function evaluationSections(scored: ScoredData, found: Evaluation): Promis
         {
             id: 'confusion',
             title: 'Confusion matrix',
-            content: confusionTable(score.report.confusion, classNames),
+            content: await confusionContent(score.report.confusion, classNames),
         },
         perClassSection(scored, found),
         found.calibration && (await calibrationSection(found.calibration)),

@@ -8,7 +8,7 @@ import type { Browser } from 'playwright-core';
 import { Linear, ReLU, Sequential, summary } from '../../lib/nn/index.js';
 import { renderReport } from '../../lib/report/index.js';
 import { renderPage } from '../../lib/report/page.js';
-import { confusionTable } from '../../lib/report/tables.js';
+import { confusionTable } from '../../lib/report/confusion.js';
 import type { ReportData } from '../../lib/report/index.js';
 import { argmaxRows, classificationReport } from '../../lib/train/metrics.js';
 import type { Score } from '../../lib/train/score.js';
@@ -116,6 +116,57 @@ describe('report', () => {
             const top = boxes.find(({ name }) => name === '1')?.box?.y ?? NaN;
             assert.ok(lowest <= top, `keys reach down to ${lowest}, the plot begins at ${top}`);
         }
+        await page.close();
+    });
+
+    it('of a hundred classes has a heat map and names the most confused pairs', async () => {
+        const names = Array.from({ length: 100 }, (_, c) => `class ${c}`);
+        const labels = Int32Array.from({ length: 1000 }, (_, i) => i % 100);
+        // Seven of the ten samples of class 42 are taken for class 7, and one of every class for its neighbour.
+        const predictions = labels.map((label, i) =>
+            label === 42 && i < 700 ? 7 : i < 100 ? (label + 1) % 100 : label,
+        );
+        const probabilities = new Float32Array(1000 * 100);
+        predictions.forEach((c, i) => (probabilities[i * 100 + c] = 1));
+        const found = classificationReport(labels, predictions, 100);
+        const scored = { loss: 1, labels, predictions, probabilities, report: found };
+        const evaluation = { name: 'Test set', score: scored, classNames: names };
+        const address = addressOf(await renderReport({ title: 'Many', evaluation }));
+        await checkPage(browser, address);
+        const page = await browser.newPage();
+        await page.goto(address);
+        const rows = await page.locator('#confusion tbody tr').allInnerTexts();
+        assert.equal(rows.length, 20);
+        assert.equal(rows[0], 'class 42\tclass 7\t7\t70.0 %');
+        assert.match(rows[1] ?? '', /^class (\d+)\tclass \d+\t1\t10\.0 %$/);
+        assert.match(
+            (await page.locator('#confusion [role=img]').getAttribute('aria-label')) ?? '',
+            /89\.40 % of the 1,000 samples of 100 classes lie on the diagonal; class 42 taken for class 7 /,
+        );
+        // Cells that are not empty: 100 on the diagonal, 99 neighbours and the one of 42 and 7.
+        const drawn = page.locator('#confusion svg path[fill^="var(--chart-heat"]');
+        assert.equal(await drawn.count(), 200);
+        await page.close();
+    });
+
+    it('keeps the names of a confusion matrix in sight, and leaves its zeros empty', async () => {
+        const evaluation = { name: 'Test set', score: score(60, 2, CLOTHES), classNames: CLOTHES };
+        const page = await browser.newPage({ viewport: { width: 400, height: 300 } });
+        await page.goto(addressOf(await renderReport({ title: 'Clothes', evaluation })));
+        const cells = await page.locator('#confusion td').allInnerTexts();
+        const counts = evaluation.score.report.confusion.flat();
+        assert.deepEqual(
+            cells.map((text) => text.trim()),
+            counts.map((count) => (count === 0 ? '' : String(count))),
+        );
+        const region = page.locator('#confusion .scroll');
+        await page.evaluate("document.querySelector('#confusion .scroll').scrollTo(200, 150)");
+        const frame = await region.boundingBox();
+        const column = await page.locator('#confusion thead th').last().boundingBox();
+        const row = await page.locator('#confusion tbody th').last().boundingBox();
+        assert.ok(frame && column && row);
+        assert.ok(Math.abs(column.y - frame.y) < 2, `names of columns at ${column.y} of ${frame.y}`);
+        assert.ok(Math.abs(row.x - frame.x) < 2, `names of rows at ${row.x} of ${frame.x}`);
         await page.close();
     });
 
