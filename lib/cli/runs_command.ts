@@ -3,7 +3,6 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { writeFileAtomic } from '../io/atomic_file.js';
-import { makeFolders } from '../io/make_folders.js';
 import { renderComparison } from '../report/index.js';
 import { startText } from '../report/run_comparison.js';
 import { compareRuns, figureText, lastValue, secondsOf } from '../report/run_comparison.js';
@@ -136,7 +135,6 @@ function runForJson(run: RunRecord): object {
 /** Links lead to the runs' own pages as seen from this one. */
 async function writePage(path: string, comparison: RunComparison): Promise<void> {
     const base = dirname(resolve(path));
-    await makeFolders(base);
     const linkOf = (run: RunRecord): string | undefined => {
         const report = join(run.folder, 'report.html');
         if (!existsSync(report)) return undefined;

@@ -118,6 +118,14 @@ describe('nativegrad runs', () => {
     it('writes a page with the curves, whole in every width and colour', async () => {
         writeFileSync(join(folder(), 'first', 'report.html'), 'x');
         const path = join(folder(), 'pages', 'compare.html');
+        await assert.rejects(
+            runs(folder(), '--page', path),
+            new RegExp(
+                `^FileWriteError: cannot write ${path}: ENOENT: no such folder ${join(folder(), 'pages')}$`,
+            ),
+        );
+        assert.ok(!existsSync(join(folder(), 'pages')));
+        mkdirSync(join(folder(), 'pages'));
         const { code, out } = await runs(folder(), '--page', path);
         assert.equal(code, 0);
         assert.match(out, /page .*compare\.html\n$/);

@@ -137,9 +137,17 @@ describe('safetensors files', () => {
         // A folder in the way makes the rename fail after the temporary file was written.
         const taken = join(folder, 'taken');
         mkdirSync(taken);
-        await assert.rejects(writeFileAtomic(taken, 'text'), /cannot write .*taken/);
+        await assert.rejects(
+            writeFileAtomic(taken, 'text'),
+            /^FileWriteError: cannot write .*taken: E\w+: [^,/]+$/,
+        );
+        // No word of the temporary file.
+        const missing = join(folder, 'no', 'such');
+        await assert.rejects(
+            writeFileAtomic(join(missing, 'file'), 'text'),
+            new RegExp(`^FileWriteError: cannot write ${missing}/file: ENOENT: no such folder ${missing}$`),
+        );
         assert.deepEqual(readdirSync(folder).sort(), ['model.safetensors', 'taken']);
-        await assert.rejects(writeFileAtomic(join(folder, 'no/such/file'), 'text'), /ENOENT/);
     });
 
     it('keeps the old file where the system stops the write half-way', () => {
