@@ -3,13 +3,13 @@ export const PAGE_STYLE = `
 :root {
     color-scheme: light dark;
     --paper: #ffffff; --panel: #f5f7fa; --text: #1f2933; --muted: #52606d; --rule: #d9dee5; --link: #1d4ed8;
-    --wrong: #b91c1c; --heat: 18 53 127; --heat-text: #000000; --heat-strong-text: #ffffff;
+    --wrong: #b91c1c; --shade: rgb(0 0 0 / 30%); --heat: 18 53 127; --heat-text: #000000; --heat-strong-text: #ffffff;
     --chart-text: #1f2933; --chart-muted: #52606d; --chart-rule: #e4e7eb; --chart-axis: #9aa5b1; --chart-heat: rgb(var(--heat));
 }
 @media (prefers-color-scheme: dark) {
     :root {
         --paper: #12161b; --panel: #1b2128; --text: #e6eaef; --muted: #a8b3bf; --rule: #36404b; --link: #8ab4ff;
-        --wrong: #ff8a80; --heat: 106 161 252; --heat-text: #ffffff; --heat-strong-text: #000000;
+        --wrong: #ff8a80; --shade: rgb(255 255 255 / 35%); --heat: 106 161 252; --heat-text: #ffffff; --heat-strong-text: #000000;
         --chart-text: #e6eaef; --chart-muted: #a8b3bf; --chart-rule: #2a323b; --chart-axis: #5d6976;
         --chart-series-1: #7aa7ff; --chart-series-2: #ffa15c; --chart-series-3: #4fd1a1; --chart-series-4: #e08ad6;
         --chart-series-5: #aab4c0; --chart-series-6: #5cc8dd; --chart-series-7: #ff8a80; --chart-series-8: #a8d35e;
@@ -38,12 +38,20 @@ figure { margin: 0; min-width: 0; background: var(--panel); border-radius: 8px; 
 figure svg { display: block; width: 100%; height: auto; }
 figcaption { font-size: 0.9rem; overflow-wrap: anywhere; }
 figcaption strong { color: var(--text); }
-.scroll { overflow-x: auto; max-width: 100%; }
+/* A shade at the side where more lies; at either end the paper, which scrolls along, covers it. */
+.scroll {
+    overflow-x: auto; max-width: 100%;
+    background:
+        linear-gradient(to right, var(--paper) 40%, transparent) left / 2.5rem 100% no-repeat local,
+        linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% no-repeat local,
+        linear-gradient(to right, var(--shade), transparent) left / 0.9rem 100% no-repeat scroll,
+        linear-gradient(to left, var(--shade), transparent) right / 0.9rem 100% no-repeat scroll;
+}
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92rem; }
 caption { text-align: left; padding-bottom: 0.4rem; }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { font-weight: 600; }
-thead th { border-bottom: 2px solid var(--rule); }
+thead th { border-bottom: 2px solid var(--rule); white-space: normal; vertical-align: bottom; }
 .text { text-align: left; }
 .wraps { white-space: normal; overflow-wrap: anywhere; }
 .matrix { max-height: 85vh; overflow-y: auto; }

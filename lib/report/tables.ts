@@ -1,4 +1,4 @@
-import { html } from './html.js';
+import { html, joined } from './html.js';
 import type { Html } from './html.js';
 
 export interface Column {
@@ -9,14 +9,16 @@ export interface Column {
     readonly isHead?: boolean;
 }
 
-/** A table that scrolls within its own width; `caption` says what it shows. */
+/** A table whose heads take several lines where the page is narrow, and that scrolls within its own width; `caption` says what it shows. */
 export function table(
     caption: string,
     columns: readonly Column[],
     rows: readonly (readonly (string | Html)[])[],
 ): Html {
     const look = (column: Column | undefined): string => (column?.isText ? 'text' : '');
-    const heads = columns.map((column) => html`<th scope="col" class="${look(column)}">${column.name}</th>`);
+    const heads = columns.map(
+        (column) => html`<th scope="col" class="${look(column)}">${breakable(column.name)}</th>`,
+    );
     const body = rows.map(
         (row) =>
             html`<tr>
@@ -43,6 +45,11 @@ export function table(
             </tbody>
         </table>`,
     );
+}
+
+/** A name that may go on in the next line behind each "_" and "/", as those of figures do not have spaces. */
+function breakable(name: string): Html {
+    return joined(name.split(/(?<=[_/])/).map((part) => html`${part}<wbr />`));
 }
 
 /** Names and values; long values break. */

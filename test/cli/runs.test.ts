@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { decode } from 'fast-png';
+
 import { parseCommandLine } from '../../lib/cli/command_line.js';
 import { runsCommand } from '../../lib/cli/runs_command.js';
 import { UsageError } from '../../lib/cli/usage_error.js';
@@ -168,6 +170,47 @@ describe('nativegrad runs', () => {
             const strokes = await page.locator('#curves svg path[fill="none"][stroke-width="2"]').all();
             const colors = await Promise.all(strokes.map((line) => line.getAttribute('stroke')));
             assert.equal(new Set(colors).size, 3, colors.join(', '));
+        } finally {
+            await browser.close();
+        }
+    });
+
+    it('shows on which side of a wide table more lies, and scrolls it by the keyboard', async () => {
+        const run = await startRun({ folder: join(folder(), 'wide', 'one'), name: 'one' });
+        const names = Array.from({ length: 8 }, (_, i) => `a_figure_with_a_name_of_many_words_${i}`);
+        run.logMetrics(Object.fromEntries(names.map((name) => [name, Math.PI])));
+        await run.end();
+        const path = join(folder(), 'wide.html');
+        assert.equal((await runs(join(folder(), 'wide'), '--page', path)).code, 0);
+        const browser = await startBrowser();
+        try {
+            const page = await browser.newPage({ viewport: { width: 500, height: 700 }, bypassCSP: true });
+            await page.goto(pathToFileURL(path).href);
+            const region = page.getByRole('region', { name: 'Runs with their figures' });
+            /** Whether the left and the right edge differ from the paper, a little inside and above all text. */
+            const shades = async (): Promise<boolean[]> => {
+                const { data, width, channels } = decode(await region.screenshot());
+                const at = (x: number): string =>
+                    data
+                        .slice((3 * width + x) * channels)
+                        .slice(0, 3)
+                        .join();
+                return [at(2), at(width - 3)].map((color) => color !== '255,255,255');
+            };
+            const tall = (await region.locator('thead').boundingBox())?.height ?? NaN;
+            assert.ok(tall > 60, `heads of several lines are ${tall} px high`);
+            assert.deepEqual(await shades(), [false, true]);
+            await region.press('ArrowRight');
+            await page.waitForFunction("document.querySelector('.scroll').scrollLeft > 20");
+            await page.evaluate(
+                "document.activeElement.blur(); document.querySelector('.scroll').scrollLeft = 100",
+            );
+            assert.deepEqual(await shades(), [true, true]);
+            await page.evaluate("document.querySelector('.scroll').scrollLeft = 1e6");
+            assert.deepEqual(await shades(), [true, false]);
+            await page.setViewportSize({ width: 3000, height: 700 });
+            await page.evaluate("document.body.style.maxWidth = 'none'");
+            assert.deepEqual(await shades(), [false, false]);
         } finally {
             await browser.close();
         }
