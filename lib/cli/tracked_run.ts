@@ -163,12 +163,13 @@ export function experimentOf(
 export function commandText(command: string, raw: RawFlags): string {
     const words = Object.entries(raw).flatMap(([key, value]) => {
         if (value === undefined) return [];
-        return value === true ? [flagName(key)] : [flagName(key), quoted(value)];
+        return value === true ? [flagName(key)] : [flagName(key), inShell(value)];
     });
     return ['nativegrad', command, ...words].join(' ');
 }
 
-function quoted(word: string): string {
+/** A word as a shell takes it. */
+export function inShell(word: string): string {
     return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 

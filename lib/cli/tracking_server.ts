@@ -38,6 +38,11 @@ export function mlflowServer(flag: string | undefined, environment: NodeJS.Proce
     };
 }
 
+/** Whether flags ask for an MLflow server. */
+export function hasMlflow({ tracking, trackingUri }: TrackingConfig): boolean {
+    return tracking.includes('mlflow') || trackingUri !== undefined;
+}
+
 /**
  * The places beside the run folder that flags ask for.
  *
@@ -46,8 +51,7 @@ export function mlflowServer(flag: string | undefined, environment: NodeJS.Proce
 export function sinksOf(config: TrackingConfig, environment: NodeJS.ProcessEnv): SinkMaker[] {
     const places = new Set(config.tracking);
     const sinks: SinkMaker[] = [];
-    if (places.has('mlflow') || config.trackingUri !== undefined)
-        sinks.push(mlflowSink(mlflowServer(config.trackingUri, environment)));
+    if (hasMlflow(config)) sinks.push(mlflowSink(mlflowServer(config.trackingUri, environment)));
     if (places.has('tensorboard')) sinks.push(tensorboardSink());
     return sinks;
 }

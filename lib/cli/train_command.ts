@@ -41,8 +41,8 @@ import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
 import { crowdWarning } from './threads.js';
-import { commandText, experimentOf, TrackedRun } from './tracked_run.js';
-import { sinksOf } from './tracking_server.js';
+import { commandText, experimentOf, inShell, TrackedRun } from './tracked_run.js';
+import { hasMlflow, sinksOf } from './tracking_server.js';
 import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
 import { UsageError } from './usage_error.js';
@@ -180,8 +180,7 @@ async function trainAndScore(
         );
     await writeReport(folder, reportOf(plan, history, score, scoreSeconds), warn);
     await tracked.logResults(result, history.epochs.length);
-    if (config.registerModel !== undefined)
-        tracked.run.registerModel(config.registerModel, basename(modelPath));
+    registerModel(plan, modelPath, log);
     if (history.stopReason === 'diverged') return { result: EXIT.failed, status: 'FAILED' };
     const isCut = history.stopReason === 'interrupted';
     return { result: interrupt.exitCode ?? EXIT.done, status: isCut ? 'KILLED' : 'FINISHED' };
@@ -193,6 +192,16 @@ async function beginRun({ config, began, folder, device, data, tracked }: Plan):
     tracked.logDigits(data.train, data.folder, 'training');
     tracked.logDigits(data.test, data.folder, 'test');
     await writeJson(folder.file('config.json'), { ...configForFile(config, device), flags: began });
+}
+
+/** Lists the model on the MLflow server; where there is none, it says what will. */
+function registerModel({ config, folder, tracked }: Plan, modelPath: string, log: Streams['out']): void {
+    const { registerModel: name } = config;
+    if (name === undefined) return;
+    tracked.run.registerModel(name, basename(modelPath));
+    if (hasMlflow(config)) return;
+    const command = `nativegrad sync ${inShell(folder.path)} --tracking_uri <url>`;
+    log.write(`the model is registered as ${name} once \`${command}\` sends the run to an MLflow server\n`);
 }
 
 /** `before`: of it, in the parts of the run that this one goes on from. */

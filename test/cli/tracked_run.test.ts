@@ -19,10 +19,10 @@ describe('the run that a command notes', () => {
         writeSmallMnist(join(folder(), 'data'), 640, 100);
     });
 
-    async function command(...words: string[]): Promise<{ code: number; stderr: string }> {
+    async function command(...words: string[]): Promise<{ code: number; stderr: string; stdout: string }> {
         const [out, err] = [new Collector(), new Collector()];
         const code = await runCommandLine([...words, '--data', join(folder(), 'data')], { out, err });
-        return { code, stderr: err.text };
+        return { code, stderr: err.text, stdout: out.text };
     }
 
     const train = (...words: string[]): ReturnType<typeof command> => {
@@ -113,7 +113,7 @@ describe('the run that a command notes', () => {
 
         const model = join(folder(), 'out', 'one', 'model.safetensors');
         const evaluated = await command('evaluate', '--model_path', model, '--run_name', 'again');
-        assert.deepEqual(evaluated, { code: 0, stderr: '' });
+        assert.deepEqual([evaluated.code, evaluated.stderr], [0, '']);
         const part = await read('runs', 'again');
         assert.deepEqual([part.parentId, part.experiment, part.status], [run.id, 'tries', 'FINISHED']);
         assert.equal(
@@ -132,7 +132,8 @@ describe('the run that a command notes', () => {
         const model = join(folder(), 'alone.safetensors');
         renameSync(join(folder(), 'out', 'one', 'model.safetensors'), model);
         const flags = ['--model_path', model, '--output_dir', join(folder(), 'evaluations')];
-        assert.deepEqual(await command('evaluate', ...flags, '--run_name', 'first'), { code: 0, stderr: '' });
+        const first = await command('evaluate', ...flags, '--run_name', 'first');
+        assert.deepEqual([first.code, first.stderr], [0, '']);
         const place = join(folder(), 'evaluations', 'first');
         assert.match(readFileSync(join(place, 'report.html'), 'utf8'), /Evaluation of .*alone\.safetensors/);
         const run = await readRun(place);
@@ -149,6 +150,21 @@ describe('the run that a command notes', () => {
         );
         assert.notEqual(refused.code, 0);
         assert.match(refused.stderr, /--output_dir: cannot create .*is a file, not a folder/);
+    });
+
+    it('says what registers its model, where no server is asked to', async () => {
+        const told = / registered as digits once `nativegrad sync (.*) --tracking_uri <url>` sends the run /;
+        const flags = ['--epochs', '1', '--max_steps', '1', '--register_model', 'digits'];
+        const { code, stderr, stdout } = await train(...flags);
+        assert.equal(code, 0, stderr);
+        assert.equal(told.exec(stdout)?.[1], join(folder(), 'out', 'one'));
+        assert.deepEqual(
+            (await read()).models.map(({ name }) => name),
+            ['digits'],
+        );
+        const nowhere = ['--tracking_uri', 'http://127.0.0.1:9', '--tracking_wait', '0'];
+        const sent = await train(...flags, '--run_name', 'two', ...nowhere);
+        assert.deepEqual([sent.code, told.test(sent.stdout)], [0, false], sent.stderr);
     });
 
     it('is FAILED where the training is, and says why it was not made for an evaluation', async () => {
