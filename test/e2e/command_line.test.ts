@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { startBrowser } from '../support/browser.js';
 import { runCommand } from '../support/command.js';
 import type { CommandResult } from '../support/command.js';
+import { checkPage } from '../support/page_checks.js';
 import { writeSmallMnist } from '../support/small_mnist.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
 
@@ -29,6 +31,11 @@ const RUN_FILES = [
     'samples.png',
     'samples.svg',
     'tracking.jsonl',
+];
+
+const REPORT_SECTIONS = [
+    ...['curves', 'confusion', 'classes', 'calibration', 'ranking', 'mistakes'],
+    ...['throughput', 'model', 'configuration'],
 ];
 
 interface TrainOutput {
@@ -59,6 +66,23 @@ function run(command: 'train' | 'evaluate', flags: string): Promise<CommandResul
 
 function lastLine(text: string): unknown {
     return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/** The page of a run of digits has every section, and is whole in every width and colour. */
+async function checkReport(file: string): Promise<void> {
+    const address = pathToFileURL(file).href;
+    const browser = await startBrowser();
+    try {
+        await checkPage(browser, address);
+        const page = await browser.newPage();
+        await page.goto(address);
+        const sections = await page.locator('main > section').all();
+        const ids = await Promise.all(sections.map((section) => section.getAttribute('id')));
+        assert.deepEqual(ids, REPORT_SECTIONS);
+        assert.equal(await page.locator('#confusion tbody tr').count(), 10);
+    } finally {
+        await browser.close();
+    }
 }
 
 describe('the command line, from end to end', () => {
@@ -111,6 +135,7 @@ describe('the command line, from end to end', () => {
         assert.equal(history.length, 2);
         const config = JSON.parse(readFileSync(join(result.run_dir, 'config.json'), 'utf8')) as object;
         assert.deepEqual(Reflect.get(config, 'hidden_sizes'), [32]);
+        await checkReport(join(result.run_dir, 'report.html'));
 
         // evaluate needs nothing but the model file and the test files.
         for (const name of ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte']) rmSync(join(data(), name));
