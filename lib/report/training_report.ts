@@ -228,7 +228,8 @@ function modelSection(model: ModelSummary): Section {
         html`<p class="muted">
             ${grouped(model.parameters)} parameters (${grouped(model.trainable)} trainable,
             ${megabytes(model.parameterBytes)}), ${grouped(model.multAdds)} multiplications with additions of
-            a forward pass.
+            a forward pass: of each layer its parameters, biases included, times the positions that they act
+            on. Products of activations with each other, as inside attention, are not counted.
         </p>`,
     ]);
     return { id: 'model', title: 'Model', content };

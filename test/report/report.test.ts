@@ -214,6 +214,13 @@ describe('report', () => {
         assert.equal(await page.locator('#curves figure').count(), 3);
         assert.match((await texts('#throughput tbody tr'))[0], /2,000\s+2\.00 s\s+1,000/);
         assert.match((await texts('#model tbody tr')).join('\n'), /Linear\s+\[1, 8\]\s+136/);
+        const [counting = ''] = await texts('#model p');
+        // 16 x 8 and 8 x 3 weights with their biases, at one position.
+        assert.match(
+            counting,
+            /163 multiplications with additions of a forward pass: .* times the positions/,
+        );
+        assert.match(counting, /inside attention, are not counted\.$/);
         await page.close();
     });
 
