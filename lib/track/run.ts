@@ -256,6 +256,7 @@ export class Run {
      * @throws {Error} where something was noted, or the run is new.
      */
     async leave({ waitMs = DEFAULT_WAIT_MS } = {}): Promise<RunReport> {
+        if (this.ended) return { pending: [] };
         if (!this.isAsBefore)
             throw new Error(`[leave] the run '${this.name}' is not what it was; call end(status)`);
         return this.close(waitMs);

@@ -84,6 +84,7 @@ describe('a tracked run in its folder', () => {
         const before = readFileSync(logPath(), 'utf8');
         const again = await startRun({ folder: folder(), resumeLate: true });
         assert.deepEqual(await again.leave(), { pending: [] });
+        assert.deepEqual(await again.leave(), { pending: [] });
         assert.throws(() => again.logMetrics({ loss: 1 }), /has ended/);
         assert.equal(readFileSync(logPath(), 'utf8'), before);
         // The folder is free.
