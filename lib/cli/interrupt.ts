@@ -5,7 +5,10 @@ const SIGNALS = (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const).filter(
     (name) => name !== 'SIGUSR2' || process.platform !== 'win32',
 );
 
-/** A terminal's Ctrl-C reaches the program itself, and once more through `npm run`, which hands it on. */
+/**
+ * One signal may come twice: to the program itself and once more through `npm run`, which hands Ctrl-C and SIGTERM on, or from
+ * `timeout`, which sends it to its child and then to the group.
+ */
 const SAME_PRESS_MS = 300;
 
 /** By the signal's own default: `process.exit` would wait for a step that runs on another thread. */
@@ -26,7 +29,7 @@ export interface Interrupt {
 
 /**
  * Turns the first Ctrl-C (or SIGTERM, SIGUSR2, or SIGHUP of a closed terminal) into an abort signal; the second ends the process
- * at once.
+ * at once. The same signal within 300 ms is the first one still.
  */
 export function listenForInterrupt(tell: (text: string) => void): Interrupt {
     const controller = new AbortController();
@@ -35,8 +38,8 @@ export function listenForInterrupt(tell: (text: string) => void): Interrupt {
         const time = performance.now();
         const code = 128 + constants.signals[name];
         if (first !== undefined) {
-            const isCtrlC = name === 'SIGINT' && first.name === name;
-            if (!isCtrlC || time - first.time > SAME_PRESS_MS) endAtOnce(name, code);
+            const isSame = name === first.name && time - first.time <= SAME_PRESS_MS;
+            if (!isSame) endAtOnce(name, code);
             return;
         }
         first = { name, code, time };
