@@ -6,6 +6,7 @@ import type { TrainConfig } from './train_flags.js';
 import { UsageError } from './usage_error.js';
 
 const CHECKPOINTS = 'checkpoints';
+const WRITTEN_OVER = ['history.jsonl', 'report.html'];
 
 type ResumeFlags = Pick<TrainConfig, 'resume' | 'outputDir' | 'experimentName' | 'runName' | 'modelName'>;
 
@@ -65,10 +66,11 @@ export async function findResumed(flags: ResumeFlags, place: ResumePlace): Promi
             `--resume: ${folder} holds no checkpoint to go on from (a run saves them with --checkpoint_every, and with --resume); ` +
                 'train with another --run_name',
         );
-    // A run that died before its config.json was written has its log there.
-    if (!isRun && !files.every((name) => name.startsWith('tracking.') || name.startsWith('.')))
+    // What a scheduler writes there may stand beside the run, and so may what is left of one that died at its very start.
+    const lost = WRITTEN_OVER.find((name) => files.includes(name));
+    if (!isRun && lost !== undefined)
         throw new UsageError(
-            `--resume auto: ${folder} is no run folder, it holds other files; give another --run_name`,
+            `--resume auto: ${folder} is no run folder, and has a ${lost} that a run would write over; give another --run_name`,
         );
     return false;
 }

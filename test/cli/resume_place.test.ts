@@ -74,12 +74,12 @@ describe('what --resume names', () => {
     });
 
     it('refuses auto in a folder that is none of a run', async () => {
-        make('notes');
-        write('notes', '.lock');
-        write('notes', 'tracking.jsonl');
+        make('notes', 'checkpoints');
+        for (const name of ['.lock', 'tracking.jsonl', 'events.out.tfevents.1', 'slurm-1.out'])
+            write('notes', name);
         assert.equal(await start('auto', 'notes'), false);
         write('notes', 'report.html');
-        await assert.rejects(start('auto', 'notes'), /notes is no run folder, it holds other files/);
+        await assert.rejects(start('auto', 'notes'), /notes is no run folder, and has a report.html that/);
         write('notes', 'config.json');
         assert.equal(await start('auto', 'notes'), false);
     });
