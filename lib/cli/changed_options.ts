@@ -5,14 +5,28 @@ import type { Training } from './training_setup.js';
 /** Options of the optimizer that a checkpoint brings back, and the flags that may say otherwise. */
 const OPTIONS = { learningRate: 'lr', weightDecay: 'weightDecay', momentum: 'momentum' } as const;
 
-/** Gives the optimizer of a resumed fit the options whose flags are others than those that the run began with. */
+type Chosen = Pick<TrainConfig, keyof typeof OPTIONS | 'optimizer'>;
+
+/** Gives the optimizer of a resumed fit the options whose flags are others than those that its checkpoint was made with. */
 export class ChangedOptions implements Callback {
     constructor(
         private readonly training: Pick<Training, 'optimizer' | 'schedule'>,
-        private readonly config: Pick<TrainConfig, keyof typeof OPTIONS>,
-        /** Keys of the flags. */
-        private readonly changed: readonly string[],
+        private readonly config: Chosen,
+        /** Keys of flags that differ, for a checkpoint that does not know what it was made with. */
+        private changed: readonly string[],
     ) {}
+
+    stateDict(): Chosen {
+        const { optimizer, learningRate, weightDecay, momentum } = this.config;
+        return { optimizer, learningRate, weightDecay, momentum };
+    }
+
+    loadStateDict(state: unknown): void {
+        const before = state as Chosen;
+        this.changed = (Object.keys(before) as (keyof Chosen)[]).filter(
+            (name) => before[name] !== this.config[name],
+        );
+    }
 
     onTrainBegin({ resumed }: Pick<FitContext, 'resumed'>): void {
         if (!resumed) return;

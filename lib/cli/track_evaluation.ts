@@ -11,7 +11,7 @@ import { writeReport } from './pictures.js';
 import { createRunFolder, writeJson } from './run_folder.js';
 import type { Streams } from './streams.js';
 import { sinksOf } from './tracking_server.js';
-import { commandText, experimentOf, TrackedRun, trainingRunOf } from './tracked_run.js';
+import { digitsInput, commandText, experimentOf, TrackedRun, trainingRunOf } from './tracked_run.js';
 
 /** What an evaluation gave, and what it read. */
 interface Found {
@@ -56,7 +56,7 @@ export async function trackEvaluation(
             ...(parent === undefined ? {} : { parent }),
         });
         await tracked.during(async () => {
-            tracked.logDigits(found.digits, found.source, 'test');
+            tracked.run.logInput(digitsInput(found.digits, found.source, 'test'));
             await writeJson(folder.file('metrics.json'), found.result);
             await writeReport(folder, found.report, warn);
             await tracked.logResults(found.result, 0);

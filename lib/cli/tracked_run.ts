@@ -8,7 +8,7 @@ import type { Module } from '../nn/module.js';
 import type { Device } from '../tensor/device.js';
 import { isName } from '../track/checks.js';
 import { readRun } from '../track/read_run.js';
-import type { RunStatus } from '../track/records.js';
+import type { DatasetInput, RunStatus } from '../track/records.js';
 import { startRun } from '../track/run.js';
 import type { Run, RunOptions } from '../track/run.js';
 import { sourceTags } from '../track/source_tags.js';
@@ -94,13 +94,15 @@ export class TrackedRun {
             done = await body();
         } catch (error) {
             const wait = { waitMs: trackingWait ?? FAILED_WAIT_MS };
-            const hasBegun = this.stopSampling !== undefined;
             this.stopSampling?.();
-            // What went wrong there is what the user must hear of.
-            await (hasBegun ? this.run.end('FAILED', wait) : this.run.leave(wait)).then(
-                ({ pending }) => pending.forEach(this.options.warn),
-                () => undefined,
-            );
+            // What went wrong in the body is what the user must hear of.
+            await this.run
+                .leave(wait)
+                .catch(() => this.run.end('FAILED', wait))
+                .then(
+                    ({ pending }) => pending.forEach(this.options.warn),
+                    () => undefined,
+                );
             throw error;
         }
         this.stopSampling?.();
@@ -136,18 +138,13 @@ export class TrackedRun {
             else this.options.warn(`${name} is not kept as an artifact: servers do not take such a name`);
         }
     }
+}
 
-    /** Notes which digits were read, told apart by a hash of them. */
-    logDigits(digits: DigitSet, source: string, context: string): void {
-        const hash = createHash('sha256').update(digits.images).update(digits.labels).digest('hex');
-        this.run.logInput({
-            name: 'digits',
-            digest: hash.slice(0, 16),
-            source,
-            context,
-            profile: { samples: digits.count },
-        });
-    }
+/** Which digits were read, told apart by a hash of them. */
+export function digitsInput(digits: DigitSet, source: string, context: string): DatasetInput {
+    const hash = createHash('sha256').update(digits.images).update(digits.labels).digest('hex');
+    const profile = { samples: digits.count };
+    return { name: 'digits', digest: hash.slice(0, 16), source, context, profile };
 }
 
 /** The experiment that a command's run belongs to. */

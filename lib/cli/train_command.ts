@@ -6,7 +6,7 @@ import { saveModel } from '../nn/model_file.js';
 import type { Module } from '../nn/module.js';
 import { setThreads, threads } from '../system.js';
 import type { Device } from '../tensor/device.js';
-import type { RunStatus } from '../track/records.js';
+import type { DatasetInput, RunStatus } from '../track/records.js';
 import { TrackingCallback } from '../train/tracking_callback.js';
 import { EarlyStopping } from '../train/early_stopping.js';
 import { Progress } from '../train/progress.js';
@@ -41,7 +41,7 @@ import type { Streams } from './streams.js';
 import { readTrainConfig, unusedFlags } from './train_flags.js';
 import type { TrainConfig } from './train_flags.js';
 import { crowdWarning } from './threads.js';
-import { commandText, experimentOf, inShell, TrackedRun } from './tracked_run.js';
+import { commandText, digitsInput, experimentOf, inShell, TrackedRun } from './tracked_run.js';
 import { hasMlflow, sinksOf } from './tracking_server.js';
 import { setUpTraining } from './training_setup.js';
 import type { Training } from './training_setup.js';
@@ -122,6 +122,11 @@ async function trainAndScore(
     const { config, changed, folder, data, device, training, trainingSet, validation, interrupt, tracked } =
         plan;
     const log = config.json ? err : out;
+    // Their hashes take some time, which is none of the training.
+    const inputs = [
+        digitsInput(data.train, data.folder, 'training'),
+        digitsInput(data.test, data.folder, 'test'),
+    ];
     const begin = performance.now();
     const best = bestModel(config);
     const callbacks = [
@@ -129,7 +134,7 @@ async function trainAndScore(
             // Not before: a run that is not taken up again stays as it was.
             onTrainBegin: async ({ resumedFrom: from }: FitContext) => {
                 if (from !== undefined) log.write(`goes on from ${basename(from)}\n`);
-                await beginRun(plan);
+                await beginRun(plan, inputs);
             },
         },
         new ChangedOptions(training, config, changed),
@@ -187,10 +192,12 @@ async function trainAndScore(
 }
 
 /** Notes what the run is asked to do. */
-async function beginRun({ config, began, folder, device, data, tracked }: Plan): Promise<void> {
+async function beginRun(
+    { config, began, folder, device, tracked }: Plan,
+    inputs: readonly DatasetInput[],
+): Promise<void> {
     tracked.begin();
-    tracked.logDigits(data.train, data.folder, 'training');
-    tracked.logDigits(data.test, data.folder, 'test');
+    for (const input of inputs) tracked.run.logInput(input);
     await writeJson(folder.file('config.json'), { ...configForFile(config, device), flags: began });
 }
 

@@ -137,17 +137,19 @@ describe('train --resume', () => {
         );
         assert.equal(more.code, 0, more.stderr);
         assert.match(more.stdout, /goes on from step-\d+\n/);
-        const rates = readFileSync(join(path, 'history.jsonl'), 'utf8')
-            .trim()
-            .split('\n')
-            .map((line) => (JSON.parse(line) as { learning_rate: number }).learning_rate.toPrecision(3));
-        assert.deepEqual(rates, ['0.0100', '0.0900', '0.0810']);
         const store = new train.CheckpointStore(join(path, 'checkpoints'));
         const { optimizer } = (await store.load())?.state as {
             optimizer: { paramGroups: { weightDecay: number; momentum: number }[] };
         };
         const [{ weightDecay, momentum }] = optimizer.paramGroups;
         assert.deepEqual([weightDecay, momentum], [0.5, 0.25]);
+        // Without the flags it is as it began, and config.json says so.
+        assert.equal((await run(`--resume ${path} --epochs 4`)).code, 0);
+        const rates = readFileSync(join(path, 'history.jsonl'), 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => (JSON.parse(line) as { learning_rate: number }).learning_rate.toPrecision(3));
+        assert.deepEqual(rates, ['0.0100', '0.0900', '0.0810', '0.00729']);
         const config = readFileSync(join(path, 'config.json'));
         const tracked = await track.startRun({ folder: path });
         const beside = await run(`--resume ${path} --epochs 9`);
