@@ -50,14 +50,34 @@ export function compareRuns(
     };
 }
 
-/** Parameters that have several values in the runs that have them: an evaluation lacks every option of a training. */
+/** Parameters with several values, or that some runs of a kind have and others lack: an option that is not given is not logged. */
 function differingParams(runs: readonly RunRecord[]): string[] {
     const names = new Set(runs.flatMap(({ params }) => [...params.keys()]));
+    const kinds = kindsOf(runs);
     return [...names].filter((name) => {
         if (PLACES.includes(name)) return false;
         const values = runs.map(({ params }) => params.get(name)).filter((value) => value !== undefined);
-        return new Set(values).size > 1;
+        return new Set(values).size > 1 || kinds.some((kind) => isOfSome(name, kind));
     });
+}
+
+/**
+ * Runs of one command, as an evaluation lacks every option of a training; those of users' programs are one kind. A run without
+ * any parameter, which may have died before it logged them, is of none.
+ */
+function kindsOf(runs: readonly RunRecord[]): RunRecord[][] {
+    const kinds = new Map<string, RunRecord[]>();
+    for (const run of runs) {
+        if (run.params.size === 0) continue;
+        const verb = run.tags.get('nativegrad.command')?.split(' ', 2)[1] ?? '';
+        kinds.set(verb, [...(kinds.get(verb) ?? []), run]);
+    }
+    return [...kinds.values()];
+}
+
+function isOfSome(name: string, runs: readonly RunRecord[]): boolean {
+    const count = runs.filter(({ params }) => params.has(name)).length;
+    return count > 0 && count < runs.length;
 }
 
 /** The metric's last value; undefined where the run has none. */

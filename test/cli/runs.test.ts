@@ -24,6 +24,7 @@ describe('nativegrad runs', () => {
         accuracy: number,
     ): Promise<void> {
         const run = await startRun({ folder: join(folder(), name), name });
+        run.setTags({ 'nativegrad.command': `nativegrad train --run_name ${name}` });
         run.logParams({ learning_rate: rate, epochs: losses.length, optimizer: 'adam', run_name: name });
         losses.forEach((loss, i) => run.logMetrics({ loss }, { step: i + 1 }));
         run.logMetrics({ test_accuracy: accuracy }, { step: losses.length });
@@ -68,8 +69,32 @@ describe('nativegrad runs', () => {
         );
     });
 
-    it('names no parameter that the runs that have it agree on, where an evaluation has others', async () => {
+    it('names an option that only one of two trainings was given', async () => {
+        const place = join(folder(), 'clipped');
+        for (const [name, params] of [
+            ['with', { epochs: 2, gradient_clip: 1 }],
+            ['without', { epochs: 2 }],
+        ] as const) {
+            const run = await startRun({ folder: join(place, name), name });
+            run.setTags({ 'nativegrad.command': `nativegrad train --run_name ${name}` });
+            run.logParams(params);
+            await run.end();
+        }
+        // It died before it could log its parameters.
+        const died = await startRun({ folder: join(place, 'nothing'), name: 'nothing' });
+        died.setTags({ 'nativegrad.command': 'nativegrad train' });
+        await died.end('FAILED');
+        const [head, ...rows] = (await runs(place, '--sort', 'name')).out.trimEnd().split('\n');
+        assert.match(head ?? '', / time +gradient_clip$/);
+        assert.deepEqual(
+            rows.map((row) => /\/(\w+) .* (\S+)$/.exec(row)?.slice(1).join(' ')),
+            ['nothing –', 'with 1', 'without –'],
+        );
+    });
+
+    it('names no parameter that all trainings agree on, where an evaluation has others', async () => {
         const run = await startRun({ folder: join(folder(), 'evaluated'), name: 'evaluated' });
+        run.setTags({ 'nativegrad.command': 'nativegrad evaluate --split test' });
         run.logParams({ data: 'digits', split: 'test' });
         run.logMetrics({ test_accuracy: 0.5 });
         await run.end();
