@@ -1,5 +1,5 @@
 import { realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { FileWriteError } from '../io/file_write_error.js';
 import { FolderLockedError } from '../io/folder_lock.js';
@@ -7,6 +7,7 @@ import { findRuns } from '../track/find_runs.js';
 import type { RunRecord } from '../track/read_run.js';
 import { MlflowError } from '../track/mlflow/mlflow_error.js';
 import { syncRun } from '../track/mlflow/sync_run.js';
+import { LOG_NAME, readWholeLog } from '../track/run_log.js';
 import { EXIT } from './exit_codes.js';
 import type { RawFlags } from './flags.js';
 import { shownPath } from './shown_path.js';
@@ -78,29 +79,67 @@ function told(records: number): string {
 interface RunFolders {
     /** In the order of their paths, but a run stands before its parts, which name it. */
     readonly folders: readonly string[];
-    /** Folders whose run another one, earlier by its path, has under the same identity. */
+    /** Folders whose run another one has under the same identity, with a newer log or as new a one. */
     readonly copies: readonly { readonly folder: string; readonly of: string }[];
 }
 
 async function runFolders(places: readonly string[]): Promise<RunFolders> {
-    const byId = new Map<string, RunRecord>();
+    const runs = await runsIn(places);
+    const byId = await newestById(runs);
     const copies: { folder: string; of: string }[] = [];
-    for (const run of await runsIn(places)) {
-        const first = byId.get(run.id);
-        if (first === undefined) byId.set(run.id, run);
-        else copies.push({ folder: run.folder, of: first.folder });
-    }
     const ordered = new Set<string>();
-    for (const run of byId.values()) {
-        const line: RunRecord[] = [];
-        let next: RunRecord | undefined = run;
-        while (next !== undefined && !line.includes(next)) {
-            line.unshift(next);
-            next = byId.get(next.parentId ?? '');
-        }
-        for (const { folder } of line) ordered.add(folder);
+    for (const run of runs) {
+        const newest = byId.get(run.id) ?? run;
+        if (newest !== run) copies.push({ folder: run.folder, of: newest.folder });
+        else for (const { folder } of withWholes(run, byId)) ordered.add(folder);
     }
     return { folders: [...ordered], copies };
+}
+
+/** A run behind those that it is a part of. */
+function withWholes(run: RunRecord, byId: ReadonlyMap<string, RunRecord>): RunRecord[] {
+    const line: RunRecord[] = [];
+    let next: RunRecord | undefined = run;
+    while (next !== undefined && !line.includes(next)) {
+        line.unshift(next);
+        next = byId.get(next.parentId ?? '');
+    }
+    return line;
+}
+
+async function newestById(runs: readonly RunRecord[]): Promise<Map<string, RunRecord>> {
+    const groups = new Map<string, RunRecord[]>();
+    for (const run of runs) groups.set(run.id, [...(groups.get(run.id) ?? []), run]);
+    const byId = new Map<string, RunRecord>();
+    for (const [id, same] of groups) {
+        const [newest] = await newestFirst(same);
+        if (newest !== undefined) byId.set(id, newest);
+    }
+    return byId;
+}
+
+/**
+ * A run and its copies, the one that was written to last before the others; where they are level, one that is running, or has
+ * more records. A copy that was made while the run went on looks like a run that died.
+ */
+async function newestFirst(copies: readonly RunRecord[]): Promise<readonly RunRecord[]> {
+    if (copies.length < 2) return copies;
+    const aged = await Promise.all(copies.map(async (run) => ({ run, ...(await extentOf(run)) })));
+    aged.sort((a, b) => b.time - a.time || b.running - a.running || b.records - a.records);
+    return aged.map(({ run }) => run);
+}
+
+interface Extent {
+    readonly time: number;
+    readonly running: number;
+    readonly records: number;
+}
+
+/** How far the log of a run goes. A user may log points under any times, also earlier ones later. */
+async function extentOf({ folder, status }: RunRecord): Promise<Extent> {
+    const log = await readWholeLog(join(folder, LOG_NAME)).catch(() => []);
+    const time = log.reduce((latest, record) => Math.max(latest, record.time), 0);
+    return { time, running: Number(status === 'RUNNING'), records: log.length };
 }
 
 /** Each once, in the order of their paths, also where links lead to them. */

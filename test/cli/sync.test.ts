@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, rmSync, symlinkSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { syncCommand } from '../../lib/cli/sync_command.js';
 import { lockFolder } from '../../lib/io/folder_lock.js';
@@ -24,14 +26,18 @@ describe('nativegrad sync', () => {
     let uri: string;
     let status: number;
     let requests: number;
+    /** What runs were said to be. */
+    let statuses: string[];
 
     beforeEach(async () => {
-        [status, requests] = [200, 0];
+        [status, requests, statuses] = [200, 0, []];
         server = createServer((asked, answer) => {
             requests++;
-            asked.resume();
             const path = /mlflow\/([^?]*)/.exec(asked.url ?? '')?.[1] ?? '';
-            answer.writeHead(status).end(JSON.stringify(ANSWERS[path] ?? {}));
+            void text(asked).then((body) => {
+                if (path === 'runs/update') statuses.push((JSON.parse(body) as { status: string }).status);
+                answer.writeHead(status).end(JSON.stringify(ANSWERS[path] ?? {}));
+            });
         }).listen(0, '127.0.0.1');
         await once(server, 'listening');
         uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -94,6 +100,38 @@ describe('nativegrad sync', () => {
         symlinkSync(join(folder(), 'w_all'), join(folder(), 'link'));
         const alone = await sync(`${join(folder(), 'w_all')}\n${join(folder(), 'link')}`);
         assert.deepEqual([alone.code, alone.err], [0, '']);
+    });
+
+    it('sends of a run and its copies the one that was written to last, wherever it lies', async () => {
+        const [mine, backup] = ['mine', 'backup'].map((name) => join(folder(), name)) as [string, string];
+        const logOf = (place: string): string => join(place, 'tracking.jsonl');
+        const sent = async (): Promise<string[]> => {
+            const { out, err } = await sync(`${backup}\n${mine}`);
+            assert.match(
+                err,
+                /^nativegrad: warning: .*\/backup: not sent: it is a copy of .*\/mine, [^\n]*\n$/,
+            );
+            return [...out.matchAll(/^.*\/(\w+): (.*)$/gm)].map(([, name, told]) => `${name}: ${told}`);
+        };
+        const run = await startRun({ folder: mine, name: 'mine' });
+        run.logMetrics({ loss: 1 });
+        // Without its lock, as `cp -r mine/* backup` makes it: it looks as if its process had died.
+        cpSync(mine, backup, { recursive: true, filter: (path) => !basename(path).startsWith('.') });
+        assert.deepEqual(await sent(), ['mine: 1 record sent']);
+
+        await sleep(5);
+        run.logMetrics({ loss: 2 }, { time: 1 });
+        await run.end();
+        // More records, none of them as new.
+        const point = { type: 'metrics', time: 2, step: 3, metrics: { loss: 3 } };
+        appendFileSync(logOf(backup), `${JSON.stringify(point)}\n`.repeat(5));
+        assert.deepEqual(await sent(), ['mine: 2 records sent']);
+
+        // As new, with fewer records.
+        const lines = readFileSync(logOf(mine), 'utf8').split('\n');
+        writeFileSync(logOf(backup), lines.filter((line) => !line.includes('"time":1,')).join('\n'));
+        assert.deepEqual(await sent(), ['mine: nothing to send']);
+        assert.deepEqual(statuses, ['FINISHED']);
     });
 
     it('stops where the server lets nobody in: the others would meet the same', async () => {
