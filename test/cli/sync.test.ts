@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { syncCommand } from '../../lib/cli/sync_command.js';
 import { lockFolder } from '../../lib/io/folder_lock.js';
-import { startRun } from '../../lib/track/index.js';
+import { startRun, syncRun } from '../../lib/track/index.js';
 import { serverKey } from '../../lib/track/mlflow/cursor.js';
 import { Collector } from '../support/collector.js';
 import { useTemporaryFolder } from '../support/temporary_folder.js';
@@ -132,6 +132,25 @@ describe('nativegrad sync', () => {
         writeFileSync(logOf(backup), lines.filter((line) => !line.includes('"time":1,')).join('\n'));
         assert.deepEqual(await sent(), ['mine: nothing to send']);
         assert.deepEqual(statuses, ['FINISHED']);
+    });
+
+    it('counts of a run that goes on what it sends, not what comes meanwhile', async () => {
+        const run = await startRun({ folder: join(folder(), 'e'), name: 'e' });
+        let [logged, sent] = [0, 0];
+        const log = (): void => run.logMetrics({ loss: 1 }, { step: ++logged });
+        for (let i = 0; i < 5; i++) {
+            const before = requests;
+            const sending = syncRun(run.folder, { uri });
+            // It counts before it asks for anything.
+            for (let tries = 0; tries < 500 && requests === before; tries++) {
+                log();
+                await sleep(1);
+            }
+            sent += await sending;
+        }
+        await run.end();
+        sent += await syncRun(run.folder, { uri });
+        assert.equal(sent, logged + 1);
     });
 
     it('stops where the server lets nobody in: the others would meet the same', async () => {

@@ -63,11 +63,11 @@ function join(piece: Piece | undefined, record: LogRecord | undefined, end: numb
     return isEmpty ? { kind: 'record', record, end } : undefined;
 }
 
-/** Lines from a byte on that a server has still to get. */
-export async function countRecords(path: string, from: number): Promise<number> {
+/** Lines between two bytes that a server has still to get. */
+export async function countRecords(path: string, from: number, until = Infinity): Promise<number> {
     let count = 0;
     for (let place = from; ;) {
-        const lines = await readLog(path, place);
+        const lines = await readLog(path, place, { until });
         const last = lines.at(-1);
         if (last === undefined) return count;
         count += lines.filter(({ record }) => record !== undefined && record.type !== 'start').length;

@@ -54,7 +54,8 @@ export async function syncRun(
     try {
         const until = await syncLog(logPath);
         const uploader = new Uploader(api, { folder, logPath, start }, onProblem);
-        const count = (await countRecords(logPath, uploader.offset)) + uploader.files.left.length;
+        const records = await countRecords(logPath, uploader.offset, until);
+        const count = records + uploader.files.left.length;
         while (await again(patience, () => uploader.step(until)));
         // Also where nothing was left: the run that it is a part of may have come meanwhile.
         await again(patience, () => uploader.finish());
